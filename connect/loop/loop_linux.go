@@ -1,0 +1,336 @@
+package loop
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Events says what a descriptor is ready for.
+type Events uint32
+
+// The events a handler asks for and gets; see epoll_ctl(2).
+const (
+	Readable  Events = unix.EPOLLIN
+	Writable  Events = unix.EPOLLOUT
+	PeerDone  Events = unix.EPOLLRDHUP    // the peer has sent all it will
+	Failed    Events = unix.EPOLLERR      // always reported
+	HungUp    Events = unix.EPOLLHUP      // always reported
+	Edge      Events = unix.EPOLLET       // report changes, not states
+	Exclusive Events = unix.EPOLLEXCLUSIVE // of several loops on one listener, wake few
+)
+
+// A Handler owns descriptors on a loop. Its methods are called on the loop's goroutine only.
+type Handler interface {
+	// Ready is told what the descriptor that was added under key is ready for. During Ready a handler may close that
+	// descriptor and reuse its key, but no other descriptor: an event for it may be on its way.
+	Ready(key uint32, events Events)
+	// Tick is called after the Ready calls of one turn, and at the wake-up time that it returned last. It returns the
+	// next one: loop time in nanoseconds, or Never.
+	Tick(now int64) (wake int64)
+}
+
+const (
+	// A turn takes few events, so that what a handler starts between two turns is timed while it is still fresh.
+	maxEvents = 32
+	// Up to this far ahead a timer is set to the nanosecond; epoll itself only counts whole milliseconds.
+	preciseNs = 20e6
+	// The loop's own descriptors have this identity; handlers count from 1.
+	own = 0
+)
+
+const (
+	wakeKey = iota
+	timerKey
+)
+
+// Loop waits for events of many descriptors and hands them to the handlers that own these.
+type Loop struct {
+	epfd, wakefd, timerfd int
+
+	sources []*Source // by identity; nil where one has left
+	free    []uint32
+	wakeups wakeups
+	turn    []*Source // that had events in this turn
+	now     int64
+	armed   int64
+
+	mu      sync.Mutex
+	tasks   []func()
+	stopped bool
+	done    chan struct{}
+}
+
+// Source is a handler's place on a loop.
+type Source struct {
+	loop    *Loop
+	handler Handler
+	id      uint32
+	wake    int64
+	place   int // in wakeups
+	ready   bool
+}
+
+// Start makes a loop and runs it on a goroutine of its own, until Stop.
+func Start() (*Loop, error) {
+	l := &Loop{epfd: -1, wakefd: -1, timerfd: -1, armed: Never, done: make(chan struct{}), sources: make([]*Source, 1)}
+	if err := l.open(); err != nil {
+		l.close()
+		return nil, fmt.Errorf("starting an event loop: %w", err)
+	}
+	go l.run()
+	return l, nil
+}
+
+func (l *Loop) open() (err error) {
+	if l.epfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("epoll_create1: %w", err)
+	}
+	if l.wakefd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	if l.timerfd, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return fmt.Errorf("timerfd_create: %w", err)
+	}
+	if err = l.add(l.wakefd, own, wakeKey, Readable|Edge); err != nil {
+		return err
+	}
+	return l.add(l.timerfd, own, timerKey, Readable|Edge)
+}
+
+func (l *Loop) close() {
+	for _, fd := range []int{l.epfd, l.wakefd, l.timerfd} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// Do runs task on the loop's goroutine, in this turn or the next. After Stop it runs nothing and returns false.
+func (l *Loop) Do(task func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	l.tasks = append(l.tasks, task)
+	l.interrupt()
+	return true
+}
+
+// Stop ends the loop after the tasks it already has, and waits for its end. Handlers must have closed their descriptors.
+func (l *Loop) Stop() {
+	l.mu.Lock()
+	l.stopped = true
+	l.interrupt()
+	l.mu.Unlock()
+	<-l.done
+}
+
+func (l *Loop) interrupt() {
+	// An eventfd's write can only fail when the counter is full, and then the loop is being woken anyway.
+	_, _ = unix.Write(l.wakefd, []byte{1, 0, 0, 0, 0, 0, 0, 1})
+}
+
+// Attach gives a handler its place on the loop and lets it tick once. To be called on the loop's goroutine (see Do).
+func (l *Loop) Attach(h Handler) *Source {
+	s := &Source{loop: l, handler: h, wake: Never, place: -1}
+	if n := len(l.free); n > 0 {
+		s.id, l.free = l.free[n-1], l.free[:n-1]
+		l.sources[s.id] = s
+	} else {
+		s.id = uint32(len(l.sources)) // #nosec G115 -- far fewer handlers than that
+		l.sources = append(l.sources, s)
+	}
+	l.mark(s)
+	return s
+}
+
+// Detach ends a handler's place; its descriptors must be closed.
+func (s *Source) Detach() {
+	s.loop.sources[s.id] = nil
+	s.loop.free = append(s.loop.free, s.id)
+	s.setWake(Never)
+}
+
+// Add watches a descriptor; its events come to the handler under key.
+func (s *Source) Add(fd int, key uint32, events Events) error {
+	return s.loop.add(fd, s.id, key, events)
+}
+
+// Modify changes the events that a descriptor is watched for.
+func (s *Source) Modify(fd int, key uint32, events Events) error {
+	return s.loop.control(unix.EPOLL_CTL_MOD, fd, s.id, key, events)
+}
+
+// Remove stops watching a descriptor that stays open; closing one does the same.
+func (s *Source) Remove(fd int) error {
+	return s.loop.control(unix.EPOLL_CTL_DEL, fd, s.id, 0, 0)
+}
+
+// Now is the loop's time: when the turn's events were fetched.
+func (s *Source) Now() int64 { return s.loop.now }
+
+// Wake makes the handler tick at the end of this turn. To be called on the loop's goroutine.
+func (s *Source) Wake() { s.loop.mark(s) }
+
+func (l *Loop) add(fd int, id, key uint32, events Events) error {
+	return l.control(unix.EPOLL_CTL_ADD, fd, id, key, events)
+}
+
+func (l *Loop) control(op, fd int, id, key uint32, events Events) error {
+	// The kernel keeps 64 bits for the caller; x/sys names their two halves Fd and Pad.
+	event := unix.EpollEvent{Events: uint32(events), Fd: int32(key), Pad: int32(id)} // #nosec G115 -- carried as bits
+	if errno := epollControl(l.epfd, op, fd, &event); errno != 0 {
+		return fmt.Errorf("epoll_ctl: %w", errno)
+	}
+	return nil
+}
+
+func (l *Loop) run() {
+	defer close(l.done)
+	defer l.close()
+	var events [maxEvents]unix.EpollEvent
+	for {
+		n, err := l.wait(events[:])
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			panic(fmt.Sprintf("epoll_wait: %v", err)) // a descriptor of the loop itself is gone: a bug, not a condition
+		}
+		l.now = Now()
+		woken := false
+		for i := range events[:max(n, 0)] {
+			e := &events[i]
+			id, key := uint32(e.Pad), uint32(e.Fd) // #nosec G115 -- carried as bits
+			if id == own {
+				woken = woken || key == wakeKey
+				continue
+			}
+			if s := l.sources[id]; s != nil {
+				s.handler.Ready(key, Events(e.Events))
+				l.mark(s)
+			}
+		}
+		if woken && !l.runTasks() {
+			return
+		}
+		l.tick()
+	}
+}
+
+// wait blocks until there are events, a task, or a handler's wake-up time.
+func (l *Loop) wait(events []unix.EpollEvent) (int, error) {
+	// Busy loops nearly always have events waiting, and fetching these need not bother the Go scheduler.
+	if n, errno := epollPoll(l.epfd, events); n > 0 || errno != 0 {
+		return n, errnoOrNil(errno)
+	}
+	wake := l.wakeups.first()
+	if wake == Never {
+		return unix.EpollWait(l.epfd, events, -1)
+	}
+	ahead := wake - Now()
+	switch {
+	case ahead <= 0:
+		return 0, nil
+	case ahead > preciseNs:
+		return unix.EpollWait(l.epfd, events, int((ahead-preciseNs)/1e6)+1)
+	}
+	if wake != l.armed {
+		l.armed = wake
+		if err := unix.TimerfdSettime(l.timerfd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(ahead)}, nil); err != nil {
+			return 0, err
+		}
+	}
+	return unix.EpollWait(l.epfd, events, int(ahead/1e6)+2)
+}
+
+func (l *Loop) runTasks() (goOn bool) {
+	var count [8]byte
+	_, _ = unix.Read(l.wakefd, count[:])
+	l.mu.Lock()
+	tasks, stopped := l.tasks, l.stopped
+	l.tasks = nil
+	l.mu.Unlock()
+	for _, task := range tasks {
+		task()
+	}
+	return !stopped
+}
+
+func (l *Loop) mark(s *Source) {
+	if !s.ready {
+		s.ready = true
+		l.turn = append(l.turn, s)
+	}
+}
+
+func (l *Loop) tick() {
+	for l.wakeups.first() <= l.now {
+		s := l.wakeups[0]
+		s.setWake(Never)
+		l.mark(s)
+	}
+	for i := 0; i < len(l.turn); i++ {
+		s := l.turn[i]
+		s.ready = false
+		if l.sources[s.id] == s {
+			s.setWake(s.handler.Tick(l.now))
+		}
+	}
+	l.turn = l.turn[:0]
+}
+
+func (s *Source) setWake(at int64) {
+	w := &s.loop.wakeups
+	gone := s.loop.sources[s.id] != s
+	switch {
+	case at == Never || gone:
+		if s.place >= 0 {
+			heap.Remove(w, s.place)
+		}
+		s.wake = Never
+	case s.place < 0:
+		s.wake = at
+		heap.Push(w, s)
+	case at != s.wake:
+		s.wake = at
+		heap.Fix(w, s.place)
+	}
+}
+
+// wakeups is a heap of the handlers that wait for a time, soonest first.
+type wakeups []*Source
+
+func (w wakeups) first() int64 {
+	if len(w) == 0 {
+		return Never
+	}
+	return w[0].wake
+}
+
+func (w wakeups) Len() int           { return len(w) }
+func (w wakeups) Less(i, j int) bool { return w[i].wake < w[j].wake }
+
+func (w wakeups) Swap(i, j int) {
+	w[i], w[j] = w[j], w[i]
+	w[i].place, w[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (w *wakeups) Push(x any) {
+	s := x.(*Source) //nolint:forcetypeassert // only Sources are pushed
+	s.place = len(*w)
+	*w = append(*w, s)
+}
+
+// Pop implements heap.Interface.
+func (w *wakeups) Pop() any {
+	last := len(*w) - 1
+	s := (*w)[last]
+	(*w)[last] = nil
+	*w = (*w)[:last]
+	s.place = -1
+	return s
+}
