@@ -16,10 +16,10 @@ type Events uint32
 const (
 	Readable  Events = unix.EPOLLIN
 	Writable  Events = unix.EPOLLOUT
-	PeerDone  Events = unix.EPOLLRDHUP    // the peer has sent all it will
-	Failed    Events = unix.EPOLLERR      // always reported
-	HungUp    Events = unix.EPOLLHUP      // always reported
-	Edge      Events = unix.EPOLLET       // report changes, not states
+	PeerDone  Events = unix.EPOLLRDHUP     // the peer has sent all it will
+	Failed    Events = unix.EPOLLERR       // always reported
+	HungUp    Events = unix.EPOLLHUP       // always reported
+	Edge      Events = unix.EPOLLET        // report changes, not states
 	Exclusive Events = unix.EPOLLEXCLUSIVE // of several loops on one listener, wake few
 )
 

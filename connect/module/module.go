@@ -1,19 +1,61 @@
-// Package module is the k6 binding of package connect.
+// Package module is the JavaScript module k6/x/mconnect: it turns options into plans of package connect, and what
+// becomes of them into k6 metrics and JavaScript results.
 package module
 
 import (
+	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
-// RootModule is shared by all VUs of a k6 process.
-type RootModule struct{}
+// RootModule is what all VUs of a k6 process share.
+type RootModule struct {
+	engine  connect.Engine
+	stamps  stamps
+	hosts   hostLimit
+	gauges  gauges
+	notices notices
+	ledger  ledger
+}
 
 // New returns the module that k6 registers.
 func New() *RootModule { return &RootModule{} }
 
 // NewModuleInstance implements modules.Module.
-func (*RootModule) NewModuleInstance(modules.VU) modules.Instance { return instance{} }
+func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
+	return &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry)}
+}
 
-type instance struct{}
+var (
+	_ modules.Module   = &RootModule{}
+	_ modules.Instance = &instance{}
+)
 
-func (instance) Exports() modules.Exports { return modules.Exports{} }
+// instance is one VU's module.
+type instance struct {
+	vu      modules.VU
+	root    *RootModule
+	metrics *mconnectMetrics
+}
+
+// Exports implements modules.Instance.
+func (i *instance) Exports() modules.Exports {
+	named := map[string]any{
+		"flood":  i.flood,
+		"listen": i.listen,
+		"report": i.report,
+	}
+	return modules.Exports{Default: named, Named: named}
+}
+
+// rejected returns a promise that is rejected with a TypeError.
+func (i *instance) rejected(err error) *sobek.Promise {
+	promise, _, reject := i.vu.Runtime().NewPromise()
+	_ = reject(i.typeError(err)) // fails only if the runtime is being interrupted
+	return promise
+}
+
+func (i *instance) typeError(err error) *sobek.Object {
+	return i.vu.Runtime().NewTypeError(err.Error())
+}

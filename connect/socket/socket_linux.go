@@ -62,7 +62,7 @@ func Close(fd int) {
 
 // SetInt sets an integer socket option (setsockopt(2)).
 func SetInt(fd, level, option, value int) syscall.Errno {
-	v := int32(value)                                                                                                                                  // #nosec G115 -- socket options are 32 bits wide
+	v := int32(value)                                                                                                                                    // #nosec G115 -- socket options are 32 bits wide
 	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&v)), unsafe.Sizeof(v), 0) // #nosec G103 -- v outlives the call
 	return errno
 }

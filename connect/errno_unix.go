@@ -1,0 +1,22 @@
+//go:build unix
+
+package connect
+
+import "syscall"
+
+var errnoClasses = map[syscall.Errno]Class{
+	0:                     ClassNone,
+	syscall.ECONNREFUSED:  ClassRefused,
+	syscall.ETIMEDOUT:     ClassTimeout,
+	syscall.ECONNRESET:    ClassReset,
+	syscall.ECONNABORTED:  ClassReset,
+	syscall.EPIPE:         ClassReset,
+	syscall.EHOSTUNREACH:  ClassHostUnreachable,
+	syscall.EHOSTDOWN:     ClassHostUnreachable,
+	syscall.ENETUNREACH:   ClassNetUnreachable,
+	syscall.ENETDOWN:      ClassNetUnreachable,
+	syscall.EADDRINUSE:    ClassAddrInUse,
+	syscall.EADDRNOTAVAIL: ClassAddrNotAvailable,
+	syscall.EMFILE:        ClassFDLimit,
+	syscall.ENFILE:        ClassFDLimit,
+}

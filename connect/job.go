@@ -1,0 +1,125 @@
+package connect
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+)
+
+// job is a plan at work: the connections not yet dialled, and the outcomes not yet collected. Several runners share it.
+type job struct {
+	plan     Plan
+	start    int64 // loop time
+	deadline int64 // loop time
+	counters *Counters
+	total    *Counters // the engine's
+
+	next atomic.Int64 // the first connection that nobody has claimed
+	outbox
+}
+
+func newJob(plan Plan, total *Counters) *job {
+	now := loop.Now()
+	j := &job{plan: plan, start: now, deadline: now + int64(plan.Timeout), counters: &Counters{}, total: total}
+	j.outbox.wake = make(chan struct{}, 1)
+	j.count(&steps{planned: plan.Connections})
+	return j
+}
+
+// count adds to the counters of the job and of its engine, and starts the steps anew.
+func (j *job) count(s *steps) {
+	if *s == (steps{}) {
+		return
+	}
+	j.counters.add(s)
+	j.total.add(s)
+	*s = steps{}
+}
+
+// claim is the right to make one connection.
+type claim struct {
+	number  int64
+	planned int64 // loop time
+}
+
+// claim takes the next connection if it is due. Otherwise wait says when to ask again, or loop.Never if none is left.
+func (j *job) claim(now int64) (c claim, wait int64, ok bool) {
+	for {
+		number := j.next.Load()
+		if number >= j.plan.Connections {
+			return claim{}, loop.Never, false
+		}
+		planned := j.planned(number, now)
+		if planned > now {
+			return claim{}, planned, false
+		}
+		if j.next.CompareAndSwap(number, number+1) {
+			return claim{number: number, planned: planned}, 0, true
+		}
+	}
+}
+
+func (j *job) planned(number, now int64) int64 {
+	if j.plan.Rate == 0 {
+		return now
+	}
+	return j.start + int64(float64(number)/j.plan.Rate*float64(time.Second))
+}
+
+// target returns the target of a connection, by turns.
+func (j *job) target(number int64) int {
+	return int(number % int64(len(j.plan.Targets)))
+}
+
+// outcome begins the record of a connection that ends now.
+func (j *job) outcome(c claim, now int64) Outcome {
+	return Outcome{Number: c.number, Planned: time.Duration(c.planned - j.start), Ended: time.Duration(now - j.start)}
+}
+
+// batchSize is how many outcomes travel together. Small calls get by with less.
+const batchSize = 256
+
+// outbox carries batches of outcomes from the runners to the collector. It never makes a runner wait: what the
+// collector has not taken yet stays queued, which is bounded by the plan's number of connections.
+type outbox struct {
+	mu   sync.Mutex
+	full [][]Outcome
+	free [][]Outcome
+	wake chan struct{}
+}
+
+// deliver hands over a batch and returns an empty one.
+func (o *outbox) deliver(batch []Outcome) []Outcome {
+	o.mu.Lock()
+	o.full = append(o.full, batch)
+	var empty []Outcome
+	if n := len(o.free); n > 0 {
+		empty, o.free = o.free[n-1], o.free[:n-1]
+	}
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default: // the collector has been woken already
+	}
+	return empty
+}
+
+// collect takes all batches that were delivered.
+func (o *outbox) collect() [][]Outcome {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	full := o.full
+	o.full = nil
+	return full
+}
+
+// recycle gives batches back.
+func (o *outbox) recycle(batches [][]Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, batch := range batches {
+		o.free = append(o.free, batch[:0])
+	}
+}

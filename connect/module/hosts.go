@@ -1,0 +1,28 @@
+package module
+
+import "sync"
+
+// maxHostTags bounds the time series of mconnect_replies.
+const maxHostTags = 1000
+
+// hostLimit lets the first maxHostTags host names become tags; all others share one.
+type hostLimit struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+func (l *hostLimit) tag(host string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known[host] {
+		return host
+	}
+	if len(l.known) >= maxHostTags {
+		return "(other)"
+	}
+	if l.known == nil {
+		l.known = map[string]bool{}
+	}
+	l.known[host] = true
+	return host
+}

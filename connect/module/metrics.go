@@ -1,0 +1,50 @@
+package module
+
+import (
+	"errors"
+
+	"go.k6.io/k6/v2/metrics"
+)
+
+// mconnectMetrics are the metrics of the module, as docs and index.d.ts describe them.
+type mconnectMetrics struct {
+	connects, synRetransmits, replies   *metrics.Metric
+	connectFailed, replyFailed          *metrics.Metric
+	connectDuration, replyDuration, rtt *metrics.Metric
+	notInitiated, dialing, established  *metrics.Metric
+	completed, closed, failed           *metrics.Metric
+	establishedMax                      *metrics.Metric
+	balanceMaxShare, balancePValue      *metrics.Metric
+}
+
+func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
+	var failure error
+	metric := func(name string, kind metrics.MetricType, contains ...metrics.ValueType) *metrics.Metric {
+		m, err := registry.NewMetric(name, kind, contains...)
+		failure = errors.Join(failure, err)
+		return m
+	}
+	m := &mconnectMetrics{
+		connects:        metric("mconnect_connects", metrics.Counter),
+		connectFailed:   metric("mconnect_connect_failed", metrics.Rate),
+		connectDuration: metric("mconnect_connect_duration", metrics.Trend, metrics.Time),
+		replyFailed:     metric("mconnect_reply_failed", metrics.Rate),
+		replyDuration:   metric("mconnect_reply_duration", metrics.Trend, metrics.Time),
+		rtt:             metric("mconnect_rtt", metrics.Trend, metrics.Time),
+		synRetransmits:  metric("mconnect_syn_retransmits", metrics.Counter),
+		replies:         metric("mconnect_replies", metrics.Counter),
+		notInitiated:    metric("mconnect_not_initiated", metrics.Gauge),
+		dialing:         metric("mconnect_dialing", metrics.Gauge),
+		established:     metric("mconnect_established", metrics.Gauge),
+		completed:       metric("mconnect_completed", metrics.Gauge),
+		closed:          metric("mconnect_closed", metrics.Gauge),
+		failed:          metric("mconnect_error", metrics.Gauge),
+		establishedMax:  metric("mconnect_established_max", metrics.Gauge),
+		balanceMaxShare: metric("mconnect_balance_max_share", metrics.Gauge),
+		balancePValue:   metric("mconnect_balance_p_value", metrics.Gauge),
+	}
+	if failure != nil {
+		panic(failure) // the script has taken one of these names for a metric of another type
+	}
+	return m
+}

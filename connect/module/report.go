@@ -1,0 +1,120 @@
+package module
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+// callsReport adds up calls under the names, and in the nanoseconds, of `mconnect -output json`.
+type callsReport struct {
+	Hosts          map[string]int64 `json:"hosts"`
+	Connects       int64            `json:"connects"`
+	FailedConnects int64            `json:"failed_connects"`
+	FailedReads    int64            `json:"failed_reads"`
+	StartTime      time.Time        `json:"start_time"` // of the first call
+	Timeout        time.Duration    `json:"timeout"`    // the longest
+	Duration       time.Duration    `json:"duration"`   // from the first call's start to the last one's end
+
+	Calls          int64                    `json:"calls"`
+	States         connect.States           `json:"states"`
+	Errors         map[connect.Class]int64  `json:"errors"`
+	First          map[connect.Class]string `json:"first_errors"`
+	ConnectTime    spread                   `json:"connect_time"`
+	ReplyTime      spread                   `json:"reply_time"`
+	ErrorTime      spread                   `json:"error_time"`
+	RTT            spread                   `json:"rtt"`
+	Balance        balance.Balance          `json:"balance"`
+	SYNRetransmits int64                    `json:"syn_retransmits"`
+}
+
+// spread is the part of a summary that can be told of many calls together.
+type spread struct {
+	Min time.Duration `json:"min"`
+	Avg time.Duration `json:"avg"`
+	Max time.Duration `json:"max"`
+	Dev time.Duration `json:"dev"`
+}
+
+// ledger adds up all calls of the process.
+type ledger struct {
+	mu                         sync.Mutex
+	sum                        callsReport
+	end                        time.Time
+	connect, reply, error, rtt stats.Summary
+}
+
+func (l *ledger) enter(r *connect.FloodResult) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := &l.sum
+	if s.Calls == 0 {
+		s.Hosts, s.Errors, s.First = map[string]int64{}, map[connect.Class]int64{}, map[connect.Class]string{}
+		s.StartTime = r.StartTime
+	}
+	s.Calls++
+	addAll(s.Hosts, r.Hosts)
+	addAll(s.Errors, r.Errors)
+	for class, message := range r.First {
+		if _, known := s.First[class]; !known {
+			s.First[class] = message
+		}
+	}
+	s.Connects += r.Connects
+	s.FailedConnects += r.FailedConnects
+	s.FailedReads += r.FailedReads
+	s.SYNRetransmits += r.SYNRetransmits
+	s.Timeout = max(s.Timeout, r.Timeout)
+	if r.StartTime.Before(s.StartTime) {
+		s.StartTime = r.StartTime
+	}
+	if end := r.StartTime.Add(r.Duration); end.After(l.end) {
+		l.end = end
+	}
+	l.connect = l.connect.Merge(r.ConnectTime)
+	l.reply = l.reply.Merge(r.ReplyTime)
+	l.error = l.error.Merge(r.ErrorTime)
+	l.rtt = l.rtt.Merge(r.RTT)
+}
+
+// maxHostNames bounds what servers can make the report hold, whatever names they answer with.
+const maxHostNames = 10_000
+
+func addAll[K comparable](to, from map[K]int64) {
+	for k, n := range from {
+		to[k] += n
+	}
+}
+
+func (l *ledger) report(now connect.States) callsReport {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.sum
+	r.States = now
+	r.Hosts, r.Errors, r.First = maps.Clone(r.Hosts), maps.Clone(r.Errors), maps.Clone(r.First)
+	if r.Calls > 0 {
+		r.Duration = l.end.Sub(r.StartTime)
+	}
+	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = toSpread(l.connect), toSpread(l.reply), toSpread(l.error), toSpread(l.rtt)
+	r.Balance = balance.Of(slices.Collect(maps.Values(r.Hosts)))
+	return r
+}
+
+func toSpread(s stats.Summary) spread { return spread{s.Min, s.Avg, s.Max, s.Dev} }
+
+// report is report() of the JS API: all calls of this process that have ended, in mconnect's own format.
+func (i *instance) report() (sobek.Value, error) {
+	object, err := i.plain(i.root.ledger.report(i.root.engine.Total.States()))
+	if err != nil {
+		return nil, errors.Join(errors.New("report()"), err)
+	}
+	return object, nil
+}

@@ -1,0 +1,63 @@
+package module
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+// floodResult is a connect.FloodResult with durations in milliseconds, as k6 scripts expect them.
+type floodResult struct {
+	*connect.FloodResult
+	Timeout     float64 `json:"timeout"`
+	Duration    float64 `json:"duration"`
+	ConnectTime summary `json:"connect_time"`
+	ReplyTime   summary `json:"reply_time"`
+	ErrorTime   summary `json:"error_time"`
+	RTT         summary `json:"rtt"`
+}
+
+// summary is a stats.Summary in milliseconds.
+type summary struct {
+	Min float64 `json:"min"`
+	Avg float64 `json:"avg"`
+	Med float64 `json:"med"`
+	Max float64 `json:"max"`
+	Dev float64 `json:"dev"`
+	P90 float64 `json:"p(90)"`
+	P95 float64 `json:"p(95)"`
+	P99 float64 `json:"p(99)"`
+}
+
+func toFloodResult(r *connect.FloodResult) *floodResult {
+	return &floodResult{
+		FloodResult: r,
+		Timeout:     ms(r.Timeout),
+		Duration:    ms(r.Duration),
+		ConnectTime: toSummary(r.ConnectTime),
+		ReplyTime:   toSummary(r.ReplyTime),
+		ErrorTime:   toSummary(r.ErrorTime),
+		RTT:         toSummary(r.RTT),
+	}
+}
+
+func toSummary(s stats.Summary) summary {
+	return summary{ms(s.Min), ms(s.Avg), ms(s.Med), ms(s.Max), ms(s.Dev), ms(s.P90), ms(s.P95), ms(s.P99)}
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// plain makes an ordinary JavaScript object of a value, one that can be changed, copied and printed as any other.
+func (i *instance) plain(value any) (sobek.Value, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	rt := i.vu.Runtime()
+	parse, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
+	return parse(sobek.Undefined(), rt.ToValue(string(text)))
+}

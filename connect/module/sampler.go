@@ -1,0 +1,220 @@
+package module
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/lib"
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// sampler turns the outcomes of one call into samples. It implements connect.Observer.
+type sampler struct {
+	root    *RootModule
+	metrics *mconnectMetrics
+	builtin *metrics.BuiltinMetrics
+	out     chan<- metrics.SampleContainer
+	logger  logrus.FieldLogger
+	ctx     context.Context
+	isSetup bool
+
+	start     time.Time
+	readReply bool
+	base      metrics.TagsAndMeta // the script's tags
+	call      *metrics.TagSet     // base and the protocol
+	targets   []*targetSeries
+	samples   []metrics.Sample
+}
+
+// targetSeries are the tag sets and batch totals of one target.
+type targetSeries struct {
+	tags   *metrics.TagSet
+	failed [256]*metrics.TagSet // by class
+	hosts  map[string]*hostSeries
+
+	connects, synRetransmits, sent, received int64
+}
+
+type hostSeries struct {
+	tags    *metrics.TagSet
+	replies int64
+}
+
+var _ connect.Observer = &sampler{}
+
+func newSampler(i *instance, o *floodOptions) *sampler {
+	state := i.vu.State()
+	base := state.Tags.GetCurrentValues()
+	base.Tags = base.Tags.WithTagsFromMap(o.tags)
+	s := &sampler{
+		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
+		out: state.Samples, logger: state.Logger, ctx: i.vu.Context(), isSetup: inSetup(state),
+		start: time.Now(), readReply: !o.plan.SkipReply,
+		base: base, call: base.Tags.With("proto", o.plan.Protocol()),
+	}
+	for _, name := range o.targets {
+		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), hosts: map[string]*hostSeries{}})
+	}
+	return s
+}
+
+// inSetup reports whether this is setup() or teardown(), which k6 runs in a VU without an identity.
+func inSetup(state *lib.State) bool { return state.VUIDGlobal == 0 }
+
+// Outcomes implements connect.Observer.
+func (s *sampler) Outcomes(batch []connect.Outcome) {
+	const perOutcome, perTarget = 5, 8
+	s.samples = make([]metrics.Sample, 0, perOutcome*len(batch)+perTarget*len(s.targets))
+	var at time.Time
+	for i := range batch {
+		o := &batch[i]
+		at = s.root.stamps.next(s.start.Add(o.Ended))
+		s.outcome(o, s.targets[o.Number%int64(len(s.targets))], at)
+	}
+	for _, t := range s.targets {
+		s.totals(t, at)
+	}
+	s.push()
+}
+
+func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
+	t.connects++
+	t.synRetransmits += o.SYNRetransmits
+	t.sent += o.Sent
+	t.received += o.Received
+	if !o.Connected {
+		s.add(s.metrics.connectFailed, s.failedTags(t, o.Class), at, 1)
+		return
+	}
+	s.add(s.metrics.connectFailed, t.tags, at, 0)
+	s.add(s.metrics.connectDuration, t.tags, at, metrics.D(o.Connect))
+	if o.RTT > 0 {
+		s.add(s.metrics.rtt, t.tags, at, metrics.D(o.RTT))
+	}
+	switch {
+	case o.Class != connect.ClassNone:
+		s.add(s.metrics.replyFailed, s.failedTags(t, o.Class), at, 1)
+	case s.readReply:
+		s.add(s.metrics.replyFailed, t.tags, at, 0)
+		s.add(s.metrics.replyDuration, t.tags, at, metrics.D(o.Reply))
+		s.host(t, o.Host).replies++
+	}
+}
+
+// totals emits, and starts anew, what is counted by batch.
+func (s *sampler) totals(t *targetSeries, at time.Time) {
+	if t.connects == 0 {
+		return
+	}
+	s.add(s.metrics.connects, t.tags, at, float64(t.connects))
+	s.add(s.metrics.synRetransmits, t.tags, at, float64(t.synRetransmits))
+	s.add(s.builtin.DataSent, t.tags, at, float64(t.sent))
+	s.add(s.builtin.DataReceived, t.tags, at, float64(t.received))
+	for _, h := range t.hosts {
+		if h.replies > 0 {
+			s.add(s.metrics.replies, h.tags, at, float64(h.replies))
+			h.replies = 0
+		}
+	}
+	t.connects, t.synRetransmits, t.sent, t.received = 0, 0, 0, 0
+}
+
+func (s *sampler) failedTags(t *targetSeries, class connect.Class) *metrics.TagSet {
+	if t.failed[class] == nil {
+		t.failed[class] = t.tags.With("error", class.String())
+	}
+	return t.failed[class]
+}
+
+func (s *sampler) host(t *targetSeries, name string) *hostSeries {
+	if h, ok := t.hosts[name]; ok {
+		return h
+	}
+	tag := s.root.hosts.tag(name)
+	h, ok := t.hosts[tag]
+	if !ok {
+		h = &hostSeries{tags: t.tags.With("host", tag)}
+		t.hosts[tag] = h
+	}
+	return h
+}
+
+// Second implements connect.Observer.
+func (s *sampler) Second() {
+	if s.root.gauges.due(time.Now()) {
+		s.states()
+	}
+}
+
+// states emits the state counters of the whole process, which belong to no protocol or target.
+func (s *sampler) states() {
+	total := &s.root.engine.Total
+	at := s.root.stamps.next(time.Now())
+	now := total.States()
+	for _, gauge := range []struct {
+		metric *metrics.Metric
+		value  int64
+	}{
+		{s.metrics.notInitiated, now.NotInitiated},
+		{s.metrics.dialing, now.Dialing},
+		{s.metrics.established, now.Established},
+		{s.metrics.completed, now.Completed},
+		{s.metrics.closed, now.Closed},
+		{s.metrics.failed, now.Error},
+		{s.metrics.establishedMax, total.EstablishedMax()},
+	} {
+		s.add(gauge.metric, s.base.Tags, at, float64(gauge.value))
+	}
+	s.push()
+}
+
+// Monitor implements connect.Observer: the progress line, worded as tcpgoon words it.
+func (s *sampler) Monitor(now connect.States) {
+	s.logger.Info(progress(now))
+}
+
+// finish emits what is known at a call's end, and explains each new kind of failure.
+func (s *sampler) finish(res *connect.FloodResult) {
+	if b := res.Balance; b.Hosts > 0 {
+		tags := s.call.With("target", s.targetTag())
+		at := s.root.stamps.next(time.Now())
+		s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
+		s.add(s.metrics.balancePValue, tags, at, b.PValue)
+	}
+	s.states()
+	for class, message := range res.First {
+		if s.root.notices.first(class) {
+			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", res.Errors[class], res.Connects, class, message)
+		}
+	}
+}
+
+// targetTag names all targets of the call.
+func (s *sampler) targetTag() string {
+	all := make([]string, 0, len(s.targets))
+	for _, t := range s.targets {
+		name, _ := t.tags.Get("target")
+		all = append(all, name)
+	}
+	return strings.Join(all, ",")
+}
+
+func (s *sampler) add(metric *metrics.Metric, tags *metrics.TagSet, at time.Time, value float64) {
+	s.samples = append(s.samples, metrics.Sample{
+		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags},
+		Time:       at, Value: value, Metadata: s.base.Metadata,
+	})
+}
+
+// push hands the samples to k6. It may wait for k6, but never makes the event loops wait. k6 waits for the calls of an
+// iteration even after it was interrupted, so what was counted still arrives; it does not wait so for setup().
+func (s *sampler) push() {
+	if len(s.samples) > 0 && !(s.isSetup && s.ctx.Err() != nil) {
+		s.out <- metrics.Samples(s.samples)
+	}
+	s.samples = nil
+}

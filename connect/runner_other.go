@@ -1,0 +1,23 @@
+//go:build !linux
+
+package connect
+
+import (
+	"context"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// loops has nothing to keep: on this system every connection runs on package net.
+type loops struct{}
+
+func (e *Engine) newFlood(j *job) runner { return newNetFlood(j) }
+
+// controlSource has no options to set on this system.
+func controlSource(netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
+	return nil
+}
+
+// handshake has nothing to say on this system.
+func handshake(any) (rtt time.Duration, synRetransmits int64) { return 0, 0 }

@@ -1,0 +1,64 @@
+package source
+
+import "net/netip"
+
+// Sequence assigns a source to each connection of a call. The zero value leaves both address and port to the operating
+// system.
+//
+// In order, connection i of the whole test, which is Start plus its number within the call, gets address i mod S and
+// port (i div S) mod P. At random, both are functions of Seed and i, so the same seed gives the same sources.
+type Sequence struct {
+	Pool   *Pool
+	Ports  Ports
+	Start  uint64
+	Random bool
+	Seed   uint64
+}
+
+// Chosen reports whether connections are bound to a source at all.
+func (s *Sequence) Chosen() bool { return s.addresses() > 0 || s.Ports.Count() > 0 }
+
+// Position returns where in the pool the address of the call's connection number n is.
+func (s *Sequence) Position(n uint64) uint64 {
+	address, _ := s.draw(n)
+	return address % max(s.addresses(), 1)
+}
+
+// At returns the source of the call's connection number n. An invalid address or port 0 is the operating system's choice.
+func (s *Sequence) At(n uint64) netip.AddrPort {
+	address, port := s.draw(n)
+	var ip netip.Addr
+	if s.Pool != nil {
+		ip = s.Pool.At(address)
+	}
+	ports := s.Ports.Count()
+	if ports == 0 {
+		return netip.AddrPortFrom(ip, 0)
+	}
+	return netip.AddrPortFrom(ip, s.Ports.First+uint16(port%ports)) // #nosec G115 -- the range ends below 65536
+}
+
+// draw returns the places of connection n's address and port, still to be taken modulo their numbers.
+func (s *Sequence) draw(n uint64) (address, port uint64) {
+	i := s.Start + n
+	if s.Random {
+		address = mix(s.Seed + mix(i))
+		return address, mix(address)
+	}
+	return i, i / max(s.addresses(), 1)
+}
+
+func (s *Sequence) addresses() uint64 {
+	if s.Pool == nil {
+		return 0
+	}
+	return s.Pool.Size()
+}
+
+// mix is the output function of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,65 @@
+package connect
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Target is where connections go.
+type Target struct {
+	Name string         // as the user wrote it; how results and metrics call it
+	Addr netip.AddrPort // the resolved address
+
+	// Err, if set, fails every connection to this target with Class, and none leaves this host: the name did not resolve
+	// (ClassDNS), or the caller's rules forbid the target (ClassBlocked).
+	Err   error
+	Class Class
+}
+
+// SplitTarget takes apart 'host:port' or '[v6]:port'. The host may be a name or an address, the port is 1 to 65535.
+func SplitTarget(text string) (host string, port uint16, err error) {
+	const accepted = "want host:port or [v6]:port, the port within 1 to 65535"
+	host, portText, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q: %s; %s", text, strings.TrimPrefix(err.Error(), "address "+text+": "), accepted)
+	}
+	if host == "" || strings.ContainsAny(host, " \t\r\n/") {
+		return "", 0, fmt.Errorf("%q: %q is no host; %s", text, host, accepted)
+	}
+	n, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q: %q is no port; %s", text, portText, accepted)
+	}
+	return host, uint16(n), nil
+}
+
+// ParseTarget reads a target whose host is an address, without any look-up.
+func ParseTarget(text string) (Target, error) {
+	host, port, err := SplitTarget(text)
+	if err != nil {
+		return Target{}, err
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return Target{}, fmt.Errorf("%q: %q is not an IP address; resolve names first, see ResolveTarget", text, host)
+	}
+	return Target{Name: text, Addr: netip.AddrPortFrom(addr.Unmap(), port)}, nil
+}
+
+// ResolveTarget reads a target and looks its host up with the system's resolver. A name that does not resolve is not an
+// error here: its connections will fail with ClassDNS.
+func ResolveTarget(text string) (Target, error) {
+	host, port, err := SplitTarget(text)
+	if err != nil {
+		return Target{}, err
+	}
+	ip, err := net.ResolveIPAddr("ip", host)
+	if err != nil {
+		return Target{Name: text, Err: err, Class: ClassDNS}, nil
+	}
+	addr, _ := netip.AddrFromSlice(ip.IP)
+	return Target{Name: text, Addr: netip.AddrPortFrom(addr.Unmap().WithZone(ip.Zone), port)}, nil
+}
