@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -11,22 +12,23 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 var errInitContext = errors.New("can't be called in the init context, before the test has begun; call it in setup() or in a VU's function")
 
 // flood is flood(target, options) of the JS API.
-func (i *instance) flood(target, options sobek.Value) *sobek.Promise {
+func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(errors.Join(errors.New("flood()"), errInitContext))
+		return i.rejected(fmt.Errorf("flood() %w", errInitContext))
 	}
-	o, err := parseFlood(target, options)
+	o, err := options.ParseFlood(exported(target), exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}
-	if err := o.fromVU(state); err != nil {
+	if err := completeFromVU(o, state); err != nil {
 		return i.rejected(err)
 	}
 	s := newSampler(i, o)
@@ -61,29 +63,27 @@ func (i *instance) async(work func() (any, error)) *sobek.Promise {
 	return promise
 }
 
-// fromVU takes what the script left out from the VU's state, and the place of this iteration in the whole test.
-func (o *floodOptions) fromVU(state *lib.State) error {
-	sources := &o.plan.Sources
+// completeFromVU takes what the script left out from the VU's state, and its place in the whole test.
+func completeFromVU(o *options.Flood, state *lib.State) error {
+	sources := &o.Plan.Sources
 	if local := state.Options.LocalIPs; sources.Pool == nil && local.Valid {
 		text, err := local.MarshalText()
 		if err != nil {
 			return err
 		}
 		if sources.Pool, err = source.ParsePool(string(text)); err != nil {
-			return err
+			return fmt.Errorf("k6's localIPs: %w", err)
 		}
 	}
 	if next := state.GetScenarioGlobalVUIter; next != nil && !inSetup(state) {
-		sources.Start = next() * uint64(max(o.plan.Connections, 1)) // #nosec G115 -- not negative
+		sources.Start = next() * uint64(max(o.Plan.Connections, 1)) // #nosec G115 -- not negative
 	}
-	if sources.Random = o.order == "random"; sources.Random {
-		sources.Seed = rand.Uint64() // #nosec G404 -- picks test traffic, not secrets
-		if o.seed != nil {
-			sources.Seed = *o.seed
-		}
+	sources.Seed = rand.Uint64() // #nosec G404 -- picks test traffic, not secrets
+	if o.Seed != nil {
+		sources.Seed = *o.Seed
 	}
-	if o.plan.Protocol() == "tls" {
-		o.plan.TLS = tlsConfig(state.TLSConfig, o.serverName)
+	if o.Plan.Protocol() == "tls" {
+		o.Plan.TLS = tlsConfig(state.TLSConfig, o.ServerName)
 	}
 	return nil
 }
@@ -101,9 +101,9 @@ func tlsConfig(of *tls.Config, serverName string) *tls.Config {
 	return config
 }
 
-func runFlood(ctx context.Context, engine *connect.Engine, resolver lib.AddrResolver, o *floodOptions, s *sampler) (*connect.FloodResult, error) {
-	plan := o.plan
-	for _, t := range o.targets {
+func runFlood(ctx context.Context, engine *connect.Engine, resolver lib.AddrResolver, o *options.Flood, s *sampler) (*connect.FloodResult, error) {
+	plan := o.Plan
+	for _, t := range o.Targets {
 		plan.Targets = append(plan.Targets, resolve(resolver, t))
 	}
 	plan.Observer = s

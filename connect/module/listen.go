@@ -1,13 +1,36 @@
 package module
 
 import (
-	"crypto/tls"
-	"errors"
+	"context"
 	"fmt"
-	"log/slog"
-	"net"
 
 	"github.com/grafana/sobek"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
+
+// listen is listen(options) of the JS API: the companion server's responder in this process. One that was started in
+// setup() stays until the test ends, one of a VU's function until its iteration does.
+func (i *instance) listen(opts sobek.Value) *sobek.Object {
+	state := i.vu.State()
+	if state == nil {
+		i.throw(fmt.Errorf("listen() %w", errInitContext))
+	}
+	o, err := options.ParseListen(exported(opts))
+	if err != nil {
+		i.throw(err)
+	}
+	responder, err := server.Start(o.Server)
+	if err != nil {
+		i.throw(fmt.Errorf("listen(): %w", err))
+	}
+	if !inSetup(state) {
+		context.AfterFunc(i.vu.Context(), responder.Close)
+	}
+	rt := i.vu.Runtime()
+	object := rt.NewObject()
+	_ = object.Set("address", responder.Addr().String())
+	_ = object.Set("close", responder.Close)
+	return object
+}

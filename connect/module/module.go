@@ -24,7 +24,9 @@ func New() *RootModule { return &RootModule{} }
 
 // NewModuleInstance implements modules.Module.
 func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
-	return &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry)}
+	rt := vu.Runtime()
+	parseJSON, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
+	return &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
 }
 
 var (
@@ -37,6 +39,8 @@ type instance struct {
 	vu      modules.VU
 	root    *RootModule
 	metrics *mconnectMetrics
+
+	parseJSON sobek.Callable
 }
 
 // Exports implements modules.Instance.
@@ -54,6 +58,11 @@ func (i *instance) rejected(err error) *sobek.Promise {
 	promise, _, reject := i.vu.Runtime().NewPromise()
 	_ = reject(i.typeError(err)) // fails only if the runtime is being interrupted
 	return promise
+}
+
+// throw makes the function that JavaScript has called throw a TypeError.
+func (i *instance) throw(err error) {
+	panic(i.typeError(err)) // how sobek lets Go code throw
 }
 
 func (i *instance) typeError(err error) *sobek.Object {

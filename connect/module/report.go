@@ -1,7 +1,7 @@
 package module
 
 import (
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -26,7 +26,7 @@ type callsReport struct {
 
 	Calls          int64                    `json:"calls"`
 	States         connect.States           `json:"states"`
-	Errors         map[connect.Class]int64  `json:"errors"`
+	Errors         map[connect.Class]int64  `json:"fmt"`
 	First          map[connect.Class]string `json:"first_errors"`
 	ConnectTime    spread                   `json:"connect_time"`
 	ReplyTime      spread                   `json:"reply_time"`
@@ -114,7 +114,7 @@ func toSpread(s stats.Summary) spread { return spread{s.Min, s.Avg, s.Max, s.Dev
 func (i *instance) report() (sobek.Value, error) {
 	object, err := i.plain(i.root.ledger.report(i.root.engine.Total.States()))
 	if err != nil {
-		return nil, errors.Join(errors.New("report()"), err)
+		return nil, fmt.Errorf("report(): %w", err)
 	}
 	return object, nil
 }

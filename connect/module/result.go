@@ -1,10 +1,7 @@
 package module
 
 import (
-	"encoding/json"
 	"time"
-
-	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
@@ -50,14 +47,3 @@ func toSummary(s stats.Summary) summary {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// plain makes an ordinary JavaScript object of a value, one that can be changed, copied and printed as any other.
-func (i *instance) plain(value any) (sobek.Value, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	rt := i.vu.Runtime()
-	parse, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
-	return parse(sobek.Undefined(), rt.ToValue(string(text)))
-}

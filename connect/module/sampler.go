@@ -10,6 +10,7 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
 // sampler turns the outcomes of one call into samples. It implements connect.Observer.
@@ -46,17 +47,17 @@ type hostSeries struct {
 
 var _ connect.Observer = &sampler{}
 
-func newSampler(i *instance, o *floodOptions) *sampler {
+func newSampler(i *instance, o *options.Flood) *sampler {
 	state := i.vu.State()
 	base := state.Tags.GetCurrentValues()
-	base.Tags = base.Tags.WithTagsFromMap(o.tags)
+	base.Tags = base.Tags.WithTagsFromMap(o.Tags)
 	s := &sampler{
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
 		out: state.Samples, logger: state.Logger, ctx: i.vu.Context(), isSetup: inSetup(state),
-		start: time.Now(), readReply: !o.plan.SkipReply,
-		base: base, call: base.Tags.With("proto", o.plan.Protocol()),
+		start: time.Now(), readReply: !o.Plan.SkipReply,
+		base: base, call: base.Tags.With("proto", o.Plan.Protocol()),
 	}
-	for _, name := range o.targets {
+	for _, name := range o.Targets {
 		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), hosts: map[string]*hostSeries{}})
 	}
 	return s

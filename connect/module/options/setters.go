@@ -1,143 +1,39 @@
-package module
+package options
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/lib/types"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
-
-// floodOptions is what a script asks of flood(), before names are resolved.
-type floodOptions struct {
-	targets    []string
-	plan       connect.Plan // without targets, TLS and observer
-	serverName string
-	tags       map[string]string
-	order      string
-	seed       *uint64
-}
 
 // setter checks one option's value and stores it. Its error says what is accepted.
 type setter func(value any) error
 
-// parseFlood reads the arguments of flood().
-func parseFlood(target, options sobek.Value) (*floodOptions, error) {
-	o := &floodOptions{}
-	var err error
-	if o.targets, err = parseTargets(target); err != nil {
-		return nil, fmt.Errorf("flood(): target %w", err)
-	}
-	if err := o.parse(options); err != nil {
-		return nil, fmt.Errorf("flood(): %w", err)
-	}
-	if err := o.settle(); err != nil {
-		return nil, fmt.Errorf("flood(): %w", err)
-	}
-	return o, nil
-}
-
-func (o *floodOptions) setters() map[string]setter {
-	p := &o.plan
-	reply := true
-	return map[string]setter{
-		"network":        oneOf(&p.Network, "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "tls"),
-		"connections":    whole(&p.Connections, 1, connect.MaxConnections),
-		"concurrency":    whole(&p.Concurrency, 1, connect.MaxConcurrency),
-		"rate":           number(&p.Rate, 0, 1e9),
-		"connectTimeout": duration(&p.ConnectTimeout),
-		"timeout":        duration(&p.Timeout),
-		"source":         pool(&p.Sources.Pool),
-		"sourceOrder":    oneOf(&o.order, "sequential", "random"),
-		"seed":           seed(&o.seed),
-		"sourcePorts":    ports(&p.Sources.Ports),
-		"close": func(v any) error {
-			var how string
-			err := oneOf(&how, "fin", "rst")(v)
-			p.Reset = how == "rst"
-			return err
-		},
-		"payload": payload(&p.Payload),
-		"readReply": func(v any) error {
-			err := boolean(&reply)(v)
-			p.SkipReply = !reply
-			return err
-		},
-		"serverName": text(&o.serverName),
-		"monitor":    duration(&p.Monitor),
-		"tags":       tags(&o.tags),
-	}
-}
-
-func (o *floodOptions) parse(options sobek.Value) error {
-	if missing(options) {
-		return nil
-	}
-	object, ok := options.(*sobek.Object)
-	if _, isMap := options.Export().(map[string]any); !ok || !isMap {
-		return fmt.Errorf("options: got %s; want an object such as {connections: 100}", show(options.Export()))
-	}
-	known := o.setters()
-	for _, name := range object.Keys() {
+// parse gives each option of an object to its setter.
+func parse(options map[string]any, known map[string]setter) error {
+	for _, name := range slices.Sorted(maps.Keys(options)) {
 		set, ok := known[name]
 		if !ok {
-			return fmt.Errorf("option %q is unknown; want one of %s", name, strings.Join(sortedKeys(known), ", "))
+			return fmt.Errorf("option %q is unknown; want one of %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
-		value := object.Get(name)
-		if missing(value) {
+		value := options[name]
+		if value == nil { // undefined and null leave an option out
 			continue
 		}
-		if err := set(value.Export()); err != nil {
-			return fmt.Errorf("option %q: got %s; %w", name, show(value.Export()), err)
+		if err := set(value); err != nil {
+			return fmt.Errorf("option %q: got %s; %w", name, show(value), err)
 		}
 	}
 	return nil
-}
-
-// settle checks what depends on more than one option.
-func (o *floodOptions) settle() error {
-	if o.seed != nil && o.order != "random" {
-		return fmt.Errorf("option \"seed\": got %d with sourceOrder %q; want sourceOrder 'random' with it", *o.seed, orDefault(o.order, "sequential"))
-	}
-	if o.order == "random" && o.plan.Sources.Pool == nil && o.plan.Sources.Ports.Count() == 0 {
-		return errors.New("option \"sourceOrder\": got \"random\" without source or sourcePorts; want one of these with it")
-	}
-	if o.serverName != "" && o.plan.Protocol() != "tls" {
-		return fmt.Errorf("option \"serverName\": got %q with network %q; want network 'tls' with it", o.serverName, orDefault(o.plan.Network, "tcp"))
-	}
-	if o.plan.Payload != nil && o.plan.Protocol() != "udp" {
-		return fmt.Errorf("option \"payload\": got %d bytes with network %q; want a udp network with it", len(o.plan.Payload), orDefault(o.plan.Network, "tcp"))
-	}
-	return nil
-}
-
-func parseTargets(v sobek.Value) ([]string, error) {
-	const accepted = "want 'host:port', '[v6]:port', or an array of these"
-	if missing(v) {
-		return nil, errors.New("is missing; " + accepted)
-	}
-	list, ok := stringList(v.Export())
-	if !ok || len(list) == 0 {
-		return nil, fmt.Errorf("is %s; %s", show(v.Export()), accepted)
-	}
-	for _, t := range list {
-		if _, _, err := connect.SplitTarget(t); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-func missing(v sobek.Value) bool {
-	return v == nil || sobek.IsUndefined(v) || sobek.IsNull(v)
 }
 
 // show prints a value as it would stand in a script, cut to a readable length.
@@ -146,26 +42,11 @@ func show(v any) string {
 	if err != nil {
 		text = fmt.Appendf(nil, "%v", v)
 	}
-	if const80 := 80; len(text) > const80 {
-		return string(text[:const80]) + "…"
+	const readable = 80
+	if len(text) > readable {
+		return string(text[:readable]) + "…"
 	}
 	return string(text)
-}
-
-func sortedKeys(m map[string]setter) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func stringList(v any) ([]string, bool) {
@@ -207,6 +88,16 @@ func oneOf(to *string, accepted ...string) setter {
 	}
 }
 
+// choice sets a flag if the second of two words is given, and clears it for the first.
+func choice(to *bool, off, on string) setter {
+	return func(v any) error {
+		var word string
+		err := oneOf(&word, off, on)(v)
+		*to = word == on
+		return err
+	}
+}
+
 func whole[T int | int64](to *T, least, most T) setter {
 	return func(v any) error {
 		n, ok := asNumber(v)
@@ -236,13 +127,14 @@ func hintNumber(v any) string {
 	return ""
 }
 
-func boolean(to *bool) setter {
+// unless sets a flag if the option is false.
+func unless(to *bool) setter {
 	return func(v any) error {
 		b, ok := v.(bool)
 		if !ok {
 			return errors.New("want true or false")
 		}
-		*to = b
+		*to = !b
 		return nil
 	}
 }
@@ -323,8 +215,8 @@ func payload(to *[]byte) setter {
 		switch v := v.(type) {
 		case string:
 			data = []byte(v)
-		case sobek.ArrayBuffer:
-			data = v.Bytes()
+		case []byte:
+			data = v
 		default:
 			return errors.New("want a text or an ArrayBuffer")
 		}

@@ -1,0 +1,43 @@
+package options
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+)
+
+// Listen is what a script asks of listen().
+type Listen struct {
+	Server server.Options
+}
+
+// ParseListen checks the argument of listen(), which may be nil.
+func ParseListen(options any) (*Listen, error) {
+	l := &Listen{Server: server.Options{Address: "127.0.0.1:0", UDP: true}}
+	if options == nil {
+		return l, nil
+	}
+	object, ok := options.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("listen(): options: got %s; want an object such as {hostname: 'web-1'}", show(options))
+	}
+	var network, cert, key string
+	s := &l.Server
+	err := parse(object, map[string]setter{
+		"address":        text(&s.Address),
+		"hostname":       text(&s.Hostname),
+		"network":        oneOf(&network, "tcp", "udp", "tls"),
+		"cert":           text(&cert),
+		"key":            text(&key),
+		"maxConnections": whole(&s.MaxConnections, 1, math.MaxInt32),
+		"idleTimeout":    duration(&s.IdleTimeout),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen(): %w", err)
+	}
+	if (cert != "" || key != "") && network != "tls" {
+		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\" go with network 'tls'; got network '%s'", network)
+	}
+	return l, nil
+}
