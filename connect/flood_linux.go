@@ -358,6 +358,9 @@ func (p *part) send(key uint32, events loop.Events) {
 func (p *part) read(key uint32, errno syscall.Errno) {
 	c := &p.conns[key]
 	now := p.place.Now()
+	if now == c.connect {
+		now = loop.Now() // the answer came with the handshake's end: this is as early as it can be known
+	}
 	n, readErrno := socket.Read(int(c.fd), p.buf[:])
 	if readErrno == unix.EAGAIN && errno == socket.OK {
 		return

@@ -110,7 +110,7 @@ func runFlood(ctx context.Context, engine *connect.Engine, resolver lib.AddrReso
 	s.start = time.Now()
 	res, err := engine.Flood(ctx, plan)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("flood(): %w", err)
 	}
 	s.finish(res)
 	return res, nil

@@ -2,6 +2,7 @@ package module
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // gauges makes the calls of a process take turns in emitting the state counters that they share.
 type gauges struct {
-	last atomic.Int64 // Unix nanoseconds
+	last    atomic.Int64 // Unix nanoseconds
+	sending sync.Mutex
 }
 
 // due reports whether the counters have not been emitted in this second, and claims to do so.

@@ -26,7 +26,7 @@ type callsReport struct {
 
 	Calls          int64                    `json:"calls"`
 	States         connect.States           `json:"states"`
-	Errors         map[connect.Class]int64  `json:"fmt"`
+	Errors         map[connect.Class]int64  `json:"errors"`
 	First          map[connect.Class]string `json:"first_errors"`
 	ConnectTime    spread                   `json:"connect_time"`
 	ReplyTime      spread                   `json:"reply_time"`

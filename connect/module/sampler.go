@@ -151,8 +151,11 @@ func (s *sampler) Second() {
 	}
 }
 
-// states emits the state counters of the whole process, which belong to no protocol or target.
+// states emits the state counters of the whole process, which belong to no protocol or target. One call at a time reads
+// and sends them, so that the last value k6 sees is the latest.
 func (s *sampler) states() {
+	s.root.gauges.sending.Lock()
+	defer s.root.gauges.sending.Unlock()
 	total := &s.root.engine.Total
 	at := s.root.stamps.next(time.Now())
 	now := total.States()

@@ -36,7 +36,7 @@ func ParsePool(text string) (*Pool, error) {
 	pool := &Pool{text: text}
 	for item := range strings.SplitSeq(text, ",") {
 		if err := pool.add(strings.TrimSpace(item)); err != nil {
-			return nil, fmt.Errorf("%q: %w; %s", item, err, accepted)
+			return nil, fmt.Errorf("%w; %s", err, accepted)
 		}
 	}
 	return pool, nil

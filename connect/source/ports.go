@@ -20,14 +20,14 @@ func ParsePorts(text string) (Ports, error) {
 	}
 	first, err := strconv.ParseUint(strings.TrimSpace(from), 10, 16)
 	if err != nil || first == 0 {
-		return Ports{}, fmt.Errorf("%q: %q is not a port; %s", text, from, accepted)
+		return Ports{}, fmt.Errorf("%q in %q is not a port; %s", from, text, accepted)
 	}
 	last, err := strconv.ParseUint(strings.TrimSpace(to), 10, 16)
 	if err != nil || last == 0 {
-		return Ports{}, fmt.Errorf("%q: %q is not a port; %s", text, to, accepted)
+		return Ports{}, fmt.Errorf("%q in %q is not a port; %s", to, text, accepted)
 	}
 	if last < first {
-		return Ports{}, fmt.Errorf("%q: the range ends before it begins; %s", text, accepted)
+		return Ports{}, fmt.Errorf("%q ends before it begins; %s", text, accepted)
 	}
 	return Ports{First: uint16(first), Last: uint16(last)}, nil
 }

@@ -1,0 +1,38 @@
+// Many clients from one machine: connections come from every address of a range, so that a load balancer that hashes
+// source addresses spreads them, and limits per client don't hit. No sysctl is needed.
+//
+//   ./k6 run examples/sources.js
+//   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=50.0.0.0/16 examples/sources.js
+//
+// The target must have a route back: mconnect users assign the range to the loopback interface of this host
+// (`ip addr add 50.0.0.0/16 dev lo`) and route it here. Several k6 instances with complementary --execution-segment take
+// different parts of the range by themselves.
+import { check } from 'k6';
+import { flood, listen } from 'k6/x/mconnect';
+
+export const options = {
+  scenarios: {
+    flood: { executor: 'shared-iterations', vus: 2, iterations: 4 },
+  },
+  thresholds: {
+    checks: ['rate==1'],
+    mconnect_connect_failed: ['rate==0'],
+  },
+};
+
+export function setup() {
+  return __ENV.TARGET || listen({ hostname: 'sources-demo' }).address;
+}
+
+/** @param {string} target */
+export default async function (target) {
+  // Iteration k of the whole test takes the k-th 256 addresses of the range.
+  const result = await flood(target, {
+    connections: 256,
+    source: __ENV.SOURCE || '127.9.0.0/16',
+  });
+  check(result, {
+    'all answered': (r) => r.states.completed === r.connects,
+    'each from an address of its own': (r) => r.sources_used === 256,
+  });
+}

@@ -1,0 +1,30 @@
+// TLS: connects, shakes hands, reads the host name. k6's TLS options apply; connect times include the handshake.
+//
+//   ./k6 run examples/tls.js
+//   ./k6 run -e TARGET=web.example:5001 -e SERVER_NAME=web.example examples/tls.js
+import { check } from 'k6';
+import { flood, listen } from 'k6/x/mconnect';
+
+export const options = {
+  insecureSkipTLSVerify: !__ENV.TARGET, // the demonstration's certificate is self-signed
+  thresholds: {
+    checks: ['rate==1'],
+    mconnect_connect_failed: ['rate==0'],
+    mconnect_connect_duration: ['p(95)<500'],
+  },
+};
+
+export function setup() {
+  return __ENV.TARGET || listen({ hostname: 'tls-demo', network: 'tls' }).address;
+}
+
+/** @param {string} target */
+export default async function (target) {
+  const result = await flood(target, {
+    network: 'tls',
+    connections: Number(__ENV.CONNECTIONS || 200),
+    concurrency: 16,
+    serverName: __ENV.SERVER_NAME || undefined,
+  });
+  check(result, { 'every handshake succeeded': (r) => r.states.completed === r.connects });
+}

@@ -1,0 +1,31 @@
+// UDP: every flow sends one datagram and is answered with the host name of its backend.
+//
+//   ./k6 run examples/udp.js
+//   ./k6 run -e TARGET=10.0.0.2:5001 -e CONNECTIONS=5000 examples/udp.js
+import { check } from 'k6';
+import { flood, listen } from 'k6/x/mconnect';
+
+export const options = {
+  thresholds: {
+    checks: ['rate==1'],
+    // A lost datagram, or a lost answer, is a failed read of class no_reply; UDP itself knows no failed connect.
+    mconnect_reply_failed: ['rate<0.001'],
+    mconnect_reply_duration: ['p(95)<100'],
+  },
+};
+
+export function setup() {
+  return __ENV.TARGET || listen({ hostname: 'udp-demo' }).address;
+}
+
+/** @param {string} target */
+export default async function (target) {
+  const result = await flood(target, {
+    network: 'udp',
+    connections: Number(__ENV.CONNECTIONS || 1000),
+    payload: 'Hello',
+    connectTimeout: '2s', // how long to wait for each answer
+  });
+  console.log(`answers: ${JSON.stringify(result.hosts)}, lost: ${result.failed_reads}`);
+  check(result, { 'every flow is accounted for': (r) => r.states.completed + r.states.error === r.connects });
+}

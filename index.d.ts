@@ -1,0 +1,264 @@
+/**
+ * Raw TCP, UDP and TLS connects from k6: does every connect through a virtual IP succeed, who answers, and how fast?
+ *
+ * Connections run on event loops outside the JavaScript runtime. Everything that waits for the network returns a
+ * Promise, so a VU can do other things meanwhile. A wrong option rejects with a TypeError that names the option, its
+ * value and what is accepted; a connection that fails is counted and classified, never thrown.
+ *
+ * Options that are durations take k6's notation (`'8s'`, `'500ms'`) or milliseconds. Durations in results are milliseconds.
+ *
+ * @example
+ * import { flood } from 'k6/x/mconnect';
+ *
+ * export const options = { thresholds: { mconnect_connect_failed: ['rate==0'] } };
+ *
+ * export default async function () {
+ *   const result = await flood('10.0.0.2:5001', { connections: 20000, source: '50.0.0.0/16' });
+ *   console.log(JSON.stringify(result.hosts));
+ * }
+ */
+
+/** The protocol; 4 and 6 insist on that version of IP. With `tls`, k6's TLS options apply (certificates, versions, `insecureSkipTLSVerify`). */
+export type Network = 'tcp' | 'tcp4' | 'tcp6' | 'udp' | 'udp4' | 'udp6' | 'tls';
+
+/** A duration: k6's notation such as `'8s'`, `'500ms'` or `'1m30s'`, or a number of milliseconds. */
+export type Duration = string | number;
+
+/**
+ * `'host:port'` or `'[v6]:port'`. A host name is looked up once a call, with k6's resolver: `hosts`, `dns`, `blacklistIPs`
+ * and `blockHostnames` hold. What these forbid is counted as `blocked`, what does not resolve as `dns`; no packet leaves.
+ */
+export type Target = string;
+
+/**
+ * Why a connection failed.
+ *
+ * - `refused`: nothing listens there
+ * - `timeout`: no connection within `connectTimeout`, or before the call's `timeout`
+ * - `reset`, `closed`: the peer reset or closed the connection before it answered
+ * - `host_unreachable`, `net_unreachable`: no route; ICMP errors
+ * - `addr_in_use`: the fixed source address and port are taken
+ * - `addr_not_available`: the source is not usable on this host, or all its ports to this target are used up
+ * - `fd_limit`: no file descriptor left, and no connection of the call in flight whose end would free one
+ * - `no_reply`: connected, but no answer within `connectTimeout`, or before the call's `timeout`
+ * - `bad_reply`: the answer is no host name: 1 to 255 bytes of printable UTF-8, up to the first NUL, CR or LF
+ * - `dns`, `blocked`: the name does not resolve; k6's options forbid the target
+ * - `tls`: the handshake failed
+ * - `aborted`: the test was stopped
+ */
+export type ErrorClass =
+  | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
+  | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
+
+export interface FloodOptions {
+  /** Default `'tcp'`. */
+  network?: Network;
+  /** How many connections to make, 1 to 100,000,000. Default 1. */
+  connections?: number;
+  /** Most connections in flight at once, 1 to 1,000,000; should stay below the server's backlog. Default 64. */
+  concurrency?: number;
+  /**
+   * New connections per second. Each is due at a fixed instant, from which its durations count, whatever the others do
+   * (open loop), so that a stall shows in the percentiles. 0, the default, dials as fast as `concurrency` allows.
+   */
+  rate?: number;
+  /** Bounds each connection: the time until it is established, and from there the time until the answer. Default `'5s'`. */
+  connectTimeout?: Duration;
+  /** Bounds the whole call. Default: 2 s plus 1 ms per connection, or plus `connections / rate` if that is longer. */
+  timeout?: Duration;
+  /**
+   * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
+   * k6's `--local-ips`; as there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They need
+   * not be configured on an interface (IP_FREEBIND), but answers must find their way back to this host.
+   * Default: k6's `localIPs`, else the operating system's choice.
+   */
+  source?: string | string[];
+  /**
+   * In which order sources are used. `'sequential'`, the default, starts at the iteration's number, unique in the whole
+   * test, times `connections`: VUs and k6 instances with different execution segments use different sources.
+   */
+  sourceOrder?: 'sequential' | 'random';
+  /** Makes `sourceOrder: 'random'` reproducible. A whole number. */
+  seed?: number;
+  /**
+   * Fixed source ports such as `'10000-20000'`, so that the same 5-tuples can be dialled again: connection i of the whole
+   * test has source i mod S and port (i div S) mod P. Goes well with `close: 'rst'`. Default: the operating system's choice.
+   */
+  sourcePorts?: string;
+  /** How connections are closed: `'fin'`, the default, or `'rst'`, which leaves no TIME_WAIT behind and frees the port at once. */
+  close?: 'fin' | 'rst';
+  /** What a UDP flow sends, 1 to 65,507 bytes. Default `'Hello'`. */
+  payload?: string | ArrayBuffer;
+  /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
+  readReply?: boolean;
+  /** The server name for TLS: SNI, and what the certificate must be for. Default: the target's host. */
+  serverName?: string;
+  /** Added to the tags of the call's metrics. */
+  tags?: Record<string, string | number | boolean>;
+  /** Interval of a progress line in the log, worded as tcpgoon words it. Default: none. */
+  monitor?: Duration;
+}
+
+/** Connections by state. Each is in exactly one, so these always add up to all connections asked for. */
+export interface States {
+  /** Not dialled: not yet, or never because the call ended first. */
+  not_initiated: number;
+  dialing: number;
+  established: number;
+  /** Did all that was asked of it. */
+  completed: number;
+  /** Held, and closed by the peer. In a flood, that is an error instead. */
+  closed: number;
+  error: number;
+}
+
+/** Figures of a set of durations, in milliseconds; all 0 if the set is empty. */
+export interface Summary {
+  min: number;
+  avg: number;
+  med: number;
+  max: number;
+  /** Standard deviation. */
+  dev: number;
+  'p(90)': number;
+  'p(95)': number;
+  'p(99)': number;
+}
+
+/** How evenly the answers are spread over the hosts that gave them. */
+export interface Balance {
+  hosts: number;
+  /** The smallest and the largest part that one host got, 0 to 1. */
+  min_share: number;
+  max_share: number;
+  /** Coefficient of variation of the hosts' counts; 0 is perfect balance. */
+  cv: number;
+  /** Fairness index of Jain, Chiu and Hawe; 1 is perfect balance, 1/hosts the worst. */
+  jain: number;
+  /** Pearson's chi-squared statistic against equal shares, with hosts - 1 degrees of freedom. */
+  chi2: number;
+  /**
+   * The probability of a spread at least this uneven if every connection picked one of the hosts at random, all equally
+   * likely. Small (say below 0.001): the hosts are not chosen equally. Near 1: they are dealt out in turn.
+   */
+  p_value: number;
+}
+
+/** connects = sum of hosts + failed_connects + failed_reads + states.not_initiated, unless `readReply` is false. */
+export interface FloodResult {
+  /** Answers by host name. At most 10,000 different names are kept; the rest count under `(other)`. */
+  hosts: Record<string, number>;
+  /** Connections asked for. */
+  connects: number;
+  failed_connects: number;
+  failed_reads: number;
+  /** In milliseconds. */
+  duration: number;
+  /** RFC 3339, with nanoseconds. */
+  start_time: string;
+  /** The call's time limit in milliseconds. */
+  timeout: number;
+  states: States;
+  /** Failures by class; they add up to states.error. */
+  errors: Partial<Record<ErrorClass, number>>;
+  /** Of each class, what the first failure was and what can be done. */
+  first_errors: Partial<Record<ErrorClass, string>>;
+  /** From the planned instant until established (TLS: handshake included; UDP: until the datagram was sent). */
+  connect_time: Summary;
+  /** From there until the answer. */
+  reply_time: Summary;
+  /** From the planned instant until the failure, of connections that failed. */
+  error_time: Summary;
+  /** The kernel's measure of the handshake's round trip (TCP_INFO); Linux. */
+  rtt: Summary;
+  balance: Balance;
+  /** SYNs that had to be sent again; Linux. */
+  syn_retransmits: number;
+  /** Different addresses of `source` that were used. */
+  sources_used: number;
+}
+
+/**
+ * Connects to the target, or to several in turn, reads the host name that each connection is answered with, and closes.
+ * Resolves when every connection has ended, or `timeout` is over.
+ *
+ * Metrics (tags `proto`, `target`, and those of the script): `mconnect_connects`, `mconnect_connect_failed`,
+ * `mconnect_connect_duration`, `mconnect_reply_failed`, `mconnect_reply_duration`, `mconnect_rtt`,
+ * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
+ * `data_sent`, `data_received`; for the whole process, without these two tags, the states: `mconnect_not_initiated`,
+ * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
+ */
+export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;
+
+export interface ListenOptions {
+  /** Where to listen, for TCP and UDP alike; port 0 lets the system choose. Default `'127.0.0.1:0'`. */
+  address?: string;
+  /** The name in the answers. Default: this host's name. */
+  hostname?: string;
+  /** `'tls'` makes TCP speak TLS. Default `'tcp'`. UDP is answered in any case. */
+  network?: 'tcp' | 'udp' | 'tls';
+  /** Certificate and key for TLS, as PEM text. Default: a self-signed certificate for this address and localhost, made for the occasion. */
+  cert?: string;
+  key?: string;
+  /** Connections beyond these are closed as soon as they are accepted. Default: what the descriptor limit allows. */
+  maxConnections?: number;
+  /** Closes connections on which nothing arrives for so long. Default 65 minutes. */
+  idleTimeout?: Duration;
+}
+
+export interface Responder {
+  /** `'host:port'`, a target for {@link flood}. */
+  address: string;
+  close(): void;
+}
+
+/**
+ * Starts the companion server's responder in this process: it answers every connect and every datagram with its host
+ * name. Meant for demonstrations and self-tests. One started in `setup()` stays until the test ends, one of a VU's
+ * function until its iteration does. Throws if an option is wrong or the address can't be had.
+ */
+export function listen(options?: ListenOptions): Responder;
+
+/** Figures of all calls together, in nanoseconds. */
+export interface Spread {
+  min: number;
+  avg: number;
+  max: number;
+  dev: number;
+}
+
+/** All calls of this k6 process that have ended, added up under the names and in the units of `mconnect -output json`. */
+export interface Report {
+  hosts: Record<string, number>;
+  connects: number;
+  failed_connects: number;
+  failed_reads: number;
+  /** RFC 3339 with nanoseconds: the start of the first call. */
+  start_time: string;
+  /** The longest time limit of a call, in nanoseconds. */
+  timeout: number;
+  /** From the first call's start to the last one's end, in nanoseconds. */
+  duration: number;
+  /** Number of calls. */
+  calls: number;
+  /** The states of all connections of the process, those of running calls included. */
+  states: States;
+  errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  connect_time: Spread;
+  reply_time: Spread;
+  error_time: Spread;
+  rtt: Spread;
+  balance: Balance;
+  syn_retransmits: number;
+}
+
+/** All calls of this k6 process so far; most useful in `handleSummary()`. */
+export function report(): Report;
+
+declare const mconnect: {
+  flood: typeof flood;
+  listen: typeof listen;
+  report: typeof report;
+};
+export default mconnect;
