@@ -13,7 +13,8 @@ type Engine struct {
 	// Total counts the connections of all calls so far.
 	Total Counters
 
-	loops loops
+	loops    loops
+	portable bool // run everything on package net, as on systems without event loops
 }
 
 // runner makes the connections of a job.

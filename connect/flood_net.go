@@ -88,8 +88,10 @@ func (f *netFlood) connect(c claim) Outcome {
 	ctx, cancel := context.WithTimeout(f.ctx, f.job.plan.ConnectTimeout)
 	defer cancel()
 	tcp, err := f.dial(ctx, c, t)
-	if err != nil {
-		return f.failedDial(c, f.classOf(err, ClassTimeout), err)
+	if class := f.classOf(err, ClassTimeout); class == ClassReset && f.proto == "tcp" {
+		return f.resetSince(c, err)
+	} else if class != ClassNone {
+		return f.failedDial(c, class, err)
 	}
 	conn, err := f.secure(ctx, tcp, t)
 	if err != nil {
@@ -109,6 +111,17 @@ func (f *netFlood) failedDial(c claim, class Class, err error) Outcome {
 	o := f.job.outcome(c, loop.Now())
 	o.Class, o.Err = class, err
 	f.job.count(&steps{dialErrors: 1})
+	return o
+}
+
+// resetSince ends a connection that was reset before package net had looked at it: an attempt to connect is refused,
+// never reset, so it was established before.
+func (f *netFlood) resetSince(c claim, err error) Outcome {
+	f.job.count(&steps{connected: 1})
+	o := f.job.outcome(c, loop.Now())
+	o.Connected, o.Connect = true, o.Elapsed()
+	o.Class, o.Err = ClassReset, err
+	f.job.count(&steps{errors: 1})
 	return o
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (e *Engine) newFlood(j *job) runner {
-	if j.plan.Protocol() == "tls" {
+	if e.portable || j.plan.Protocol() == "tls" {
 		return newNetFlood(j)
 	}
 	return &loopFlood{job: j, engine: e, ended: make(chan struct{})}

@@ -1,0 +1,490 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// onBoth runs a test on the event loops of this system and on package net.
+func onBoth(t *testing.T, test func(t *testing.T, e *Engine)) {
+	t.Helper()
+	for name, portable := range map[string]bool{"system's own": false, "package net": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, &Engine{portable: portable})
+		})
+	}
+}
+
+// requireSums checks what must hold for every result, whatever happened.
+func requireSums(t *testing.T, r *FloodResult) {
+	t.Helper()
+	var answers, errors int64
+	for _, n := range r.Hosts {
+		answers += n
+	}
+	for _, n := range r.Errors {
+		errors += n
+	}
+	require.Equal(t, r.Connects, r.States.Total(), "states add up to connects")
+	require.Equal(t, r.States.Error, errors, "errors add up to states.error")
+	require.Equal(t, r.States.Error, r.FailedConnects+r.FailedReads, "each error is a failed connect or a failed read")
+	require.Zero(t, r.States.Dialing, "nothing is left dialling")
+	require.Zero(t, r.States.Established, "nothing is left open")
+	require.Equal(t, r.Connects-r.States.NotInitiated-r.FailedConnects, r.ConnectTime.Count, "each established connection is timed")
+	require.Equal(t, errors, r.ErrorTime.Count, "each failure is timed")
+	require.Equal(t, answers, r.ReplyTime.Count, "each answer is timed")
+	for class := range r.Errors {
+		require.NotEmpty(t, r.First[class], "class %s is explained", class)
+	}
+}
+
+func TestFloodCountsEachPeerInItsClass(t *testing.T) {
+	t.Parallel()
+	const n = 50
+	for name, row := range map[string]struct {
+		network   string
+		peer      func(*testing.T) Target
+		class     Class
+		connected bool
+	}{
+		"refuses":                     {"tcp", refusing, ClassRefused, false},
+		"resets at once":              {"tcp", func(t *testing.T) Target { return peer(t, resetAtOnce) }, ClassReset, true},
+		"closes at once":              {"tcp", func(t *testing.T) Target { return peer(t, closeAtOnce) }, ClassClosed, true},
+		"never answers":               {"tcp", func(t *testing.T) Target { return peer(t, func(c *net.TCPConn) { untilClosed(c) }) }, ClassNoReply, true},
+		"sends 1 MB of binary":        {"tcp", func(t *testing.T) Target { return peer(t, binaryMegabyte) }, ClassBadReply, true},
+		"sends an empty line":         {"tcp", func(t *testing.T) Target { return peer(t, answer("\n")) }, ClassBadReply, true},
+		"is no TLS server":            {"tls", func(t *testing.T) Target { return peer(t, answer("plain text\n")) }, ClassTLS, false},
+		"refuses TLS":                 {"tls", refusing, ClassRefused, false},
+		"never shakes hands":          {"tls", func(t *testing.T) Target { return peer(t, func(c *net.TCPConn) { untilClosed(c) }) }, ClassTimeout, false},
+		"UDP: nothing there":          {"udp", refusing, ClassRefused, true},
+		"UDP: never answers":          {"udp", func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, ClassNoReply, true},
+		"UDP: answers with nothing":   {"udp", func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return []byte{} }) }, ClassBadReply, true},
+		"UDP: answers with 60,000 B":  {"udp", func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return make([]byte, 60_000) }) }, ClassBadReply, true},
+		"a name that did not resolve": {"tcp", func(*testing.T) Target { return Target{Name: "x:1", Err: errors.New("no such host"), Class: ClassDNS} }, ClassDNS, false},
+		"a forbidden target":          {"udp", func(*testing.T) Target { return Target{Name: "x:1", Err: errors.New("forbidden"), Class: ClassBlocked} }, ClassBlocked, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				patience := time.Minute
+				if row.class == ClassTimeout || row.class == ClassNoReply {
+					patience = 200 * time.Millisecond
+				}
+				res, err := e.Flood(t.Context(), Plan{
+					Network: row.network, Targets: []Target{row.peer(t)}, Connections: n, ConnectTimeout: patience, Timeout: time.Minute,
+				})
+				require.NoError(t, err)
+				requireSums(t, res)
+				assert.Equal(t, map[Class]int64{row.class: n}, res.Errors, "first errors: %v", res.First)
+				if row.connected {
+					assert.EqualValues(t, n, res.FailedReads)
+				} else {
+					assert.EqualValues(t, n, res.FailedConnects)
+				}
+			})
+		})
+	}
+}
+
+func TestFloodTakesTheFirstReadAsTheName(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]func(*net.TCPConn){
+		"a bare name":       answer("web-1"),
+		"a line":            answer("web-1\r\nrest"),
+		"padded with NULs":  answer("web-1\x00\x00\x00"),
+		"then closes":       func(c *net.TCPConn) { _, _ = c.Write([]byte("web-1")) },
+		"then shuts down":   func(c *net.TCPConn) { _, _ = c.Write([]byte("web-1")); _ = c.CloseWrite(); untilClosed(c) },
+		"in two pieces":     func(c *net.TCPConn) { _, _ = c.Write([]byte("web-1")); untilClosed(c); _, _ = c.Write([]byte("late")) },
+		"and 1 MB after it": func(c *net.TCPConn) { _, _ = c.Write([]byte("web-1\n")); binaryMegabyte(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, script)}, Connections: 20})
+				require.NoError(t, err)
+				requireSums(t, res)
+				assert.Equal(t, map[string]int64{"web-1": 20}, res.Hosts, "first errors: %v", res.First)
+			})
+		})
+	}
+}
+
+func TestFloodUsesTargetsInTurn(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		targets := []Target{peer(t, answer("a")), peer(t, answer("b")), refusing(t), peer(t, answer("c"))}
+		res, err := e.Flood(t.Context(), Plan{Targets: targets, Connections: 402})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[string]int64{"a": 101, "b": 101, "c": 100}, res.Hosts)
+		assert.Equal(t, map[Class]int64{ClassRefused: 100}, res.Errors)
+		assert.Equal(t, 3, res.Balance.Hosts)
+	})
+}
+
+func TestFloodIPv6(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		pool, err := source.ParsePool("::1")
+		require.NoError(t, err)
+		res, err := e.Flood(t.Context(), Plan{
+			Network: "tcp6", Targets: []Target{peerAt(t, "[::1]:0", answer("six"))}, Connections: 100,
+			Sources: source.Sequence{Pool: pool},
+		})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[string]int64{"six": 100}, res.Hosts, "first errors: %v", res.First)
+	})
+}
+
+func TestFloodUDPSendsThePayloadOnce(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var datagrams atomic.Int64
+		echo := udpPeer(t, func(datagram []byte) []byte { datagrams.Add(1); return append([]byte("got "), datagram...) })
+		res, err := e.Flood(t.Context(), Plan{Network: "udp4", Targets: []Target{echo}, Connections: 300, Payload: []byte("ping")})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[string]int64{"got ping": 300}, res.Hosts)
+		assert.EqualValues(t, 300, datagrams.Load())
+	})
+}
+
+func TestFloodWithoutReply(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 100, SkipReply: true})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.EqualValues(t, 100, res.States.Completed)
+		assert.Empty(t, res.Hosts)
+		assert.Zero(t, res.ReplyTime.Count)
+	})
+}
+
+// collected is an observer that keeps everything.
+type collected struct {
+	outcomes []Outcome
+	monitors []States
+}
+
+func (c *collected) Outcomes(batch []Outcome) { c.outcomes = append(c.outcomes, batch...) }
+func (c *collected) Second()                  {}
+func (c *collected) Monitor(s States)         { c.monitors = append(c.monitors, s) }
+
+func TestFloodReportsEachConnectionOnce(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen collected
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a")), refusing(t)}, Connections: 2001, Observer: &seen})
+		require.NoError(t, err)
+		requireSums(t, res)
+		numbers := map[int64]bool{}
+		for _, o := range seen.outcomes {
+			numbers[o.Number] = true
+			assert.Equal(t, o.Number%2 == 1, o.Class == ClassRefused)
+			assert.GreaterOrEqual(t, o.Ended, o.Planned)
+		}
+		assert.Len(t, seen.outcomes, 2001)
+		assert.Len(t, numbers, 2001)
+	})
+}
+
+func TestFloodStatesAddUpAtEveryInstant(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		stop := make(chan struct{})
+		var watching sync.WaitGroup
+		watching.Go(func() {
+			for looked := 0; ; looked++ {
+				select {
+				case <-stop:
+					assert.Positive(t, looked)
+					return
+				default:
+				}
+				s := e.Total.States()
+				for _, n := range []int64{s.NotInitiated, s.Dialing, s.Established, s.Completed, s.Closed, s.Error} {
+					if n < 0 {
+						assert.Fail(t, "a state is negative", "%+v", s)
+						return
+					}
+				}
+				if total := s.Total(); total != 0 && total != 3000 && total != 6000 {
+					assert.Fail(t, "connections were lost or counted twice", "%+v", s)
+					return
+				}
+			}
+		})
+		targets := []Target{peer(t, answer("a")), refusing(t), peer(t, resetAtOnce)}
+		var floods sync.WaitGroup
+		for range 2 {
+			floods.Go(func() {
+				res, err := e.Flood(t.Context(), Plan{Targets: targets, Connections: 3000})
+				assert.NoError(t, err)
+				assert.EqualValues(t, 3000, res.States.Total())
+			})
+		}
+		floods.Wait()
+		close(stop)
+		watching.Wait()
+		assert.EqualValues(t, 6000, e.Total.States().Total())
+		assert.Positive(t, e.Total.EstablishedMax())
+		assert.LessOrEqual(t, e.Total.EstablishedMax(), int64(2*DefaultConcurrency))
+	})
+}
+
+func TestFloodEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 100, Concurrency: 10, Timeout: 200 * time.Millisecond})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[Class]int64{ClassNoReply: 10}, res.Errors)
+		assert.EqualValues(t, 90, res.States.NotInitiated)
+		assert.GreaterOrEqual(t, res.Duration, 200*time.Millisecond)
+	})
+}
+
+func TestFloodEndsWhenAborted(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var accepted atomic.Int64
+		silent := peer(t, func(c *net.TCPConn) {
+			if accepted.Add(1) == 10 {
+				cancel()
+			}
+			untilClosed(c)
+		})
+		res, err := e.Flood(ctx, Plan{Targets: []Target{silent}, Connections: 1000, Concurrency: 10, Timeout: time.Hour, ConnectTimeout: time.Hour})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[Class]int64{ClassAborted: 10}, res.Errors)
+		assert.EqualValues(t, 990, res.States.NotInitiated)
+	})
+}
+
+func TestFloodAbortedBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
+		res, err := e.Flood(ctx, Plan{Targets: []Target{silent}, Connections: 1000, Timeout: time.Hour, ConnectTimeout: time.Hour})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Zero(t, res.States.Completed)
+		assert.EqualValues(t, res.States.Error, res.Errors[ClassAborted])
+	})
+}
+
+func TestFloodTimesFromThePlannedInstant(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		// A peer that answers one connection after the other, each after 20 ms, can't keep up with 200 a second.
+		var one sync.Mutex
+		slow := peer(t, func(c *net.TCPConn) {
+			one.Lock()
+			defer one.Unlock()
+			<-time.After(20 * time.Millisecond)
+			_, _ = c.Write([]byte("slow"))
+		})
+		var seen collected
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{slow}, Connections: 40, Concurrency: 1, Rate: 200, Observer: &seen})
+		require.NoError(t, err)
+		requireSums(t, res)
+		for _, o := range seen.outcomes {
+			assert.Equal(t, time.Duration(o.Number)*5*time.Millisecond, o.Planned, "the plan does not wait for anybody")
+		}
+		last := seen.outcomes[len(seen.outcomes)-1]
+		assert.Greater(t, last.Connect, 3*seen.outcomes[0].Elapsed(), "the wait behind others counts")
+	})
+}
+
+func TestFloodDialsNoSoonerThanPlanned(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen collected
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 50, Rate: 500, Observer: &seen})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.GreaterOrEqual(t, res.Duration, 49*2*time.Millisecond)
+		for _, o := range seen.outcomes {
+			assert.Positive(t, o.Connect)
+		}
+	})
+}
+
+func TestFloodSources(t *testing.T) {
+	t.Parallel()
+	pool, err := source.ParsePool("127.77.0.1-127.77.0.10")
+	require.NoError(t, err)
+	for name, row := range map[string]struct {
+		sources source.Sequence
+		check   func(t *testing.T, seen map[netip.Addr]int)
+	}{
+		"in order, each as often as the others": {source.Sequence{Pool: pool, Start: 5}, func(t *testing.T, seen map[netip.Addr]int) {
+			assert.Len(t, seen, 10)
+			for _, n := range seen {
+				assert.Equal(t, 10, n)
+			}
+		}},
+		"at random": {source.Sequence{Pool: pool, Random: true, Seed: 7}, func(t *testing.T, seen map[netip.Addr]int) {
+			assert.Len(t, seen, 10)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				var mu sync.Mutex
+				seen := map[netip.Addr]int{}
+				server := peer(t, func(c *net.TCPConn) {
+					mu.Lock()
+					seen[netip.MustParseAddrPort(c.RemoteAddr().String()).Addr()]++
+					mu.Unlock()
+					answer("a")(c)
+				})
+				res, err := e.Flood(t.Context(), Plan{Targets: []Target{server}, Connections: 100, Sources: row.sources})
+				require.NoError(t, err)
+				requireSums(t, res)
+				require.Equal(t, map[string]int64{"a": 100}, res.Hosts, "first errors: %v", res.First)
+				assert.EqualValues(t, 10, res.SourcesUsed)
+				mu.Lock()
+				defer mu.Unlock()
+				row.check(t, seen)
+			})
+		})
+	}
+}
+
+func TestFloodDialsTheSame5TuplesAgain(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]int{}
+	server := peer(t, func(c *net.TCPConn) {
+		mu.Lock()
+		seen[c.RemoteAddr().String()]++
+		mu.Unlock()
+		answer("a")(c)
+	})
+	pool, err := source.ParsePool("127.78.0.1-127.78.0.4")
+	require.NoError(t, err)
+	plan := Plan{Targets: []Target{server}, Connections: 40, Reset: true, Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21009}}}
+	for range 3 {
+		res, err := Flood(t.Context(), plan)
+		require.NoError(t, err)
+		requireSums(t, res)
+		require.Equal(t, map[string]int64{"a": 40}, res.Hosts, "first errors: %v", res.First)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Len(t, seen, 40)
+	for tuple, n := range seen {
+		assert.Equal(t, 3, n, tuple)
+	}
+}
+
+func TestFloodExplainsAddressesThatAreTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.79.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { taken.Close() })
+	port := netip.MustParseAddrPort(taken.Addr().String()).Port()
+	pool, err := source.ParsePool("127.79.0.1")
+	require.NoError(t, err)
+	onBoth(t, func(t *testing.T, e *Engine) {
+		res, err := e.Flood(t.Context(), Plan{
+			Targets: []Target{peer(t, answer("a"))}, Connections: 3,
+			Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: port, Last: port}},
+		})
+		require.NoError(t, err)
+		requireSums(t, res)
+		assert.Equal(t, map[Class]int64{ClassAddrInUse: 3}, res.Errors)
+		assert.Contains(t, res.First[ClassAddrInUse], fmt.Sprintf("127.79.0.1:%d", port))
+	})
+}
+
+func TestFloodKeepsFewOfManyNames(t *testing.T) {
+	t.Parallel()
+	var next atomic.Int64
+	liar := udpPeer(t, func([]byte) []byte { return fmt.Appendf(nil, "host-%d", next.Add(1)) })
+	const n = maxHosts + 500
+	res, err := Flood(t.Context(), Plan{Network: "udp", Targets: []Target{liar}, Connections: n})
+	require.NoError(t, err)
+	requireSums(t, res)
+	assert.Len(t, res.Hosts, maxHosts+1)
+	assert.EqualValues(t, n, res.Balance.Hosts-maxHosts-1+int(res.States.Completed))
+	assert.GreaterOrEqual(t, res.Hosts[otherHosts], int64(500))
+}
+
+func TestFloodMonitors(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen collected
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
+		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 5, ConnectTimeout: 200 * time.Millisecond, Monitor: 10 * time.Millisecond, Observer: &seen})
+		require.NoError(t, err)
+		requireSums(t, res)
+		require.NotEmpty(t, seen.monitors)
+		for _, s := range seen.monitors {
+			assert.EqualValues(t, 5, s.Total())
+		}
+	})
+}
+
+func TestFloodRejectsWrongPlans(t *testing.T) {
+	t.Parallel()
+	pool6, err := source.ParsePool("5000::/112")
+	require.NoError(t, err)
+	v4 := Target{Name: "127.0.0.1:1", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	for name, row := range map[string]struct {
+		plan Plan
+		says []string
+	}{
+		"no target":             {Plan{}, []string{"no target", "host:port"}},
+		"a target unresolved":   {Plan{Targets: []Target{{Name: "web:1"}}}, []string{"web:1", "no address"}},
+		"an unknown network":    {Plan{Targets: []Target{v4}, Network: "sctp"}, []string{"sctp", "tcp, tcp4"}},
+		"TLS with a version":    {Plan{Targets: []Target{v4}, Network: "tls4"}, []string{"tls4"}},
+		"the other family":      {Plan{Targets: []Target{v4}, Network: "tcp6"}, []string{"127.0.0.1", "tcp6"}},
+		"sources of the other":  {Plan{Targets: []Target{v4}, Sources: source.Sequence{Pool: pool6}}, []string{"5000::/112", "127.0.0.1:1", "families"}},
+		"too many connections":  {Plan{Targets: []Target{v4}, Connections: MaxConnections + 1}, []string{"100000001", "1 to 100000000"}},
+		"fewer than none":       {Plan{Targets: []Target{v4}, Connections: -1}, []string{"-1"}},
+		"a negative rate":       {Plan{Targets: []Target{v4}, Rate: -2}, []string{"-2"}},
+		"a negative timeout":    {Plan{Targets: []Target{v4}, Timeout: -time.Second}, []string{"-1s"}},
+		"a negative time limit": {Plan{Targets: []Target{v4}, ConnectTimeout: -time.Second}, []string{"-1s"}},
+		"no lanes":              {Plan{Targets: []Target{v4}, Concurrency: -1}, []string{"-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var e Engine
+			_, err := e.Flood(t.Context(), row.plan)
+			require.Error(t, err)
+			for _, part := range row.says {
+				assert.ErrorContains(t, err, part)
+			}
+			assert.Zero(t, e.Total.States().Total(), "a plan that was refused leaves no trace")
+		})
+	}
+}
+
+func TestDefaultTimeout(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, 8*time.Second, Plan{Connections: 6000}.withDefaults().Timeout)
+	assert.Equal(t, 102*time.Second, Plan{Connections: 1000, Rate: 10}.withDefaults().Timeout)
+}

@@ -1,0 +1,7 @@
+// Package server is the companion server's responder: it tells its host name to every TCP connection and UDP datagram,
+// as "mconnect -server" does, so that a client can count how a load balancer spreads its connections.
+//
+// On Linux plain TCP runs on event loops and costs some tens of bytes per idle connection; TLS, and TCP on other systems,
+// run on package net behind the same small interface. Every peer is held to be hostile: connections, idle time, buffers
+// and log lines are bounded.
+package server

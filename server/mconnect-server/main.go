@@ -1,0 +1,108 @@
+// Command mconnect-server answers every TCP connection and UDP datagram with its host name. It takes the place of
+// "mconnect -server" with the same flags; see -help for all of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+)
+
+// Exit codes.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+)
+
+// version is set when the binary is linked.
+var version = ""
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr, signals))
+}
+
+// run is the whole program: it serves until a signal, drains, and at a second one ends at once.
+func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.Signal) int {
+	s, err := parse(args, env, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintln(stderr, "mconnect-server:", err)
+		return exitUsage
+	case s.version:
+		fmt.Fprintln(stdout, versionText())
+		return exitOK
+	}
+	s.options.Log = s.logger(stderr)
+	var seen *sources
+	if s.logSources {
+		seen = newSources(mostSources)
+		s.options.OnAccept, s.options.OnDatagram = seen.tcp, seen.udp
+	}
+	srv, err := server.Start(s.options)
+	if err != nil {
+		fmt.Fprintln(stderr, "mconnect-server:", inFlags(err))
+		return exitCode(err)
+	}
+	stop(srv, s.options.Log, signals)
+	logEnd(s.options.Log, srv.Stats(), seen)
+	return exitOK
+}
+
+func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) {
+	log.Info("Draining; a second signal ends at once", "signal", (<-signals).String(), "active", srv.Stats().Active)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := srv.Stop(ctx); err != nil {
+		log.Warn("Drained in part", "error", err)
+	}
+}
+
+func logEnd(log *slog.Logger, stats server.Stats, seen *sources) {
+	attributes := []any{
+		"accepted", stats.Accepted, "refused", stats.Refused, "active", stats.Active, "timed_out", stats.TimedOut,
+		"replies", stats.Replies, "dropped", stats.Dropped, "bytes_received", stats.Received,
+		"udp_datagrams", stats.Datagrams, "udp_answered", stats.DatagramsAnswered,
+	}
+	if seen != nil {
+		attributes = append(attributes, slog.Any("sources", seen))
+	}
+	log.Info("Stopped", attributes...)
+}
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[*server.OptionError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

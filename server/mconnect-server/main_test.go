@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Nothing here takes that long.
+const patience = 20 * time.Second
+
+func environment(variables map[string]string) lookup {
+	return func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	}
+}
+
+// A program is a run of the binary's run function, whose log is JSON.
+type program struct {
+	signals chan os.Signal
+	log     *bufio.Scanner
+	exit    chan int
+	address string
+}
+
+func startProgram(t *testing.T, env map[string]string, args ...string) *program {
+	t.Helper()
+	reader, writer := io.Pipe()
+	p := &program{signals: make(chan os.Signal, 2), log: bufio.NewScanner(reader), exit: make(chan int, 1)}
+	go func() {
+		p.exit <- run(append([]string{"-log", "json"}, args...), environment(env), io.Discard, writer, p.signals)
+		_ = writer.Close()
+	}()
+	t.Cleanup(func() {
+		p.signals <- syscall.SIGTERM
+		for p.log.Scan() { // its end is that of the program
+		}
+	})
+	p.address, _ = p.next(t)["address"].(string)
+	require.NotEmpty(t, p.address)
+	return p
+}
+
+// next is the next line of the log.
+func (p *program) next(t *testing.T) map[string]any {
+	t.Helper()
+	require.True(t, p.log.Scan(), "the log has ended")
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(p.log.Bytes(), &line), p.log.Text())
+	return line
+}
+
+// stop sends signals and returns the last line of the log.
+func (p *program) stop(t *testing.T, signals ...os.Signal) (last map[string]any) {
+	t.Helper()
+	for _, signal := range signals {
+		p.signals <- signal
+	}
+	for last = p.next(t); last["msg"] != "Stopped"; {
+		last = p.next(t)
+	}
+	assert.Equal(t, exitOK, <-p.exit)
+	return last
+}
+
+// connect returns a connection on which the name has come.
+func connect(t *testing.T, dialer net.Dialer, address, name string) net.Conn {
+	t.Helper()
+	conn, err := dialer.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	answer := make([]byte, len(name))
+	_, err = io.ReadFull(conn, answer)
+	require.NoError(t, err)
+	assert.Equal(t, name, string(answer))
+	return conn
+}
+
+func TestServesUntilSignal(t *testing.T) {
+	t.Parallel()
+	for name, signal := range map[string]os.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": os.Interrupt} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, nil, "-server", "-address", "127.0.0.1:0", "-udp", "-k8sprobe", "127.0.0.1:0", "-hostname", "web-1")
+			assert.Contains(t, p.next(t)["msg"], "Listen on UDP address; 127.0.0.1:")
+			assert.Regexp(t, `^K8s Liveness on; http://127\.0\.0\.1:\d+/healthz$`, p.next(t)["msg"])
+			conn := connect(t, net.Dialer{}, p.address, "web-1")
+			_, err := conn.Write([]byte("Hello"))
+			require.NoError(t, err)
+			_, err = io.ReadFull(conn, make([]byte, len("web-1")))
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			last := p.stop(t, signal)
+			for key, want := range map[string]float64{
+				"accepted": 1, "refused": 0, "active": 0, "replies": 2, "bytes_received": 5, "udp_answered": 0,
+			} {
+				assert.InDelta(t, want, last[key], 0, key)
+			}
+			assert.NotContains(t, last, "sources")
+		})
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, "-address", "127.0.0.1:0", "-hostname", "web-1", "-drain", "1h")
+	conn := connect(t, net.Dialer{}, p.address, "web-1")
+	p.stop(t, syscall.SIGTERM, syscall.SIGTERM)
+	_, err := conn.Read(make([]byte, 1))
+	assert.ErrorIs(t, err, io.EOF)
+}
+
+func TestNoDrain(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, "-address", "127.0.0.1:0", "-hostname", "web-1", "-drain", "0")
+	connect(t, net.Dialer{}, p.address, "web-1")
+	p.stop(t, syscall.SIGTERM)
+}
+
+func TestFlagsFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{
+		"MCONNECT_ADDRESS": "127.0.0.1:0", "MCONNECT_HOSTNAME": "from-env", "MCONNECT_UDP": "true", "MCONNECT_MAX_CONNECTIONS": "7",
+		// Kubernetes sets these for a service with the name mconnect, and images set the last.
+		"MCONNECT_PORT": "tcp://10.0.0.1:5001", "MCONNECT_SERVICE_HOST": "10.0.0.1", "MCONNECT_VERSION": "1.2.3",
+	}
+	t.Run("set what flags do not", func(t *testing.T) {
+		t.Parallel()
+		p := startProgram(t, env)
+		assert.Contains(t, p.next(t)["msg"], "Listen on UDP address")
+		connect(t, net.Dialer{}, p.address, "from-env")
+	})
+	t.Run("flags beat them", func(t *testing.T) {
+		t.Parallel()
+		p := startProgram(t, env, "-hostname", "from-flag", "-udp=false", "-k8sprobe", "127.0.0.1:0")
+		assert.Contains(t, p.next(t)["msg"], "K8s Liveness on")
+		connect(t, net.Dialer{}, p.address, "from-flag")
+	})
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	s, err := parse(nil, environment(nil), io.Discard)
+	require.NoError(t, err)
+	assert.Equal(t, "[::1]:5001", s.options.Address)
+	assert.Empty(t, s.options.Probe)
+	assert.False(t, s.options.UDP)
+	assert.Equal(t, 65*time.Minute, s.options.IdleTimeout)
+	assert.Equal(t, 5*time.Second, s.options.Drain)
+	assert.Equal(t, "text", s.logFormat)
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for name, row := range map[string]struct {
+		args    []string
+		env     map[string]string
+		code    int
+		message string
+	}{
+		"unknown flag":       {[]string{"-frob"}, nil, exitUsage, "flag provided but not defined: -frob; see -help"},
+		"not a flag":         {[]string{"serve"}, nil, exitUsage, `"serve" is not a flag`},
+		"not a number":       {[]string{"-max-connections", "many"}, nil, exitUsage, `invalid value "many" for flag -max-connections`},
+		"not a duration":     {nil, map[string]string{"MCONNECT_IDLE_TIMEOUT": "10"}, exitUsage, `invalid value "10" of MCONNECT_IDLE_TIMEOUT (flag -idle-timeout)`},
+		"empty address":      {[]string{"-address", ""}, nil, exitUsage, `invalid value "" for flag -address: use host:port`},
+		"address, no port":   {[]string{"-address", "::"}, nil, exitUsage, `-address "::": too many colons`},
+		"no idle time":       {[]string{"-idle-timeout", "0"}, nil, exitUsage, `invalid value "0s" for flag -idle-timeout: must be above 0`},
+		"negative drain":     {[]string{"-drain", "-1s"}, nil, exitUsage, `invalid value "-1s" for flag -drain: must be 0 or more`},
+		"negative limit":     {[]string{"-max-connections", "-5"}, nil, exitUsage, `-max-connections "-5": must be 1 or more`},
+		"log format":         {[]string{"-log", "xml"}, nil, exitUsage, `invalid value "xml" for flag -log: must be text or json`},
+		"host name":          {[]string{"-hostname", "a\tb"}, nil, exitUsage, `-hostname "a\tb": not a name that clients accept`},
+		"key without cert":   {[]string{"-tls-key", "key.pem"}, nil, exitUsage, `-tls-cert "": TLS needs both`},
+		"probe without port": {[]string{"-k8sprobe", "x"}, nil, exitUsage, `-k8sprobe "x": missing port`},
+		"address in use":     {[]string{"-address", taken.Addr().String()}, nil, exitFailed, `-address "` + taken.Addr().String() + `": listen tcp`},
+		"probe in use": {
+			[]string{"-address", "127.0.0.1:0", "-k8sprobe", taken.Addr().String()},
+			nil,
+			exitFailed, "address already in use: stop what listens there, or choose another port",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stderr bytes.Buffer
+			assert.Equal(t, row.code, run(row.args, environment(row.env), io.Discard, &stderr, nil))
+			assert.Contains(t, stderr.String(), "mconnect-server: ")
+			assert.Contains(t, stderr.String(), row.message)
+		})
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	assert.Equal(t, exitOK, run([]string{"-version"}, environment(nil), &stdout, &stderr, nil))
+	assert.NotEmpty(t, bytes.TrimSpace(stdout.Bytes()))
+	assert.Empty(t, stderr.String())
+
+	assert.Equal(t, exitOK, run([]string{"-help"}, environment(nil), &stdout, &stderr, nil))
+	for _, flag := range []string{
+		"server", "address", "udp", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
+		"tls-cert", "tls-key", "drain", "log", "log-sources",
+	} {
+		assert.Contains(t, stderr.String(), "\n  -"+flag)
+	}
+	assert.Contains(t, stderr.String(), "MCONNECT_ADDRESS")
+}

@@ -1,0 +1,175 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+)
+
+// What an option is when it has its zero value.
+const (
+	DefaultAddress = "[::1]:5001"
+	// DefaultIdleTimeout is above the hour for which "mconnect -keep" holds connections on which it only reads.
+	DefaultIdleTimeout = 65 * time.Minute
+	DefaultDrain       = 5 * time.Second
+	mostLoops          = 4
+)
+
+// Options are what a server is started with. The zero value is a plain TCP responder on DefaultAddress.
+type Options struct {
+	// Address is the host:port of the TCP and UDP responder; "" is DefaultAddress. Port 0 lets the system choose one,
+	// the same for TCP and UDP. An empty host or [::] takes both IPv4 and IPv6.
+	Address string
+	// UDP also answers datagrams on Address.
+	UDP bool
+	// Probe is the host:port of the Kubernetes liveness probe, http://Probe/healthz; "" is no probe.
+	Probe string
+	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
+	Hostname string
+
+	// MaxConnections is how many TCP connections are served at once, those beyond are closed as soon as they are accepted;
+	// 0 is what the limit of file descriptors allows, less a reserve.
+	MaxConnections int
+	// IdleTimeout closes a connection on which nothing has arrived for so long; 0 is DefaultIdleTimeout.
+	IdleTimeout time.Duration
+	// Drain is how long Stop lets clients finish; 0 is DefaultDrain, below 0 is not at all.
+	Drain time.Duration
+	// Loops is the number of event loops (Linux, plain TCP); 0 is one per processor that Go uses, at most 4.
+	Loops int
+
+	// TLSCert and TLSKey are PEM files; with both, the TCP responder speaks TLS. "" is plain TCP.
+	TLSCert, TLSKey string
+
+	// Log gets one line per listener and rare, rate-limited warnings; nil is no log.
+	Log *slog.Logger
+
+	// OnAccept, if set, is told the address of every TCP client that is served, before its first answer. OnDatagram
+	// is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
+	OnAccept   func(client netip.AddrPort)
+	OnDatagram func(client netip.AddrPort)
+}
+
+// An OptionError says which option was wrong, and what is accepted.
+type OptionError struct {
+	Option string // the field of Options
+	Value  string // what was given
+	Reason string // why it is wrong, and what is accepted
+}
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("%s %q: %s", e.Option, e.Value, e.Reason)
+}
+
+// complete fills in the defaults and checks the rest.
+func (o *Options) complete() error {
+	if err := o.completeName(); err != nil {
+		return err
+	}
+	if err := o.completeAddresses(); err != nil {
+		return err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o.completeLimits()
+}
+
+func (o *Options) completeName() error {
+	if o.Hostname == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return &OptionError{"Hostname", "", "the system does not tell its host name (" + err.Error() + "): give one"}
+		}
+		o.Hostname = name
+	}
+	if !reply.Valid([]byte(o.Hostname)) {
+		reason := fmt.Sprintf("not a name that clients accept: use 1 to %d bytes of printable UTF-8", reply.MaxLength)
+		return &OptionError{"Hostname", o.Hostname, reason}
+	}
+	return nil
+}
+
+func (o *Options) completeAddresses() error {
+	if o.Address == "" {
+		o.Address = DefaultAddress
+	}
+	if err := checkAddress("Address", o.Address); err != nil {
+		return err
+	}
+	if o.Probe == "" {
+		return nil
+	}
+	return checkAddress("Probe", o.Probe)
+}
+
+func checkAddress(option, address string) error {
+	const accepted = "use host:port or [IPv6]:port, such as [::]:5001"
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		reason := err.Error()
+		if ae, ok := err.(*net.AddrError); ok { //nolint:errorlint // SplitHostPort returns just that
+			reason = ae.Err
+		}
+		return &OptionError{option, address, reason + ": " + accepted}
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return &OptionError{option, address, "port is not a number from 0 to 65535: " + accepted}
+	}
+	return nil
+}
+
+func (o *Options) completeLimits() error {
+	most := mostConnections()
+	switch {
+	case o.MaxConnections < 0:
+		return &OptionError{"MaxConnections", strconv.Itoa(o.MaxConnections), "must be 1 or more, or 0 for what the descriptor limit allows"}
+	case o.MaxConnections > most:
+		reason := fmt.Sprintf("the limit of file descriptors leaves room for %d: raise the limit (ulimit -n) or ask for fewer", most)
+		return &OptionError{"MaxConnections", strconv.Itoa(o.MaxConnections), reason}
+	case o.MaxConnections == 0:
+		o.MaxConnections = most
+	}
+	if o.IdleTimeout < 0 {
+		return &OptionError{"IdleTimeout", o.IdleTimeout.String(), "must be above 0, or 0 for " + DefaultIdleTimeout.String()}
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = DefaultIdleTimeout
+	}
+	if o.Drain == 0 {
+		o.Drain = DefaultDrain
+	}
+	if o.Loops < 0 {
+		return &OptionError{"Loops", strconv.Itoa(o.Loops), "must be 1 or more, or 0 for one per processor"}
+	}
+	if o.Loops == 0 {
+		o.Loops = min(runtime.GOMAXPROCS(0), mostLoops)
+	}
+	return nil
+}
+
+// tls returns nil for plain TCP.
+func (o *Options) tls() (*tls.Config, error) {
+	if o.TLSCert == "" && o.TLSKey == "" {
+		return nil, nil //nolint:nilnil // no TLS, no error
+	}
+	const accepted = "TLS needs both a certificate and its key, as PEM files"
+	if o.TLSCert == "" {
+		return nil, &OptionError{"TLSCert", "", accepted}
+	}
+	if o.TLSKey == "" {
+		return nil, &OptionError{"TLSKey", "", accepted}
+	}
+	pair, err := tls.LoadX509KeyPair(o.TLSCert, o.TLSKey)
+	if err != nil {
+		return nil, &OptionError{"TLSCert", o.TLSCert, fmt.Sprintf("with the key %q: %v: %s", o.TLSKey, err, accepted)}
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}

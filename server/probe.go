@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// Limits of the probe, far above what a kubelet does.
+const (
+	probeTimeout     = 5 * time.Second
+	probeIdleTimeout = time.Minute
+	probeHeader      = 8 << 10
+	probeConnections = 128
+)
+
+// probe is the Kubernetes liveness probe, with a malfunction on request.
+type probe struct {
+	name   string
+	broken atomic.Bool
+	server http.Server
+	serve  sync.WaitGroup
+}
+
+// openProbe opens the probe and serves it.
+func (s *Server) openProbe() error {
+	config := net.ListenConfig{}
+	listener, err := config.Listen(context.Background(), "tcp", s.options.Probe)
+	if err != nil {
+		return &ListenError{"Probe", s.options.Probe, err}
+	}
+	s.probe = addrPort(listener.Addr())
+	s.services = append(s.services, startProbe(s, listener))
+	s.log.Info("K8s Liveness on; http://"+s.probe.String()+"/healthz", "address", s.probe.String())
+	return nil
+}
+
+func startProbe(s *Server, listener net.Listener) service {
+	p := &probe{name: s.options.Hostname}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", p.healthz) // and HEAD
+	p.server = http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: probeTimeout,
+		ReadTimeout:       probeTimeout,
+		WriteTimeout:      probeTimeout,
+		IdleTimeout:       probeIdleTimeout,
+		MaxHeaderBytes:    probeHeader,
+		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong is not worth a line each
+	}
+	limited := netutil.LimitListener(listener, probeConnections)
+	p.serve.Go(func() {
+		if err := p.server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("K8s Liveness ended", "error", err)
+		}
+	})
+	return p
+}
+
+// healthz tells name and caller. X-Malfunction makes this and all later answers a 500 ("yes") or a 200 (anything else).
+func (p *probe) healthz(w http.ResponseWriter, r *http.Request) {
+	if values := r.Header.Values("X-Malfunction"); len(values) > 0 {
+		p.broken.Store(values[0] == "yes")
+	}
+	if p.broken.Load() {
+		http.Error(w, "malfunction on request (X-Malfunction: yes)", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, p.name+","+r.RemoteAddr) // #nosec G705 -- plain text, of the system's own making
+}
+
+// drain does nothing: a server that drains is alive.
+func (p *probe) drain() {}
+
+func (p *probe) close() {
+	_ = p.server.Close()
+	p.serve.Wait()
+}

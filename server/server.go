@@ -1,0 +1,175 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+)
+
+// Server is a running responder.
+type Server struct {
+	options Options
+	name    []byte
+	log     *slog.Logger
+	gate    *gate
+	tally   tally
+
+	overLimit, shortage seldom
+
+	services        []service
+	tcp, udp, probe netip.AddrPort
+
+	stop    sync.Once
+	stopErr error
+}
+
+// A service is one listener with its clients.
+type service interface {
+	// drain stops taking clients who would have to be waited for; those it has go on.
+	drain()
+	// close ends the clients that are left, and waits for every goroutine. It is called once, with or without drain.
+	close()
+}
+
+// Start opens the listeners and serves until Stop. When it returns, clients can connect. A wrong option gives an
+// *OptionError, a listener that cannot be opened a *ListenError.
+func Start(options Options) (*Server, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
+	}
+	s := &Server{options: options, name: []byte(options.Hostname), log: options.Log, gate: newGate(options.MaxConnections)}
+	if err := s.open(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open() error {
+	if err := s.openResponder(); err != nil {
+		return err
+	}
+	if s.options.Probe == "" {
+		return nil
+	}
+	return s.openProbe()
+}
+
+// Addr is the address that the TCP responder listens on.
+func (s *Server) Addr() netip.AddrPort { return s.tcp }
+
+// UDPAddr is the address of the UDP responder; not valid without one.
+func (s *Server) UDPAddr() netip.AddrPort { return s.udp }
+
+// ProbeAddr is the address of the liveness probe; not valid without one.
+func (s *Server) ProbeAddr() netip.AddrPort { return s.probe }
+
+// Stats are the totals so far. They can be asked for at any time, also after Stop.
+func (s *Server) Stats() Stats {
+	stats := s.tally.total()
+	stats.Active = s.gate.inside.Load()
+	return stats
+}
+
+// Stop takes no more TCP connections and lets clients finish, until ctx is done or Options.Drain has passed; UDP and the
+// probe answer meanwhile. Then it closes what is left and waits for every goroutine. The error says how many connections
+// were closed on their clients. A second call waits for the first and returns the same.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stop.Do(func() {
+		s.drain(ctx)
+		if left := s.gate.inside.Load(); left > 0 {
+			s.stopErr = fmt.Errorf("%d connections were still open and are closed", left)
+		}
+		s.close()
+	})
+	return s.stopErr
+}
+
+// Close is Stop without giving clients time.
+func (s *Server) Close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.Stop(ctx)
+}
+
+func (s *Server) drain(ctx context.Context) {
+	for _, service := range s.services {
+		service.drain()
+	}
+	s.gate.drain()
+	ctx, cancel := context.WithTimeout(ctx, max(s.options.Drain, 0))
+	defer cancel()
+	select {
+	case <-s.gate.empty:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Server) close() {
+	for _, service := range s.services {
+		service.close()
+	}
+}
+
+// refused counts and logs a connection for which there is no place.
+func (s *Server) refused(count *counters) {
+	count.refused.Add(1)
+	if s.overLimit.ok() {
+		s.log.Warn("Connections refused; limit reached", "max_connections", s.options.MaxConnections)
+	}
+}
+
+// short logs that the system has run out of something that accepting takes.
+func (s *Server) short(err error) {
+	if s.shortage.ok() {
+		s.log.Error("Connections can't be accepted", "error", err, "limit_of_descriptors", descriptorLimit())
+	}
+}
+
+// A ListenError says which listener could not be opened, why, and what to do.
+type ListenError struct {
+	Option  string // the field of Options that has the address
+	Address string
+	Err     error
+}
+
+func (e *ListenError) Error() string {
+	text := fmt.Sprintf("%s %q: %v", e.Option, e.Address, e.Err)
+	if advice := e.advice(); advice != "" {
+		return text + ": " + advice
+	}
+	return text
+}
+
+// Unwrap returns the system's error.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+func (e *ListenError) advice() string {
+	switch {
+	case errors.Is(e.Err, syscall.EADDRINUSE):
+		return "stop what listens there, or choose another port"
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
+		return "use an address of this host, or [::] for all of them"
+	case errors.Is(e.Err, syscall.EACCES):
+		return "use a port from 1024 up, or run with CAP_NET_BIND_SERVICE"
+	case errors.Is(e.Err, syscall.EAFNOSUPPORT):
+		return "this system lacks that IP version, use the other one"
+	}
+	return ""
+}
+
+// addrPort is the address of a TCP or UDP listener.
+func addrPort(a net.Addr) netip.AddrPort {
+	type ported interface{ AddrPort() netip.AddrPort }
+	p, ok := a.(ported)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := p.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"math"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+)
+
+const (
+	listenerKey = math.MaxUint32
+	// One event of the listener accepts so many at most, so that connections are answered between two batches.
+	acceptBatch = 64
+	// At the end the backlog is emptied, since closing the listener would reset who waits there.
+	lastBatch = 4096
+	readSize  = 64 << 10
+	// How long accepting rests when the system is out of descriptors or memory: the listener stays readable.
+	restNs = 50e6
+)
+
+// tcpLoop serves the connections that one event loop has accepted. All methods but do run on the loop's goroutine.
+type tcpLoop struct {
+	server *Server
+	count  *counters
+	loop   *loop.Loop
+	source *loop.Source
+
+	listener  int
+	accepting bool  // until the server drains
+	resume    int64 // when accepting goes on after a shortage; else loop.Never
+	spare     int   // given up to accept one more when descriptors are used up
+
+	conns  slab
+	idle   *loop.Queue
+	buffer []byte // what clients send is counted, and forgotten
+}
+
+func startTCPLoop(s *Server, listener int) (*tcpLoop, error) {
+	l, err := loop.Start()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what was started
+	}
+	t := &tcpLoop{
+		server: s, count: s.tally.newPart(), loop: l, listener: listener, accepting: true, resume: loop.Never,
+		spare: -1, idle: loop.NewQueue(int64(s.options.IdleTimeout)), buffer: make([]byte, readSize),
+	}
+	t.do(func() {
+		t.source = l.Attach(t)
+		t.keepSpare()
+		err = t.listen()
+	})
+	if err != nil {
+		t.do(t.end)
+		l.Stop()
+		return nil, err
+	}
+	return t, nil
+}
+
+// do runs task on the loop and waits for its end.
+func (t *tcpLoop) do(task func()) {
+	done := make(chan struct{})
+	if t.loop.Do(func() { defer close(done); task() }) {
+		<-done
+	}
+}
+
+func (t *tcpLoop) listen() error {
+	return t.source.Add(t.listener, listenerKey, loop.Readable|loop.Exclusive)
+}
+
+// Ready implements loop.Handler.
+func (t *tcpLoop) Ready(key uint32, events loop.Events) {
+	if key == listenerKey {
+		t.accept(acceptBatch)
+		return
+	}
+	t.answer(key, events)
+}
+
+// Tick implements loop.Handler: it closes idle connections, and goes on accepting after a shortage.
+func (t *tcpLoop) Tick(now int64) (wake int64) {
+	if t.accepting && t.resume <= now {
+		t.resume = loop.Never
+		t.keepSpare()
+		if err := t.listen(); err != nil {
+			t.server.short(err)
+			t.resume = now + restNs
+		}
+	}
+	for {
+		key, ok := t.idle.Expired(now)
+		if !ok {
+			break
+		}
+		t.count.timedOut.Add(1)
+		t.hangUp(key)
+	}
+	_, deadline, _ := t.idle.First()
+	return min(deadline, t.resume)
+}
+
+func (t *tcpLoop) accept(most int) {
+	for range most {
+		fd, client, errno := t.next()
+		switch errno {
+		case socket.OK:
+			t.welcome(fd, client)
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE:
+			// Also said when nobody waits: accept(2) wants the descriptor first.
+			if more := t.shed(); !more {
+				return
+			}
+		case unix.ECONNABORTED, unix.EPROTO, unix.ENOPROTOOPT, unix.EOPNOTSUPP, unix.EINTR,
+			unix.ENETDOWN, unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.ENETUNREACH:
+			// Only this connection has failed, before it was accepted: accept(2).
+		default:
+			t.server.short(errno)
+			t.rest()
+			return
+		}
+	}
+}
+
+// next takes a connection from the backlog. The client's address costs, so only who asks for it gets it.
+func (t *tcpLoop) next() (fd int, client netip.AddrPort, errno syscall.Errno) {
+	if t.server.options.OnAccept == nil {
+		fd, errno = socket.Accept(t.listener)
+		return fd, client, errno
+	}
+	fd, sa, err := unix.Accept4(t.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		errno, _ = err.(syscall.Errno) //nolint:errorlint // x/sys returns just that
+		return -1, client, errno
+	}
+	return fd, sockaddr(sa), socket.OK
+}
+
+func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
+	s := t.server
+	if !s.gate.enter() {
+		s.refused(t.count)
+		socket.Close(fd)
+		return
+	}
+	t.count.accepted.Add(1)
+	if s.options.OnAccept != nil {
+		s.options.OnAccept(client)
+	}
+	t.tell(fd)
+	key := t.conns.take(fd)
+	t.idle.Push(key, t.source.Now())
+	if err := t.source.Add(fd, key, loop.Readable); err != nil {
+		s.short(err)
+		t.hangUp(key)
+	}
+}
+
+// answer reads what a client has sent and answers it.
+func (t *tcpLoop) answer(key uint32, events loop.Events) {
+	fd := t.conns.fd(key)
+	n, errno := socket.Read(fd, t.buffer)
+	if errno == unix.EAGAIN && events&(loop.Failed|loop.HungUp) == 0 {
+		return
+	}
+	if n == 0 { // its end, or an error
+		t.hangUp(key)
+		return
+	}
+	t.count.received.Add(int64(n))
+	t.idle.Remove(key)
+	t.idle.Push(key, t.source.Now())
+	t.tell(fd)
+}
+
+// tell writes the host name. A client that does not read loses answers: nothing is kept for it.
+func (t *tcpLoop) tell(fd int) {
+	if n, _ := socket.Write(fd, t.server.name); n < len(t.server.name) {
+		t.count.dropped.Add(1)
+		return
+	}
+	t.count.replies.Add(1)
+}
+
+func (t *tcpLoop) hangUp(key uint32) {
+	socket.Close(t.conns.fd(key))
+	t.idle.Remove(key)
+	t.conns.give(key)
+	t.server.gate.leave()
+}
+
+// shed accepts a connection just to close it, with the spare descriptor, so that its client need not wait in vain.
+// It returns false when there is no more to be done for now.
+func (t *tcpLoop) shed() (more bool) {
+	if t.spare >= 0 {
+		socket.Close(t.spare)
+		t.spare = -1
+	}
+	fd, errno := socket.Accept(t.listener)
+	if errno == socket.OK {
+		t.count.refused.Add(1)
+		socket.Close(fd)
+	}
+	t.keepSpare()
+	if errno == unix.EAGAIN {
+		return false
+	}
+	t.server.short(unix.EMFILE)
+	if errno != socket.OK || t.spare < 0 {
+		t.rest()
+		return false
+	}
+	return true
+}
+
+func (t *tcpLoop) keepSpare() {
+	if t.spare >= 0 {
+		return
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return // the next shortage finds no spare, and rests
+	}
+	t.spare = fd
+}
+
+// rest stops accepting for a while: other loops, or descriptors freed meanwhile, may do better.
+func (t *tcpLoop) rest() {
+	_ = t.source.Remove(t.listener)
+	t.resume = t.source.Now() + restNs
+}
+
+func (t *tcpLoop) stopAccepting() {
+	if !t.accepting {
+		return
+	}
+	t.accept(lastBatch)
+	t.accepting = false
+	t.resume = loop.Never
+	_ = t.source.Remove(t.listener)
+}
+
+// end closes everything that the loop has.
+func (t *tcpLoop) end() {
+	if t.accepting {
+		t.accepting = false
+		_ = t.source.Remove(t.listener)
+	}
+	for key, _, ok := t.idle.First(); ok; key, _, ok = t.idle.First() {
+		t.hangUp(key)
+	}
+	if t.spare >= 0 {
+		socket.Close(t.spare)
+	}
+	t.source.Detach()
+}
+
+func sockaddr(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)) // #nosec G115 -- ports are 16 bits wide
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)) // #nosec G115 -- ports are 16 bits wide
+	}
+	return netip.AddrPort{}
+}

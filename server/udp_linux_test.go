@@ -1,0 +1,70 @@
+package server_test
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+)
+
+func TestUDPAnswersFromWhereItWasAsked(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		listen string
+		ask    []string
+	}{
+		"every IPv4 address": {"0.0.0.0:0", []string{"127.0.0.1", "127.0.0.5", "127.9.9.9"}},
+		"dual stack":         {"[::]:0", []string{"127.0.0.1", "127.0.0.5", "127.9.9.9", "::1"}},
+		"one IPv4 address":   {"127.0.0.7:0", []string{"127.0.0.7"}},
+		"one IPv6 address":   {"[::1]:0", []string{"::1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := start(t, server.Options{Address: row.listen, UDP: true, Hostname: "udp-1"})
+			for _, address := range row.ask {
+				to := netip.AddrPortFrom(netip.MustParseAddr(address), srv.UDPAddr().Port())
+				assert.Equal(t, "udp-1", askUDP(t, to, to))
+			}
+		})
+	}
+}
+
+// Two responders could be made to answer each other for ever by one forged datagram.
+func TestUDPDoesNotAnswerResponders(t *testing.T) {
+	t.Parallel()
+	srv := start(t, server.Options{Address: "127.0.0.1:0", UDP: true})
+	twin, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: int(srv.UDPAddr().Port())})
+	require.NoError(t, err)
+	defer twin.Close()
+	_, err = twin.WriteToUDPAddrPort([]byte("web-2"), srv.UDPAddr())
+	require.NoError(t, err)
+	eventually(t, srv, func(s server.Stats) bool { return s.Datagrams == 1 })
+	assert.Equal(t, name, askUDP(t, srv.UDPAddr(), srv.UDPAddr()))
+	eventually(t, srv, func(s server.Stats) bool { return s.DatagramsAnswered == 1 })
+	assert.EqualValues(t, 2, srv.Stats().Datagrams)
+}
+
+// Not parallel: it counts the allocations of the whole process.
+func TestUDPAllocatesNothing(t *testing.T) {
+	srv := start(t, server.Options{Address: "[::]:0", UDP: true})
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.5"), srv.UDPAddr().Port())
+	answer := make([]byte, 512)
+	allocations := testing.AllocsPerRun(200, func() {
+		if _, err := conn.WriteToUDPAddrPort([]byte("Hello"), to); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := conn.ReadFromUDPAddrPort(answer); err != nil {
+			t.Error(err)
+		}
+	})
+	assert.Zero(t, allocations)
+}
