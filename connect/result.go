@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -153,6 +154,9 @@ func (p *Plan) explain(o *Outcome) string {
 		text += fmt.Sprintf(" from %s", p.Sources.At(uint64(o.Number))) // #nosec G115 -- connections count from 0
 	}
 	text += fmt.Sprintf(": %s after %s: %v", o.Class, o.Elapsed().Round(time.Microsecond), o.Err)
+	if o.Class == ClassFDLimit {
+		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
+	}
 	if advice := advice[o.Class]; advice != "" {
 		text += "; " + advice
 	}

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+
 const (
 	// Descriptors kept for what is not a connection: listeners, loops, the probe's clients, log files.
 	reserve = 512
@@ -7,10 +9,9 @@ const (
 	mostEver = 4 << 20
 )
 
-// mostConnections is how many connections the limit of file descriptors leaves room for. Go itself has raised the
-// soft limit to the hard one when the process started.
+// mostConnections is how many connections the limit of file descriptors leaves room for.
 func mostConnections() int {
-	limit := descriptorLimit()
+	limit := limits.Descriptors()
 	if limit > mostEver+reserve {
 		return mostEver
 	}

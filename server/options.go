@@ -47,6 +47,8 @@ type Options struct {
 
 	// TLSCert and TLSKey are PEM files; with both, the TCP responder speaks TLS. "" is plain TCP.
 	TLSCert, TLSKey string
+	// TLS, if set, makes the TCP responder speak TLS with a certificate that is not in files.
+	TLS *tls.Config
 
 	// Log gets one line per listener and rare, rate-limited warnings; nil is no log.
 	Log *slog.Logger
@@ -158,7 +160,7 @@ func (o *Options) completeLimits() error {
 // tls returns nil for plain TCP.
 func (o *Options) tls() (*tls.Config, error) {
 	if o.TLSCert == "" && o.TLSKey == "" {
-		return nil, nil //nolint:nilnil // no TLS, no error
+		return o.TLS, nil
 	}
 	const accepted = "TLS needs both a certificate and its key, as PEM files"
 	if o.TLSCert == "" {

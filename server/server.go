@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
 // Server is a running responder.
@@ -127,7 +129,7 @@ func (s *Server) refused(count *counters) {
 // short logs that the system has run out of something that accepting takes.
 func (s *Server) short(err error) {
 	if s.shortage.ok() {
-		s.log.Error("Connections can't be accepted", "error", err, "limit_of_descriptors", descriptorLimit())
+		s.log.Error("Connections can't be accepted", "error", err, "limit_of_descriptors", limits.Descriptors())
 	}
 }
 

@@ -5,6 +5,9 @@ import "sync"
 // maxHostTags bounds the time series of mconnect_replies.
 const maxHostTags = 1000
 
+// otherHosts stands for all names beyond a limit.
+const otherHosts = "(other)"
+
 // hostLimit lets the first maxHostTags host names become tags; all others share one.
 type hostLimit struct {
 	mu    sync.Mutex
@@ -18,7 +21,7 @@ func (l *hostLimit) tag(host string) string {
 		return host
 	}
 	if len(l.known) >= maxHostTags {
-		return "(other)"
+		return otherHosts
 	}
 	if l.known == nil {
 		l.known = map[string]bool{}

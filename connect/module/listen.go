@@ -21,6 +21,11 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	if err != nil {
 		i.throw(err)
 	}
+	if o.TLS {
+		if o.Server.TLS, err = serverTLS(o); err != nil {
+			i.throw(fmt.Errorf("listen(): %w", err))
+		}
+	}
 	responder, err := server.Start(o.Server)
 	if err != nil {
 		i.throw(fmt.Errorf("listen(): %w", err))

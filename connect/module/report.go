@@ -61,8 +61,15 @@ func (l *ledger) enter(r *connect.FloodResult) {
 		s.StartTime = r.StartTime
 	}
 	s.Calls++
-	addAll(s.Hosts, r.Hosts)
-	addAll(s.Errors, r.Errors)
+	for name, n := range r.Hosts {
+		if _, known := s.Hosts[name]; !known && len(s.Hosts) >= maxHostNames {
+			name = otherHosts
+		}
+		s.Hosts[name] += n
+	}
+	for class, n := range r.Errors {
+		s.Errors[class] += n
+	}
 	for class, message := range r.First {
 		if _, known := s.First[class]; !known {
 			s.First[class] = message
@@ -88,24 +95,25 @@ func (l *ledger) enter(r *connect.FloodResult) {
 // maxHostNames bounds what servers can make the report hold, whatever names they answer with.
 const maxHostNames = 10_000
 
-func addAll[K comparable](to, from map[K]int64) {
-	for k, n := range from {
-		to[k] += n
-	}
-}
-
 func (l *ledger) report(now connect.States) callsReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.sum
 	r.States = now
-	r.Hosts, r.Errors, r.First = maps.Clone(r.Hosts), maps.Clone(r.Errors), maps.Clone(r.First)
+	r.Hosts, r.Errors, r.First = copyOf(r.Hosts), copyOf(r.Errors), copyOf(r.First)
 	if r.Calls > 0 {
 		r.Duration = l.end.Sub(r.StartTime)
 	}
 	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = toSpread(l.connect), toSpread(l.reply), toSpread(l.error), toSpread(l.rtt)
 	r.Balance = balance.Of(slices.Collect(maps.Values(r.Hosts)))
 	return r
+}
+
+// copyOf is never nil, so that JSON has an object and not null.
+func copyOf[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	maps.Copy(c, m)
+	return c
 }
 
 func toSpread(s stats.Summary) spread { return spread{s.Min, s.Avg, s.Max, s.Dev} }

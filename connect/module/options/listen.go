@@ -9,7 +9,9 @@ import (
 
 // Listen is what a script asks of listen().
 type Listen struct {
-	Server server.Options
+	Server    server.Options // without TLS
+	TLS       bool
+	Cert, Key string // PEM; both "" for a certificate made for the occasion
 }
 
 // ParseListen checks the argument of listen(), which may be nil.
@@ -22,22 +24,23 @@ func ParseListen(options any) (*Listen, error) {
 	if !ok {
 		return nil, fmt.Errorf("listen(): options: got %s; want an object such as {hostname: 'web-1'}", show(options))
 	}
-	var network, cert, key string
+	var network string
 	s := &l.Server
 	err := parse(object, map[string]setter{
 		"address":        text(&s.Address),
 		"hostname":       text(&s.Hostname),
 		"network":        oneOf(&network, "tcp", "udp", "tls"),
-		"cert":           text(&cert),
-		"key":            text(&key),
+		"cert":           text(&l.Cert),
+		"key":            text(&l.Key),
 		"maxConnections": whole(&s.MaxConnections, 1, math.MaxInt32),
 		"idleTimeout":    duration(&s.IdleTimeout),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)
 	}
-	if (cert != "" || key != "") && network != "tls" {
-		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\" go with network 'tls'; got network '%s'", network)
+	l.TLS = network == "tls"
+	if hasCert, hasKey := l.Cert != "", l.Key != ""; hasCert != hasKey || hasCert && !l.TLS {
+		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\": got cert: %t, key: %t with network %q; want both or none, and network 'tls' with them", hasCert, hasKey, network)
 	}
 	return l, nil
 }

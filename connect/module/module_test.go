@@ -1,0 +1,111 @@
+package module
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+func TestStampsAreNeverTheSame(t *testing.T) {
+	t.Parallel()
+	var s stamps
+	at := time.Unix(100, 5)
+	assert.Equal(t, at, s.next(at))
+	assert.Equal(t, at.Add(1), s.next(at))
+	assert.Equal(t, at.Add(2), s.next(at.Add(-time.Hour)), "time does not go back")
+	later := at.Add(time.Hour)
+	assert.Equal(t, later, s.next(later))
+}
+
+func TestHostLimit(t *testing.T) {
+	t.Parallel()
+	var l hostLimit
+	for i := range maxHostTags {
+		name := fmt.Sprint(i)
+		assert.Equal(t, name, l.tag(name))
+	}
+	assert.Equal(t, "(other)", l.tag("one too many"))
+	assert.Equal(t, "7", l.tag("7"), "those that came first keep their tags")
+}
+
+func TestGaugesTakeTurns(t *testing.T) {
+	t.Parallel()
+	var g gauges
+	now := time.Now()
+	assert.True(t, g.due(now))
+	assert.False(t, g.due(now.Add(500*time.Millisecond)))
+	assert.True(t, g.due(now.Add(time.Second)))
+	var calls sync.WaitGroup
+	turns := make(chan struct{}, 10)
+	for range 10 {
+		calls.Go(func() {
+			if g.due(now.Add(2 * time.Second)) {
+				turns <- struct{}{}
+			}
+		})
+	}
+	calls.Wait()
+	assert.Len(t, turns, 1, "one call speaks for all")
+}
+
+func TestProgressLine(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "Total: 10, Dialing: 1, Established: 9, Closed: 0, Error: 0, NotInitiated: 0", progress(connect.States{Dialing: 1, Established: 9}))
+	assert.Equal(t, "Total: 3, Dialing: 0, Established: 0, Closed: 0, Error: 1, NotInitiated: 0, Completed: 2", progress(connect.States{Error: 1, Completed: 2}))
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	var l ledger
+	empty := l.report(connect.States{})
+	assert.Zero(t, empty.Calls)
+	start := time.Unix(1000, 0)
+	l.enter(&connect.FloodResult{
+		Hosts: map[string]int64{"a": 5}, Connects: 6, FailedConnects: 1, StartTime: start, Timeout: time.Second, Duration: 10 * time.Second,
+		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "first"},
+		ConnectTime: stats.Summarize([]time.Duration{10, 20}),
+	})
+	l.enter(&connect.FloodResult{
+		Hosts: map[string]int64{"a": 1, "b": 2}, Connects: 4, FailedReads: 1, StartTime: start.Add(-5 * time.Second), Timeout: time.Minute, Duration: 6 * time.Second,
+		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "second"},
+		ConnectTime: stats.Summarize([]time.Duration{30}),
+	})
+	r := l.report(connect.States{Completed: 8, Error: 2})
+	assert.EqualValues(t, 2, r.Calls)
+	assert.Equal(t, map[string]int64{"a": 6, "b": 2}, r.Hosts)
+	assert.EqualValues(t, 10, r.Connects)
+	assert.EqualValues(t, 1, r.FailedConnects)
+	assert.EqualValues(t, 1, r.FailedReads)
+	assert.Equal(t, start.Add(-5*time.Second), r.StartTime)
+	assert.Equal(t, 15*time.Second, r.Duration)
+	assert.Equal(t, time.Minute, r.Timeout)
+	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 2}, r.Errors)
+	assert.Equal(t, "first", r.First[connect.ClassRefused])
+	assert.Equal(t, spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
+	assert.EqualValues(t, 8, r.States.Completed)
+	assert.Equal(t, 2, r.Balance.Hosts)
+
+	r.Hosts["a"] = 0
+	assert.EqualValues(t, 6, l.report(connect.States{}).Hosts["a"], "a report is a copy")
+}
+
+func TestLedgerKeepsFewNames(t *testing.T) {
+	t.Parallel()
+	var l ledger
+	for call := range 3 {
+		hosts := map[string]int64{}
+		for i := range 5000 {
+			hosts[fmt.Sprintf("%d-%d", call, i)] = 1
+		}
+		l.enter(&connect.FloodResult{Hosts: hosts, Connects: 5000})
+	}
+	r := l.report(connect.States{})
+	assert.Len(t, r.Hosts, maxHostNames+1)
+	assert.EqualValues(t, 5000, r.Hosts["(other)"])
+}
