@@ -75,7 +75,7 @@ func (c *collector) run(ctx context.Context, r runner) *FloodResult {
 	aborted := ctx.Done()
 	for {
 		select {
-		case <-c.job.outbox.wake:
+		case <-c.job.wake:
 			c.collect(observer)
 		case <-second.C:
 			observer.Second()

@@ -290,7 +290,7 @@ func TestFloodAbortedBeforeItBegan(t *testing.T) {
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Zero(t, res.States.Completed)
-		assert.EqualValues(t, res.States.Error, res.Errors[ClassAborted])
+		assert.Equal(t, res.States.Error, res.Errors[ClassAborted])
 	})
 }
 
@@ -429,7 +429,7 @@ func TestFloodKeepsFewOfManyNames(t *testing.T) {
 	require.NoError(t, err)
 	requireSums(t, res)
 	assert.Len(t, res.Hosts, maxHosts+1)
-	assert.EqualValues(t, n, res.Balance.Hosts-maxHosts-1+int(res.States.Completed))
+	assert.EqualValues(t, n, res.States.Completed)
 	assert.GreaterOrEqual(t, res.Hosts[otherHosts], int64(500))
 }
 

@@ -23,7 +23,7 @@ type job struct {
 func newJob(plan Plan, total *Counters) *job {
 	now := loop.Now()
 	j := &job{plan: plan, start: now, deadline: now + int64(plan.Timeout), counters: &Counters{}, total: total}
-	j.outbox.wake = make(chan struct{}, 1)
+	j.wake = make(chan struct{}, 1)
 	j.count(&steps{planned: plan.Connections})
 	return j
 }

@@ -58,7 +58,7 @@ func ResolveTarget(text string) (Target, error) {
 	}
 	ip, err := net.ResolveIPAddr("ip", host)
 	if err != nil {
-		return Target{Name: text, Err: err, Class: ClassDNS}, nil
+		return Target{Name: text, Err: err, Class: ClassDNS}, nil //nolint:nilerr // it is counted, connection by connection
 	}
 	addr, _ := netip.AddrFromSlice(ip.IP)
 	return Target{Name: text, Addr: netip.AddrPortFrom(addr.Unmap().WithZone(ip.Zone), port)}, nil

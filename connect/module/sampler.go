@@ -217,7 +217,7 @@ func (s *sampler) add(metric *metrics.Metric, tags *metrics.TagSet, at time.Time
 // push hands the samples to k6. It may wait for k6, but never makes the event loops wait. k6 waits for the calls of an
 // iteration even after it was interrupted, so what was counted still arrives; it does not wait so for setup().
 func (s *sampler) push() {
-	if len(s.samples) > 0 && !(s.isSetup && s.ctx.Err() != nil) {
+	if tooLate := s.isSetup && s.ctx.Err() != nil; len(s.samples) > 0 && !tooLate {
 		s.out <- metrics.Samples(s.samples)
 	}
 	s.samples = nil

@@ -29,13 +29,13 @@ func BindSource(fd, family int, from netip.AddrPort) syscall.Errno {
 // PrepareSource sets the options of BindSource without binding. Kernels that lack one of them do without it.
 func PrepareSource(fd, family int, port uint16) {
 	if family == unix.AF_INET6 {
-		SetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
+		_ = SetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
 	} else {
-		SetInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
+		_ = SetInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
 	}
 	if port == 0 {
-		SetInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		_ = SetInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	} else {
-		SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		_ = SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
 }

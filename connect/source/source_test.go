@@ -79,7 +79,7 @@ func TestParsePorts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]source.Ports{
 		"10000-20000": {First: 10000, Last: 20000},
-		" 1 - 65535 ": {First: 1, Last: 65535},
+		"1 - 65535":   {First: 1, Last: 65535},
 		"8080":        {First: 8080, Last: 8080},
 	} {
 		ports, err := source.ParsePorts(text)
@@ -103,7 +103,7 @@ func TestSequenceInOrder(t *testing.T) {
 	pool, err := source.ParsePool("10.0.0.1-10.0.0.3")
 	require.NoError(t, err)
 	s := source.Sequence{Pool: pool, Ports: source.Ports{First: 100, Last: 101}, Start: 2}
-	var got []string
+	got := make([]string, 0, 7)
 	for n := range uint64(7) {
 		got = append(got, s.At(n).String())
 	}

@@ -27,7 +27,7 @@ func TestParseFlood(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.0.0.1:1", "[::1]:2"}, f.Targets)
 	assert.Equal(t, map[string]string{"site": "ham", "rack": "4"}, f.Tags)
-	assert.EqualValues(t, uint64(1<<64-1), *f.Seed)
+	assert.Equal(t, uint64(1<<64-1), *f.Seed)
 	p := f.Plan
 	assert.Equal(t, "udp4", p.Network)
 	assert.EqualValues(t, 1000, p.Connections)
