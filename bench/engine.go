@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// engine is package connect as a Go program uses it.
+func engine(ctx context.Context, f flood) (time.Duration, error) {
+	plan := connect.Plan{
+		Network:     f.Network,
+		Connections: int64(f.Connections),
+		Concurrency: f.Concurrency,
+		Payload:     []byte(payload),
+	}
+	for _, t := range f.Targets {
+		plan.Targets = append(plan.Targets, connect.Target{Name: t.String(), Addr: t})
+	}
+	r, err := connect.Flood(ctx, plan)
+	if err != nil {
+		return 0, fmt.Errorf("flood: %w", err)
+	}
+	if r.States.Completed != int64(f.Connections) {
+		return 0, fmt.Errorf("%d of %d connections got an answer: %v", r.States.Completed, f.Connections, r.First)
+	}
+	return r.Duration, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed flood.js
+var floodScript []byte
+
+// k6Result is what the script tells of its flood.
+type k6Result struct {
+	Duration  time.Duration      `json:"duration"`
+	Completed int64              `json:"completed"`
+	First     map[string]string  `json:"first_errors"`
+	Samples   map[string]float64 `json:"samples"` // how many connections a metric knows of
+}
+
+// byK6 makes a flood in the k6 at that path.
+func byK6(path string) func(context.Context, flood) (time.Duration, error) {
+	return func(ctx context.Context, f flood) (time.Duration, error) {
+		dir, err := os.MkdirTemp("", "mconnect-bench-")
+		if err != nil {
+			return 0, fmt.Errorf("making a directory for the script: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		r, err := runScript(ctx, path, dir, f)
+		if err != nil {
+			return 0, err
+		}
+		return r.Duration, r.check(f)
+	}
+}
+
+func runScript(ctx context.Context, path, dir string, f flood) (*k6Result, error) {
+	script, result := filepath.Join(dir, "flood.js"), filepath.Join(dir, "result.json")
+	if err := os.WriteFile(script, floodScript, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the script: %w", err)
+	}
+	task, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("writing the task: %w", err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, path, "run", "--quiet", "--no-usage-report",
+		"--env", "FLOOD="+string(task), "--env", "RESULT="+result, script) // #nosec G204 -- the user's own k6
+	cmd.Env = withoutK6(os.Environ())
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
+	}
+	text, err := os.ReadFile(result) // #nosec G304 -- in a directory of our own
+	if err != nil {
+		return nil, fmt.Errorf("%s run left no result: %w", path, err)
+	}
+	r := &k6Result{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s run left a result that can't be read: %w", path, err)
+	}
+	return r, nil
+}
+
+// withoutK6 leaves out the variables that would make k6 do more, or less, than it does by default.
+func withoutK6(env []string) (rest []string) {
+	for _, variable := range env {
+		if !strings.HasPrefix(variable, "K6_") {
+			rest = append(rest, variable)
+		}
+	}
+	return rest
+}
+
+// check makes sure that every connection got its answer, and is in every metric.
+func (r *k6Result) check(f flood) error {
+	want := int64(f.Connections)
+	if r.Completed != want {
+		return fmt.Errorf("%d of %d connections got an answer: %v", r.Completed, want, r.First)
+	}
+	names := []string{
+		"mconnect_connects", "mconnect_connect_failed", "mconnect_connect_duration",
+		"mconnect_reply_failed", "mconnect_reply_duration", "mconnect_replies",
+	}
+	if f.Network == "tcp" {
+		names = append(names, "mconnect_rtt")
+	}
+	for _, name := range names {
+		if n := int64(r.Samples[name]); n != want {
+			return fmt.Errorf("metric %s knows of %d connections instead of %d", name, n, want)
+		}
+	}
+	return nil
+}

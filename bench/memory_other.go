@@ -1,0 +1,13 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"runtime"
+)
+
+// residentBytes reads /proc, which only Linux has.
+func residentBytes(int) (int64, error) {
+	return 0, errors.New("measuring memory needs /proc/PID/smaps_rollup, which " + runtime.GOOS + " does not have: run the bench on Linux")
+}
