@@ -16,6 +16,9 @@ type job struct {
 	counters *Counters
 	total    *Counters // the engine's
 
+	keeps     bool          // established connections stay, so their descriptors are not freed by waiting
+	keepalive time.Duration // interval of signs of life; 0 is none
+
 	next atomic.Int64 // the first connection that nobody has claimed
 	outbox
 }
