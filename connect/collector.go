@@ -3,8 +3,6 @@ package connect
 import (
 	"context"
 	"time"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
 // collector gathers the outcomes of a job while it runs, and shows them to the plan's observer.
@@ -18,8 +16,8 @@ type collector struct {
 	onSettle func()          // called once everything is established or has failed; may be nil
 }
 
-// run collects until the runner is done. It returns the loop time of the end.
-func (c *collector) run(ctx context.Context) (ended int64) {
+// run collects until the runner is done.
+func (c *collector) run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	monitor, stopMonitor := tickerOrNever(c.job.plan.Monitor)
@@ -48,12 +46,11 @@ func (c *collector) run(ctx context.Context) (ended int64) {
 			c.runner.stop(c.atEnd)
 			aborted = nil
 		case <-c.runner.done():
-			ended := loop.Now()
 			c.collect(observer)
 			if settled != nil {
 				c.settle()
 			}
-			return ended
+			return
 		}
 	}
 }

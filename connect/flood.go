@@ -31,7 +31,8 @@ func (e *Engine) Flood(ctx context.Context, plan Plan) (*FloodResult, error) {
 	defer r.close()
 	t := newFloodTally(&j.plan)
 	c := collector{job: j, runner: r, tally: t, atEnd: ClassAborted}
-	return t.result(j, c.run(ctx)), nil
+	c.run(ctx)
+	return t.result(j), nil
 }
 
 // Flood makes one call on an engine of its own; see [Engine.Flood].

@@ -52,7 +52,6 @@ type Held struct {
 	stop    chan struct{}
 	ended   chan struct{}
 	once    sync.Once
-	end     int64 // loop time; valid once ended is closed
 }
 
 // Hold opens connections and keeps them, until Close, the plan's duration, or ctx is done. It returns at once; an error
@@ -83,7 +82,7 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 			timer := time.AfterFunc(plan.Duration, h.hangUp)
 			defer timer.Stop()
 		}
-		h.end = c.run(ctx)
+		c.run(ctx)
 	}()
 	return h, nil
 }
@@ -116,19 +115,20 @@ func (h *Held) hangUp() {
 
 // Result returns what has become of the connections so far.
 func (h *Held) Result() *HoldResult {
-	end, states := loop.Now(), h.States()
+	over := false
 	select {
 	case <-h.ended:
-		end = h.end
+		over = true
 	default:
 	}
+	states := h.States()
 	t := h.tally.snapshot()
 	return &HoldResult{
 		Connects:       h.job.plan.Connections,
 		FailedConnects: t.failedConnects,
 		StartTime:      loop.Time(h.job.start),
 		Timeout:        h.job.plan.Timeout,
-		Duration:       time.Duration(end - h.job.start),
+		Duration:       h.job.length(over),
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,

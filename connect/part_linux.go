@@ -101,6 +101,7 @@ func (p *part) Tick(now int64) int64 {
 	if p.finished() {
 		p.flush()
 		p.place.Detach()
+		p.job.end(now)
 		countDown(&p.runner.open, p.runner.allDone)
 		return loop.Never
 	}
@@ -295,7 +296,7 @@ func (p *part) end(key uint32, now int64) *Outcome {
 	} else if p.job.plan.Reset && !p.udp {
 		_ = socket.ResetOnClose(int(c.fd))
 	}
-	socket.Close(int(c.fd))
+	p.place.Close(int(c.fd))
 	p.leaveLane(c)
 	p.conns.remove(key)
 	return p.report(c, now)

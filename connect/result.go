@@ -98,7 +98,7 @@ func (t *floodTally) sourcesUsed() int64 {
 	}
 }
 
-func (t *floodTally) result(j *job, ended int64) *FloodResult {
+func (t *floodTally) result(j *job) *FloodResult {
 	return &FloodResult{
 		Hosts:          t.hosts,
 		Connects:       j.plan.Connections,
@@ -106,7 +106,7 @@ func (t *floodTally) result(j *job, ended int64) *FloodResult {
 		FailedReads:    t.failedReads,
 		StartTime:      loop.Time(j.start),
 		Timeout:        j.plan.Timeout,
-		Duration:       time.Duration(ended - j.start),
+		Duration:       j.length(true),
 		States:         j.counters.States(),
 		Errors:         t.byClass(),
 		First:          t.first,

@@ -67,6 +67,7 @@ func (r *netRunner) start() error {
 		lanes.Wait()
 		close(r.allSettled)
 		r.open.Wait()
+		r.job.end(loop.Now())
 		close(r.allDone)
 	}()
 	return nil
