@@ -195,7 +195,7 @@ func TestEndpointFamily(t *testing.T) {
 	for address, family := range map[string]int{"127.0.0.1:1": unix.AF_INET, "[::1]:1": unix.AF_INET6, "[::ffff:127.0.0.1]:1": unix.AF_INET} {
 		target, err := ParseTarget(address)
 		require.NoError(t, err)
-		p := newPart(&loopFlood{job: newJob(Plan{Targets: []Target{target}}.withDefaults(), &Counters{})}, &loop.Loop{}, 1)
+		p := newPart(newLoopRunner(&Engine{}, newJob(Plan{Targets: []Target{target}}.withDefaults(), &Counters{}), newFloodActivity), &loop.Loop{}, 1)
 		assert.Equal(t, family, p.targets[0].family, address)
 	}
 	assert.True(t, netip.MustParseAddr("::ffff:127.0.0.1").Is4In6())

@@ -16,7 +16,11 @@ type job struct {
 	counters *Counters
 	total    *Counters // the engine's
 
-	next atomic.Int64 // the first connection that nobody has claimed
+	keeps     bool          // established connections stay, so their descriptors are not freed by waiting
+	keepalive time.Duration // interval of signs of life; 0 is none
+
+	next  atomic.Int64 // the first connection that nobody has claimed
+	ended atomic.Int64 // loop time when the last connection ended
 	outbox
 }
 
@@ -36,6 +40,21 @@ func (j *job) count(s *steps) {
 	j.counters.add(s)
 	j.total.add(s)
 	*s = steps{}
+}
+
+// end notes that a runner, or a part of one, has nothing left to do.
+func (j *job) end(now int64) {
+	for last := j.ended.Load(); now > last && !j.ended.CompareAndSwap(last, now); {
+		last = j.ended.Load()
+	}
+}
+
+// length is the time from the start to the end, or to now if it has not ended.
+func (j *job) length(ended bool) time.Duration {
+	if ended {
+		return time.Duration(j.ended.Load() - j.start)
+	}
+	return time.Duration(loop.Now() - j.start)
 }
 
 // claim is the right to make one connection.

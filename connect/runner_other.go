@@ -12,7 +12,9 @@ import (
 // loops has nothing to keep: on this system every connection runs on package net.
 type loops struct{}
 
-func (e *Engine) newFlood(j *job) runner { return newNetFlood(j) }
+func (e *Engine) newFlood(j *job) runner { return newNetRunner(j, answering{}) }
+
+func (e *Engine) newHold(j *job) runner { return newNetRunner(j, holding{}) }
 
 // controlSource has no options to set on this system.
 func controlSource(netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {

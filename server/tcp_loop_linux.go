@@ -189,7 +189,7 @@ func (t *tcpLoop) tell(fd int) {
 }
 
 func (t *tcpLoop) hangUp(key uint32) {
-	socket.Close(t.conns.fd(key))
+	t.source.Close(t.conns.fd(key))
 	t.idle.Remove(key)
 	t.conns.give(key)
 	t.server.gate.leave()

@@ -22,6 +22,11 @@ func epollPoll(epfd int, events []unix.EpollEvent) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// closeDescriptor is close(2) past the Go scheduler: it does not block on a non-blocking socket.
+func closeDescriptor(fd int) {
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+}
+
 func errnoOrNil(errno syscall.Errno) error {
 	if errno == 0 {
 		return nil

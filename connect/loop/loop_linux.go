@@ -25,8 +25,7 @@ const (
 
 // A Handler owns descriptors on a loop. Its methods are called on the loop's goroutine only.
 type Handler interface {
-	// Ready is told what the descriptor that was added under key is ready for. During Ready a handler may close that
-	// descriptor and reuse its key, but no other descriptor: an event for it may be on its way.
+	// Ready is told what the descriptor that was added under key is ready for.
 	Ready(key uint32, events Events)
 	// Tick is called after the Ready calls of one turn, and at the wake-up time that it returned last. It returns the
 	// next one: loop time in nanoseconds, or Never.
@@ -53,6 +52,7 @@ type Loop struct {
 
 	sources []*Source // by identity; nil where one has left
 	free    []uint32
+	watched []watch // by descriptor
 	wakeups wakeups
 	turn    []*Source // that had events in this turn
 	now     int64
@@ -62,6 +62,14 @@ type Loop struct {
 	tasks   []func()
 	stopped bool
 	done    chan struct{}
+}
+
+// watch is what a descriptor is watched for. Its generation tells events that are still on their way, for a descriptor
+// that has been closed, from those of the next one with the same number. Such events happen not only within a turn:
+// while this process is being forked, its child has a copy of every descriptor, and closing one here does not take it
+// out of the epoll set until the child has closed its own (epoll(7), questions and answers).
+type watch struct {
+	generation, id, key uint32
 }
 
 // Source is a handler's place on a loop.
@@ -163,12 +171,23 @@ func (s *Source) Add(fd int, key uint32, events Events) error {
 
 // Modify changes the events that a descriptor is watched for.
 func (s *Source) Modify(fd int, key uint32, events Events) error {
-	return s.loop.control(unix.EPOLL_CTL_MOD, fd, s.id, key, events)
+	s.loop.watched[fd].key = key
+	return s.loop.control(unix.EPOLL_CTL_MOD, fd, events)
 }
 
-// Remove stops watching a descriptor that stays open; closing one does the same.
+// Remove stops watching a descriptor that stays open.
 func (s *Source) Remove(fd int) error {
-	return s.loop.control(unix.EPOLL_CTL_DEL, fd, s.id, 0, 0)
+	if fd >= len(s.loop.watched) {
+		return unix.ENOENT // as the kernel says of a descriptor that is not watched
+	}
+	s.loop.watched[fd].generation++
+	return s.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
+}
+
+// Close stops watching a descriptor and closes it. No event of it reaches the handler any more.
+func (s *Source) Close(fd int) {
+	s.loop.watched[fd].generation++
+	closeDescriptor(fd)
 }
 
 // Now is the loop's time: when the turn's events were fetched.
@@ -178,12 +197,18 @@ func (s *Source) Now() int64 { return s.loop.now }
 func (s *Source) Wake() { s.loop.mark(s) }
 
 func (l *Loop) add(fd int, id, key uint32, events Events) error {
-	return l.control(unix.EPOLL_CTL_ADD, fd, id, key, events)
+	for fd >= len(l.watched) {
+		l.watched = append(l.watched, watch{})
+	}
+	w := &l.watched[fd]
+	w.generation++
+	w.id, w.key = id, key
+	return l.control(unix.EPOLL_CTL_ADD, fd, events)
 }
 
-func (l *Loop) control(op, fd int, id, key uint32, events Events) error {
+func (l *Loop) control(op, fd int, events Events) error {
 	// The kernel keeps 64 bits for the caller; x/sys names their two halves Fd and Pad.
-	event := unix.EpollEvent{Events: uint32(events), Fd: int32(key), Pad: int32(id)} // #nosec G115 -- carried as bits
+	event := unix.EpollEvent{Events: uint32(events), Fd: int32(fd), Pad: int32(l.watched[fd].generation)} // #nosec G115 -- carried as bits
 	if errno := epollControl(l.epfd, op, fd, &event); errno != 0 {
 		return fmt.Errorf("epoll_ctl: %w", errno)
 	}
@@ -202,22 +227,29 @@ func (l *Loop) run() {
 		l.now = Now()
 		woken := false
 		for i := range events[:max(n, 0)] {
-			e := &events[i]
-			id, key := uint32(e.Pad), uint32(e.Fd) // #nosec G115 -- carried as bits
-			if id == own {
-				woken = woken || key == wakeKey
-				continue
-			}
-			if s := l.sources[id]; s != nil {
-				s.handler.Ready(key, Events(e.Events))
-				l.mark(s)
-			}
+			woken = l.dispatch(&events[i]) || woken
 		}
 		if woken && !l.runTasks() {
 			return
 		}
 		l.tick()
 	}
+}
+
+// dispatch hands an event to its handler. It returns true for the loop's own wake-up.
+func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
+	w := l.watched[e.Fd]
+	if w.generation != uint32(e.Pad) { // #nosec G115 -- carried as bits
+		return false // of a descriptor that is closed
+	}
+	if w.id == own {
+		return w.key == wakeKey
+	}
+	if s := l.sources[w.id]; s != nil {
+		s.handler.Ready(w.key, Events(e.Events))
+		l.mark(s)
+	}
+	return false
 }
 
 // wait blocks until there are events, a task, or a handler's wake-up time.

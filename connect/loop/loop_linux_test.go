@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
@@ -120,6 +121,45 @@ func TestLoopForgetsWhoLeaves(t *testing.T) {
 	again := make(chan struct{})
 	l.Do(func() { l.Attach(&handler{tick: func(int64) int64 { close(again); return loop.Never }}) })
 	<-again
+}
+
+// TestLoopDropsEventsOfClosedDescriptors does what a fork does: another descriptor keeps the closed one's file open, and
+// with it its place in the epoll set.
+func TestLoopDropsEventsOfClosedDescriptors(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	var fds [2]int
+	require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK))
+	reader, writer := fds[0], fds[1]
+	copied, err := unix.Dup(reader)
+	require.NoError(t, err)
+	defer unix.Close(copied)
+	defer unix.Close(writer)
+
+	keys := make(chan uint32, 100)
+	h := &handler{ready: func(key uint32, _ loop.Events) { keys <- key }, tick: func(int64) int64 { return loop.Never }}
+	closed := make(chan int)
+	var place *loop.Source
+	l.Do(func() {
+		place = l.Attach(h)
+		assert.NoError(t, place.Add(reader, 1, loop.Readable|loop.Edge))
+		place.Close(reader)
+		closed <- reader
+	})
+	<-closed
+	_, err = unix.Write(writer, []byte("x")) // an event of the closed descriptor
+	require.NoError(t, err)
+
+	// The next descriptor may have the same number, and gets its own events only.
+	second, secondWriter, err := os.Pipe()
+	require.NoError(t, err)
+	defer second.Close()
+	defer secondWriter.Close()
+	l.Do(func() { assert.NoError(t, place.Add(int(second.Fd()), 2, loop.Readable|loop.Edge)) })
+	_, err = secondWriter.WriteString("y")
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, <-keys)
+	assert.Empty(t, keys)
 }
 
 func TestTimeIsTheClocks(t *testing.T) {

@@ -55,7 +55,7 @@ func transfer(call uintptr, fd int, p []byte) (int, syscall.Errno) {
 	return int(n), OK
 }
 
-// Close closes the descriptor, which also takes it out of every epoll set (close(2)).
+// Close closes a descriptor that no event loop watches (close(2)).
 func Close(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }

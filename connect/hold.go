@@ -1,0 +1,147 @@
+package connect
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+// HoldPlan says which connections to open and to keep. Plan.SkipReply has no meaning here; Plan.Timeout bounds the time in
+// which connections are opened, and is by default as for a flood, plus ConnectTimeout.
+type HoldPlan struct {
+	Plan
+	// Duration closes all connections so long after the start; 0 leaves that to Close.
+	Duration time.Duration
+	// Keepalive is the interval in which every connection is sent the payload and must have answered the last one with
+	// something, or it counts as an error of class no_reply. 0 sends nothing.
+	Keepalive time.Duration
+}
+
+// HoldResult is what has become of the connections of a hold. As JSON, durations are in nanoseconds.
+type HoldResult struct {
+	Connects       int64            `json:"connects"`
+	FailedConnects int64            `json:"failed_connects"`
+	StartTime      time.Time        `json:"start_time"`
+	Timeout        time.Duration    `json:"timeout"`
+	Duration       time.Duration    `json:"duration"`
+	States         States           `json:"states"`
+	Errors         map[Class]int64  `json:"errors"` // adds up to States.Error
+	First          map[Class]string `json:"first_errors"`
+
+	ConnectTime stats.Summary `json:"connect_time"` // of the connections that were established
+	ErrorTime   stats.Summary `json:"error_time"`   // from the planned instant until the failure
+	RTT         stats.Summary `json:"rtt"`          // kernel's handshake round trip, where it has one
+	Lifetime    stats.Summary `json:"lifetime"`     // of the connections that the peer closed, from established to closed
+	EchoTime    stats.Summary `json:"echo_time"`    // from a keepalive to its answer
+
+	EstablishedTotal   int64 `json:"established_total"`    // connections that were established at some time
+	EstablishedMax     int64 `json:"established_max"`      // most at once
+	EstablishedAtClose int64 `json:"established_at_close"` // when they were closed from here; until then, now
+	SYNRetransmits     int64 `json:"syn_retransmits"`
+	BytesReceived      int64 `json:"bytes_received"` // by connections that have ended
+}
+
+// Held are connections that are kept open. It must be closed, or its context be done, to free them.
+type Held struct {
+	job     *job
+	tally   holdTally
+	settled chan struct{}
+	stop    chan struct{}
+	ended   chan struct{}
+	once    sync.Once
+}
+
+// Hold opens connections and keeps them, until Close, the plan's duration, or ctx is done. It returns at once; an error
+// means that the plan is wrong or the event loops could not start.
+func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
+	untimed := plan.Timeout == 0
+	plan.Plan = plan.withDefaults()
+	if untimed {
+		plan.Timeout += plan.ConnectTimeout
+	}
+	if err := plan.validate(); err != nil {
+		return nil, err
+	}
+	j := newJob(plan.Plan, &e.Total)
+	j.keeps, j.keepalive = true, plan.Keepalive
+	r := e.newHold(j)
+	if err := r.start(); err != nil {
+		j.count(&steps{planned: -j.plan.Connections})
+		return nil, err
+	}
+	h := &Held{job: j, settled: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
+	h.tally.failures = newFailures(&j.plan)
+	c := collector{job: j, runner: r, tally: &h.tally, stop: h.stop, onSettle: func() { close(h.settled) }}
+	go func() {
+		defer close(h.ended)
+		defer r.close()
+		if plan.Duration > 0 {
+			timer := time.AfterFunc(plan.Duration, h.hangUp)
+			defer timer.Stop()
+		}
+		c.run(ctx)
+	}()
+	return h, nil
+}
+
+// Hold opens connections on an engine of its own; see [Engine.Hold].
+func Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
+	var e Engine
+	return e.Hold(ctx, plan)
+}
+
+// Settled is closed when every connection is established or has failed.
+func (h *Held) Settled() <-chan struct{} { return h.settled }
+
+// Done is closed when no connection is left: all have failed, were closed by the peer, or from here.
+func (h *Held) Done() <-chan struct{} { return h.ended }
+
+// States returns how many connections are in each state now.
+func (h *Held) States() States { return h.job.counters.States() }
+
+// Close closes all connections, waits for that, and returns what has become of them. Closing again returns the same.
+func (h *Held) Close() *HoldResult {
+	h.hangUp()
+	<-h.ended
+	return h.Result()
+}
+
+func (h *Held) hangUp() {
+	h.once.Do(func() { close(h.stop) })
+}
+
+// Result returns what has become of the connections so far.
+func (h *Held) Result() *HoldResult {
+	over := false
+	select {
+	case <-h.ended:
+		over = true
+	default:
+	}
+	states := h.States()
+	t := h.tally.snapshot()
+	return &HoldResult{
+		Connects:       h.job.plan.Connections,
+		FailedConnects: t.failedConnects,
+		StartTime:      loop.Time(h.job.start),
+		Timeout:        h.job.plan.Timeout,
+		Duration:       h.job.length(over),
+		States:         states,
+		Errors:         t.byClass(),
+		First:          t.first,
+		ConnectTime:    stats.Summarize(t.connect),
+		ErrorTime:      stats.Summarize(t.error),
+		RTT:            stats.Summarize(t.rtt),
+		Lifetime:       stats.Summarize(t.lifetime),
+		EchoTime:       stats.Summarize(t.echo),
+
+		EstablishedTotal:   h.job.counters.connected.Load(),
+		EstablishedMax:     h.job.counters.EstablishedMax(),
+		EstablishedAtClose: states.Established + states.Completed,
+		SYNRetransmits:     t.synRetransmits,
+		BytesReceived:      t.received,
+	}
+}

@@ -1,0 +1,55 @@
+package connect
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// holdTally adds up the outcomes of a hold. It can be read while it grows.
+type holdTally struct {
+	mu sync.Mutex
+	failures
+	lifetime, echo []time.Duration
+	received       int64
+}
+
+func (t *holdTally) add(batch []Outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range batch {
+		o := &batch[i]
+		switch {
+		case o.Event == Established:
+			t.dialled(o)
+		case o.Event == Echoed:
+			t.echo = append(t.echo, o.Reply)
+		default:
+			t.ended(o)
+		}
+	}
+}
+
+func (t *holdTally) ended(o *Outcome) {
+	t.received += o.Received
+	switch {
+	case !o.Connected:
+		t.dialled(o)
+		t.fail(o)
+	case o.Closed:
+		t.lifetime = append(t.lifetime, o.Lifetime())
+	case o.Class != ClassNone:
+		t.fail(o)
+	}
+}
+
+// snapshot returns a copy whose values can be sorted.
+func (t *holdTally) snapshot() *holdTally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: slices.Clone(t.echo), received: t.received}
+	s.connect, s.error, s.rtt = slices.Clone(t.connect), slices.Clone(t.error), slices.Clone(t.rtt)
+	s.first = maps.Clone(t.first)
+	return s
+}

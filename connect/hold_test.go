@@ -1,0 +1,286 @@
+package connect
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// echo answers everything with itself.
+func echo(conn *net.TCPConn) { _, _ = io.Copy(conn, conn) }
+
+func requireHoldSums(t *testing.T, r *HoldResult) {
+	t.Helper()
+	var errors int64
+	for _, n := range r.Errors {
+		errors += n
+	}
+	require.Equal(t, r.Connects, r.States.Total(), "states add up to connects")
+	require.Equal(t, r.States.Error, errors, "errors add up to states.error")
+	require.Equal(t, r.EstablishedTotal, r.ConnectTime.Count, "each established connection is timed")
+	require.Equal(t, r.Connects, r.EstablishedTotal+r.FailedConnects+r.States.NotInitiated)
+	require.Equal(t, r.States.Closed, r.Lifetime.Count, "each close by the peer is timed")
+	require.LessOrEqual(t, r.EstablishedMax, r.EstablishedTotal)
+}
+
+func mustHold(t *testing.T, e *Engine, plan HoldPlan) *Held {
+	t.Helper()
+	h, err := e.Hold(t.Context(), plan)
+	require.NoError(t, err)
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func TestHoldUntilClosed(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		server := peer(t, answer("greeting"))
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{server}, Connections: 300}})
+		<-h.Settled()
+		assert.Equal(t, States{Established: 300}, h.States())
+		assert.Equal(t, States{Established: 300}, e.Total.States())
+		requireHoldSums(t, h.Result())
+		assert.EqualValues(t, 300, h.Result().EstablishedAtClose)
+
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, States{Completed: 300}, r.States)
+		assert.EqualValues(t, 300, r.EstablishedTotal)
+		assert.EqualValues(t, 300, r.EstablishedMax)
+		assert.EqualValues(t, 300, r.EstablishedAtClose)
+		assert.Equal(t, r, h.Close(), "closing again changes nothing")
+		<-h.Done()
+	})
+}
+
+func TestHoldNoticesWhoHangsUp(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]func(*net.TCPConn){
+		"closes":               closeAtOnce,
+		"resets":               resetAtOnce,
+		"says good-bye":        func(c *net.TCPConn) { _, _ = c.Write([]byte("bye")) },
+		"shuts down one way":   func(c *net.TCPConn) { _ = c.CloseWrite(); untilClosed(c) },
+		"closes after a while": func(c *net.TCPConn) { <-time.After(50 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, script)}, Connections: 100}})
+				<-h.Done() // nothing is left to hold
+				r := h.Close()
+				requireHoldSums(t, r)
+				assert.Equal(t, States{Closed: 100}, r.States, "%v", r.First)
+				assert.Zero(t, r.EstablishedAtClose)
+				assert.EqualValues(t, 100, r.EstablishedTotal)
+				if name == "says good-bye" {
+					assert.EqualValues(t, 100*len("bye"), r.BytesReceived, "what arrives is counted")
+				}
+				if name == "closes after a while" {
+					assert.GreaterOrEqual(t, r.Lifetime.Max, 20*time.Millisecond)
+				}
+			})
+		})
+	}
+}
+
+func TestHoldOfFailures(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{refusing(t), peer(t, echo)}, Connections: 100}})
+		<-h.Settled()
+		assert.Equal(t, States{Established: 50, Error: 50}, h.States())
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, map[Class]int64{ClassRefused: 50}, r.Errors)
+		assert.EqualValues(t, 50, r.FailedConnects)
+		assert.NotEmpty(t, r.First[ClassRefused])
+	})
+}
+
+func TestHoldKeepalive(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen echoes
+		h := mustHold(t, e, HoldPlan{
+			Plan:      Plan{Targets: []Target{peer(t, echo)}, Connections: 20, Observer: &seen},
+			Keepalive: 20 * time.Millisecond,
+		})
+		seen.await(t, 100)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.GreaterOrEqual(t, r.EchoTime.Count, int64(100))
+		assert.Positive(t, r.EchoTime.Min)
+		assert.Equal(t, States{Completed: 20}, r.States, "%v", r.First)
+	})
+}
+
+// echoes is an observer that waits for answers to keepalives.
+type echoes struct {
+	mu    sync.Mutex
+	n     int
+	more  chan struct{}
+	setup sync.Once
+}
+
+func (e *echoes) init() { e.setup.Do(func() { e.more = make(chan struct{}, 1) }) }
+
+func (e *echoes) Outcomes(batch []Outcome) {
+	e.init()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range batch {
+		if batch[i].Event == Echoed {
+			e.n++
+		}
+	}
+	select {
+	case e.more <- struct{}{}:
+	default:
+	}
+}
+func (e *echoes) Second()        {}
+func (e *echoes) Monitor(States) {}
+
+func (e *echoes) await(t *testing.T, n int) {
+	t.Helper()
+	e.init()
+	for {
+		e.mu.Lock()
+		enough := e.n >= n
+		e.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-e.more:
+		case <-time.After(30 * time.Second):
+			require.Fail(t, "no answers to keepalives")
+		}
+	}
+}
+
+func TestHoldFindsTheDead(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) }) // reads, and never answers
+		h := mustHold(t, e, HoldPlan{
+			Plan:      Plan{Targets: []Target{silent, peer(t, echo)}, Connections: 40},
+			Keepalive: 300 * time.Millisecond,
+		})
+		<-h.Settled()
+		for h.States().Error < 20 {
+			select {
+			case <-h.Done():
+				require.Fail(t, "the living were lost too")
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, map[Class]int64{ClassNoReply: 20}, r.Errors, "%v", r.First)
+		assert.EqualValues(t, 20, r.EstablishedAtClose)
+		assert.Contains(t, r.First[ClassNoReply], "keepalive")
+	})
+}
+
+func TestHoldForADuration(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 10}, Duration: 100 * time.Millisecond})
+		<-h.Done()
+		r := h.Result()
+		requireHoldSums(t, r)
+		assert.Equal(t, States{Completed: 10}, r.States)
+		assert.GreaterOrEqual(t, r.Duration, 100*time.Millisecond)
+	})
+}
+
+func TestHoldEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		ctx, cancel := context.WithCancel(t.Context())
+		h, err := e.Hold(ctx, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 10}})
+		require.NoError(t, err)
+		<-h.Settled()
+		cancel()
+		<-h.Done()
+		assert.Equal(t, States{Completed: 10}, h.Result().States)
+	})
+}
+
+func TestHoldTimeIsForDialling(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 100, Rate: 100, Timeout: 200 * time.Millisecond}})
+		<-h.Settled()
+		s := h.States()
+		assert.Positive(t, s.Established, "what was established in time stays")
+		assert.Positive(t, s.NotInitiated, "the rest is not dialled any more")
+		assert.Zero(t, s.Dialing)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, s.Established, r.EstablishedAtClose)
+	})
+}
+
+func TestHoldUDP(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen echoes
+		h := mustHold(t, e, HoldPlan{
+			Plan:      Plan{Network: "udp", Targets: []Target{udpPeer(t, func(d []byte) []byte { return d }), refusing(t)}, Connections: 20, Observer: &seen},
+			Keepalive: 50 * time.Millisecond,
+		})
+		seen.await(t, 30)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.EqualValues(t, 10, r.Errors[ClassRefused], "%v %v", r.Errors, r.First)
+		assert.EqualValues(t, 10, r.EstablishedAtClose)
+	})
+}
+
+func TestHoldAFirehose(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		firehose := peer(t, func(c *net.TCPConn) {
+			for {
+				if _, err := c.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		})
+		var seen echoes
+		h := mustHold(t, e, HoldPlan{
+			Plan:      Plan{Targets: []Target{firehose, peer(t, echo), peer(t, echo), peer(t, echo)}, Connections: 8, Observer: &seen},
+			Keepalive: 200 * time.Millisecond,
+		})
+		seen.await(t, 20)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, States{Completed: 8}, r.States, "one that never stops sending does not starve the others: %v", r.First)
+		assert.Positive(t, r.BytesReceived)
+	})
+}
+
+func TestHoldSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		server := peer(t, echo)
+		first := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{server}, Connections: 100}})
+		second := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{server}, Connections: 50}})
+		<-first.Settled()
+		<-second.Settled()
+		assert.EqualValues(t, 150, e.Total.States().Established)
+		assert.EqualValues(t, 150, e.Total.EstablishedMax())
+		first.Close()
+		assert.EqualValues(t, 50, e.Total.States().Established)
+		second.Close()
+		assert.Equal(t, States{Completed: 150}, e.Total.States())
+	})
+}

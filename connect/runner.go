@@ -1,0 +1,16 @@
+package connect
+
+// runner makes the connections of a job, and does with them what its activity wants.
+type runner interface {
+	// start begins, and returns without waiting.
+	start() error
+	// settled is closed when nothing is left to dial and nothing is dialling.
+	settled() <-chan struct{}
+	// done is closed when, besides, no connection is open.
+	done() <-chan struct{}
+	// stop dials no more, ends what is dialling with ClassAborted, and what is established with the class given; ClassNone
+	// means that it is completed.
+	stop(established Class)
+	// close frees what start took, once done is closed.
+	close()
+}

@@ -1,0 +1,236 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+)
+
+// netRunner runs a job on package net: one goroutine for each lane, which makes one connection after the other.
+type netRunner struct {
+	job      *job
+	proto    string
+	activity netActivity
+
+	dialing    context.Context // until the call's deadline or its stop; the cause tells one from the other
+	stopDial   context.CancelCauseFunc
+	deadline   context.CancelFunc
+	holding    context.Context // until the stop
+	stopHold   context.CancelCauseFunc
+	open       sync.WaitGroup
+	allSettled chan struct{}
+	allDone    chan struct{}
+}
+
+// netActivity is what is done with a connection once it is established. It closes the connection and delivers its outcomes,
+// before it returns or on a goroutine of r.open.
+type netActivity interface {
+	established(r *netRunner, c netConn)
+	// reset is told of a connection that was reset as soon as it was established; o is all that is known of it.
+	reset(r *netRunner, o Outcome)
+}
+
+// netConn is an established connection.
+type netConn struct {
+	claim
+	net.Conn          // to talk on
+	tcp      net.Conn // beneath TLS; else the same
+	since    int64    // loop time when it was established
+}
+
+// stopped is why a runner's contexts end if the call is stopped, with the class for what is established.
+type stopped struct{ class Class }
+
+func (stopped) Error() string { return "the call was ended from outside" }
+
+func newNetRunner(j *job, activity netActivity) *netRunner {
+	r := &netRunner{job: j, proto: j.plan.Protocol(), activity: activity, allSettled: make(chan struct{}), allDone: make(chan struct{})}
+	r.holding, r.stopHold = context.WithCancelCause(context.Background())
+	r.dialing, r.stopDial = context.WithCancelCause(r.holding)
+	r.dialing, r.deadline = context.WithTimeout(r.dialing, j.plan.Timeout)
+	return r
+}
+
+func (r *netRunner) start() error {
+	var lanes sync.WaitGroup
+	for range min(int64(r.job.plan.Concurrency), r.job.plan.Connections) {
+		lanes.Go(r.lane)
+	}
+	go func() {
+		lanes.Wait()
+		close(r.allSettled)
+		r.open.Wait()
+		r.job.end(loop.Now())
+		close(r.allDone)
+	}()
+	return nil
+}
+
+func (r *netRunner) settled() <-chan struct{} { return r.allSettled }
+
+func (r *netRunner) done() <-chan struct{} { return r.allDone }
+
+func (r *netRunner) stop(established Class) { r.stopHold(stopped{established}) }
+
+func (r *netRunner) close() {
+	r.deadline()
+	r.stopDial(nil)
+	r.stopHold(nil)
+}
+
+func (r *netRunner) lane() {
+	for r.dialing.Err() == nil {
+		c, wait, ok := r.job.claim(loop.Now())
+		switch {
+		case ok:
+			r.connect(c)
+		case wait == loop.Never:
+			return
+		default:
+			r.sleepUntil(wait)
+		}
+	}
+}
+
+func (r *netRunner) sleepUntil(at int64) {
+	timer := time.NewTimer(time.Duration(at - loop.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.dialing.Done():
+	}
+}
+
+// connect makes one connection and hands it to the activity.
+func (r *netRunner) connect(c claim) {
+	r.job.count(&steps{started: 1})
+	t := &r.job.plan.Targets[r.job.target(c.number)]
+	if t.Err != nil {
+		r.failedDial(c, t.Class, t.Err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.dialing, r.job.plan.ConnectTimeout)
+	defer cancel()
+	tcp, err := r.dial(ctx, c, t)
+	if class := r.classOf(err, ClassTimeout); class == ClassReset && r.proto == "tcp" {
+		r.resetSince(c, err)
+		return
+	} else if class != ClassNone {
+		r.failedDial(c, class, err)
+		return
+	}
+	conn, err := r.secure(ctx, tcp, t)
+	if err != nil {
+		_ = tcp.Close()
+		r.failedDial(c, r.classOfTLS(err), err)
+		return
+	}
+	r.job.count(&steps{connected: 1})
+	r.activity.established(r, netConn{claim: c, Conn: conn, tcp: tcp, since: loop.Now()})
+}
+
+func (r *netRunner) deliver(o Outcome) { r.job.deliver([]Outcome{o}) }
+
+func (r *netRunner) failedDial(c claim, class Class, err error) {
+	o := r.job.outcome(c, loop.Now())
+	o.Class, o.Err = class, err
+	r.job.count(&steps{dialErrors: 1})
+	r.deliver(o)
+}
+
+// resetSince ends a connection that was reset before package net had looked at it: an attempt to connect is refused,
+// never reset, so it was established before.
+func (r *netRunner) resetSince(c claim, err error) {
+	r.job.count(&steps{connected: 1})
+	o := r.job.outcome(c, loop.Now())
+	o.Connected, o.Connect = true, o.Elapsed()
+	o.Class, o.Err = ClassReset, err
+	r.activity.reset(r, o)
+}
+
+func (r *netRunner) dial(ctx context.Context, c claim, to *Target) (net.Conn, error) {
+	dialer := net.Dialer{KeepAlive: -1}
+	network := r.proto
+	if network == "tls" {
+		network = "tcp"
+	}
+	if sources := &r.job.plan.Sources; sources.Chosen() {
+		from := sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
+		if !from.Addr().IsValid() {
+			from = netip.AddrPortFrom(unspecified(to.Addr.Addr()), from.Port())
+		}
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(from)
+		if network == "udp" {
+			dialer.LocalAddr = net.UDPAddrFromAddrPort(from)
+		}
+		dialer.ControlContext = controlSource(from)
+	}
+	return dialer.DialContext(ctx, network, to.Addr.String())
+}
+
+func unspecified(like netip.Addr) netip.Addr {
+	if like.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+// secure shakes hands with the peer if the network is tls.
+func (r *netRunner) secure(ctx context.Context, tcp net.Conn, t *Target) (net.Conn, error) {
+	if r.proto != "tls" {
+		return tcp, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if r.job.plan.TLS != nil {
+		config = r.job.plan.TLS.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = SplitTarget(t.Name)
+	}
+	conn := tls.Client(tcp, config)
+	return conn, conn.HandshakeContext(ctx)
+}
+
+// report begins a record of an established connection.
+func (r *netRunner) report(c *netConn) Outcome {
+	o := r.job.outcome(c.claim, loop.Now())
+	o.Connected, o.Connect = true, time.Duration(c.since-c.planned)
+	o.RTT, o.SYNRetransmits = handshake(c.tcp)
+	return o
+}
+
+func (r *netRunner) hangUp(c *netConn) {
+	if t, ok := c.tcp.(*net.TCPConn); ok && r.job.plan.Reset {
+		_ = t.SetLinger(0)
+		_ = c.tcp.Close() // without TLS's farewell
+		return
+	}
+	_ = c.Close()
+}
+
+// classOf classifies an error, which is an abort if the call was stopped, and late if time ran out.
+func (r *netRunner) classOf(err error, late Class) Class {
+	class := classify(err)
+	if class != ClassTimeout && class != ClassAborted {
+		return class
+	}
+	if errors.As(context.Cause(r.dialing), &stopped{}) {
+		return ClassAborted
+	}
+	return late
+}
+
+func (r *netRunner) classOfTLS(err error) Class {
+	var errno syscall.Errno
+	if class := r.classOf(err, ClassTimeout); class != ClassOther || errors.As(err, &errno) {
+		return class
+	}
+	return ClassTLS
+}

@@ -1,0 +1,83 @@
+package connect
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+)
+
+// failures adds up what all calls have in common: how long connects took, and what failed.
+type failures struct {
+	plan                *Plan
+	connect, error, rtt []time.Duration
+	synRetransmits      int64
+	failedConnects      int64
+	classes             [classCount]int64
+	first               map[Class]string
+}
+
+func newFailures(plan *Plan) failures {
+	return failures{plan: plan, first: map[Class]string{}}
+}
+
+// dialled takes note of the end of dialling, good or bad.
+func (f *failures) dialled(o *Outcome) {
+	f.synRetransmits += o.SYNRetransmits
+	if o.Connected {
+		f.connect = append(f.connect, o.Connect)
+	} else {
+		f.failedConnects++
+	}
+	if o.RTT > 0 {
+		f.rtt = append(f.rtt, o.RTT)
+	}
+}
+
+// fail takes note of an error.
+func (f *failures) fail(o *Outcome) {
+	f.error = append(f.error, o.Elapsed())
+	f.classes[o.Class]++
+	if _, known := f.first[o.Class]; !known {
+		f.first[o.Class] = f.plan.explain(o)
+	}
+}
+
+func (f *failures) byClass() map[Class]int64 {
+	errors := map[Class]int64{}
+	for class, n := range f.classes {
+		if n > 0 {
+			errors[Class(class)] = n // #nosec G115 -- an index below classCount
+		}
+	}
+	return errors
+}
+
+// explain says what a failed connection tried, why it failed, and what can be done.
+func (p *Plan) explain(o *Outcome) string {
+	target := &p.Targets[o.Number%int64(len(p.Targets))]
+	text := fmt.Sprintf("%s %s", p.Network, target.Name)
+	if p.Sources.Chosen() {
+		text += fmt.Sprintf(" from %s", p.Sources.At(uint64(o.Number))) // #nosec G115 -- connections count from 0
+	}
+	text += fmt.Sprintf(": %s after %s: %v", o.Class, o.Elapsed().Round(time.Microsecond), o.Err)
+	if o.Class == ClassFDLimit {
+		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
+	}
+	if advice := advice[o.Class]; advice != "" {
+		text += "; " + advice
+	}
+	return text
+}
+
+var advice = map[Class]string{
+	ClassRefused:          "check that a server listens there and that its backlog is larger than the concurrency",
+	ClassTimeout:          "check the route and firewalls, the server's backlog, and that answers to the source come back to this host",
+	ClassAddrInUse:        "other sockets have these source ports: use other sourcePorts, or close: 'rst'",
+	ClassAddrNotAvailable: "the source is not an address of this host, or its ports to this target are used up (net.ipv4.ip_local_port_range, TIME_WAIT): use more sources, or close: 'rst'",
+	ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
+	ClassNoReply:          "check that the target is an mconnect server, or skip the answer with readReply: false",
+	ClassBadReply:         "the target answers something else than a host name: check that it is an mconnect server, or set readReply: false",
+	ClassDNS:              "check the name, and the resolver's settings",
+	ClassTLS:              "check the certificate, the server name and the TLS options",
+}
