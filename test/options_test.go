@@ -1,0 +1,114 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What a script gets wrong is told by name, value, and what is accepted; nothing is dialled.
+func TestWrongOptions(t *testing.T) {
+	const duration = "want a duration above 0"
+	tests := []struct {
+		name, snippet string
+		says          []string
+	}{
+		{"no target", `await flood()`, []string{"target is missing", "host:port"}},
+		{"target without port", `await flood('web-1')`, []string{"target", "web-1", "host:port"}},
+		{"target with a bad port", `await flood('web-1:70000')`, []string{"target", "web-1:70000", "65535"}},
+		{"target with port 0", `await flood('web-1:0')`, []string{"target", "web-1:0", "65535"}},
+		{"target that is a number", `await flood(5001)`, []string{"target", "5001", "host:port"}},
+		{"empty list of targets", `await flood([])`, []string{"target", "[]", "host:port"}},
+		{"bad target in a list", `await flood(['127.0.0.1:1', 'nowhere'])`, []string{"target", "nowhere", "host:port"}},
+		{"options that are no object", `await flood('127.0.0.1:1', 100)`, []string{"options", "100", "{connections: 100}"}},
+		{"unknown option", `await flood('127.0.0.1:1', {conections: 5})`, []string{`"conections"`, "connections, "}},
+		{"unknown network", `await flood('127.0.0.1:1', {network: 'sctp'})`, []string{`"network"`, `"sctp"`, "'tcp', 'tcp4'"}},
+		{"connections: 0", `await flood('127.0.0.1:1', {connections: 0})`, []string{`"connections"`, "got 0", "from 1 to"}},
+		{"connections: text", `await flood('127.0.0.1:1', {connections: '20'})`, []string{`"connections"`, `"20"`, "Number("}},
+		{"connections: half", `await flood('127.0.0.1:1', {connections: 1.5})`, []string{`"connections"`, "1.5", "whole number"}},
+		{"connections: too many", `await flood('127.0.0.1:1', {connections: 1e12})`, []string{`"connections"`, "1000000000000", "100000000"}},
+		{"concurrency: NaN", `await flood('127.0.0.1:1', {concurrency: NaN})`, []string{`"concurrency"`, "NaN", "whole number"}},
+		{"concurrency: below 1", `await flood('127.0.0.1:1', {concurrency: -1})`, []string{`"concurrency"`, "-1", "from 1 to"}},
+		{"rate: below 0", `await flood('127.0.0.1:1', {rate: -0.5})`, []string{`"rate"`, "-0.5", "a number from 0"}},
+		{"connectTimeout: no unit", `await flood('127.0.0.1:1', {connectTimeout: 'soon'})`, []string{`"connectTimeout"`, `"soon"`, duration}},
+		{"timeout: 0", `await flood('127.0.0.1:1', {timeout: 0})`, []string{`"timeout"`, "got 0", duration}},
+		{"timeout: below 0", `await flood('127.0.0.1:1', {timeout: '-1s'})`, []string{`"timeout"`, `"-1s"`, duration}},
+		{"monitor: boolean", `await flood('127.0.0.1:1', {monitor: true})`, []string{`"monitor"`, "true", duration}},
+		{"source: bad CIDR", `await flood('127.0.0.1:1', {source: '10.0.0.0/33'})`, []string{`"source"`, "10.0.0.0/33", "CIDR"}},
+		{"source: range backwards", `await flood('127.0.0.1:1', {source: '10.0.0.9-10.0.0.1'})`, []string{`"source"`, "10.0.0.9-10.0.0.1", "before it begins"}},
+		{"source: mixed families", `await flood('127.0.0.1:1', {source: ['10.0.0.1', '::1']})`, []string{`"source"`, "::1", "one family"}},
+		{"source: other family than the target", `await flood('127.0.0.1:1', {source: '::1'})`, []string{"source", "::1", "127.0.0.1", "families"}},
+		{"source: name", `await flood('127.0.0.1:1', {source: 'localhost'})`, []string{`"source"`, "localhost", "CIDR"}},
+		{"sourceOrder", `await flood('127.0.0.1:1', {sourceOrder: 'any'})`, []string{`"sourceOrder"`, `"any"`, "'sequential', 'random'"}},
+		{"seed: text", `await flood('127.0.0.1:1', {sourceOrder: 'random', seed: 'x'})`, []string{`"seed"`, `"x"`, "whole number"}},
+		{"seed: without random", `await flood('127.0.0.1:1', {seed: 1})`, []string{`"seed"`, "got 1", "'random'"}},
+		{"sourcePorts: above 65535", `await flood('127.0.0.1:1', {sourcePorts: '60000-70000'})`, []string{`"sourcePorts"`, "60000-70000", "65535"}},
+		{"sourcePorts: backwards", `await flood('127.0.0.1:1', {sourcePorts: '2000-1000'})`, []string{`"sourcePorts"`, "2000-1000", "before it begins"}},
+		{"sourcePorts: number", `await flood('127.0.0.1:1', {sourcePorts: 2000})`, []string{`"sourcePorts"`, "2000", "'10000-20000'"}},
+		{"close", `await flood('127.0.0.1:1', {close: 'slam'})`, []string{`"close"`, `"slam"`, "'fin', 'rst'"}},
+		{"payload: empty", `await flood('127.0.0.1:1', {network: 'udp', payload: ''})`, []string{`"payload"`, "65507"}},
+		{"payload: too long", `await flood('127.0.0.1:1', {network: 'udp', payload: 'x'.repeat(70000)})`, []string{`"payload"`, "65507"}},
+		{"payload: number", `await flood('127.0.0.1:1', {network: 'udp', payload: 7})`, []string{`"payload"`, "got 7", "ArrayBuffer"}},
+		{"payload: over TCP", `await flood('127.0.0.1:1', {payload: 'x'})`, []string{`"payload"`, "'tcp'", "udp"}},
+		{"readReply: text", `await flood('127.0.0.1:1', {readReply: 'no'})`, []string{`"readReply"`, `"no"`, "true or false"}},
+		{"serverName: over TCP", `await flood('127.0.0.1:1', {serverName: 'web.example'})`, []string{`"serverName"`, "web.example", "'tls'"}},
+		{"tags: list", `await flood('127.0.0.1:1', {tags: ['a']})`, []string{`"tags"`, `["a"]`, "object"}},
+		{"tags: nested", `await flood('127.0.0.1:1', {tags: {a: {b: 1}}})`, []string{`"tags"`, `"a"`, "text"}},
+		{"network of another family", `await flood('127.0.0.1:1', {network: 'tcp6'})`, []string{"127.0.0.1", "tcp6"}},
+		{"listen: options that are no object", `listen('127.0.0.1:0')`, []string{"listen()", "options", "127.0.0.1:0", "object"}},
+		{"listen: unknown option", `listen({port: 5001})`, []string{"listen()", `"port"`, "address, "}},
+		{"listen: no such address", `listen({address: '192.0.2.77:0'})`, []string{"listen()", "192.0.2.77:0"}},
+		{"listen: address without port", `listen({address: '127.0.0.1'})`, []string{"listen()", "127.0.0.1", "host:port"}},
+		{"listen: address taken", `const l = listen(); try { listen({address: l.address}) } finally { l.close() }`, []string{"listen()", "127.0.0.1:", "in use"}},
+		{"listen: host name too long", `listen({hostname: 'x'.repeat(256)})`, []string{"listen()", "xxx", "255"}},
+		{"listen: host name in two lines", `listen({hostname: 'a\nb'})`, []string{"listen()", `a\nb`, "printable"}},
+		{"listen: certificate over TCP", `listen({cert: 'x', key: 'y'})`, []string{"listen()", `"cert"`, "'tls'"}},
+		{"listen: certificate without key", `listen({network: 'tls', cert: 'x'})`, []string{"listen()", "cert", "key"}},
+		{"listen: certificate that is none", `listen({network: 'tls', cert: 'x', key: 'y'})`, []string{"listen()", "cert", "PEM"}},
+		{"listen: no connections", `listen({maxConnections: 0})`, []string{"listen()", `"maxConnections"`, "got 0", "from 1"}},
+	}
+	snippets := make([]string, 0, len(tests))
+	for _, test := range tests {
+		snippets = append(snippets, test.snippet)
+	}
+	k := runK6(t, "-e", "SNIPPETS="+asJSON(t, snippets), "test/testdata/reject.js")
+	require.Equal(t, exitOK, k.code, "%s", k.stderr)
+	outcomes := rejections(t, k)
+	require.Len(t, outcomes, len(tests))
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := outcomes[i]
+			require.True(t, got.Thrown, "accepted: %s", test.snippet)
+			assert.True(t, got.IsTypeError, "not a TypeError: %s", got.Message)
+			for _, part := range test.says {
+				assert.Contains(t, got.Message, part)
+			}
+			assert.NotContains(t, k.stdout.String()+k.stderr.String(), "goroutine ", "a Go panic")
+		})
+	}
+}
+
+// rejection is what a snippet came to.
+type rejection struct {
+	Thrown      bool   `json:"thrown"`
+	IsTypeError bool   `json:"isTypeError"`
+	Message     string `json:"message"`
+}
+
+func rejections(t *testing.T, k *k6) []rejection {
+	t.Helper()
+	var all []rejection
+	for _, line := range k.logs {
+		if text, ok := strings.CutPrefix(line.Message, "outcome "); ok {
+			var r rejection
+			require.NoError(t, json.Unmarshal([]byte(text), &r))
+			all = append(all, r)
+		}
+	}
+	return all
+}
