@@ -42,7 +42,7 @@ export type Target = string;
  * - `fd_limit`: no file descriptor left, and no connection of the call in flight whose end would free one
  * - `no_reply`: connected, but no answer within `connectTimeout`, or before the call's `timeout`
  * - `bad_reply`: the answer is no host name: 1 to 255 bytes of printable UTF-8, up to the first NUL, CR or LF
- * - `dns`, `blocked`: the name does not resolve; k6's options forbid the target
+ * - `dns`, `blocked`: the name does not resolve; k6's options, or this host's own firewall, forbid the target
  * - `tls`: the handshake failed
  * - `aborted`: the test was stopped
  */

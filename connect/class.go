@@ -20,7 +20,7 @@ const (
 	ClassNoReply                // connected, but no answer within the time allowed
 	ClassBadReply               // the answer is no host name
 	ClassDNS                    // the target's name does not resolve
-	ClassBlocked                // the caller's rules forbid the target
+	ClassBlocked                // the caller's rules, or this host's firewall, forbid the target
 	ClassTLS                    // the TLS handshake failed
 	ClassAborted                // the call was ended from outside
 	ClassOther                  // anything else

@@ -17,6 +17,7 @@ var errnoClasses = map[syscall.Errno]Class{
 	syscall.ENETDOWN:      ClassNetUnreachable,
 	syscall.EADDRINUSE:    ClassAddrInUse,
 	syscall.EADDRNOTAVAIL: ClassAddrNotAvailable,
+	syscall.EPERM:         ClassBlocked, // connect(2), send(2): this host's own firewall
 	syscall.EMFILE:        ClassFDLimit,
 	syscall.ENFILE:        ClassFDLimit,
 }

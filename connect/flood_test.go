@@ -116,7 +116,7 @@ func TestFloodTakesTheFirstReadAsTheName(t *testing.T) {
 				res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, script)}, Connections: 20})
 				require.NoError(t, err)
 				requireSums(t, res)
-				assert.Equal(t, map[string]int64{"web-1": 20}, res.Hosts, "first errors: %v", res.First)
+				assert.Equal(t, Hosts{"web-1": 20}, res.Hosts, "first errors: %v", res.First)
 			})
 		})
 	}
@@ -129,7 +129,7 @@ func TestFloodUsesTargetsInTurn(t *testing.T) {
 		res, err := e.Flood(t.Context(), Plan{Targets: targets, Connections: 402})
 		require.NoError(t, err)
 		requireSums(t, res)
-		assert.Equal(t, map[string]int64{"a": 101, "b": 101, "c": 100}, res.Hosts)
+		assert.Equal(t, Hosts{"a": 101, "b": 101, "c": 100}, res.Hosts)
 		assert.Equal(t, map[Class]int64{ClassRefused: 100}, res.Errors)
 		assert.Equal(t, 3, res.Balance.Hosts)
 	})
@@ -146,7 +146,7 @@ func TestFloodIPv6(t *testing.T) {
 		})
 		require.NoError(t, err)
 		requireSums(t, res)
-		assert.Equal(t, map[string]int64{"six": 100}, res.Hosts, "first errors: %v", res.First)
+		assert.Equal(t, Hosts{"six": 100}, res.Hosts, "first errors: %v", res.First)
 	})
 }
 
@@ -158,7 +158,7 @@ func TestFloodUDPSendsThePayloadOnce(t *testing.T) {
 		res, err := e.Flood(t.Context(), Plan{Network: "udp4", Targets: []Target{echo}, Connections: 300, Payload: []byte("ping")})
 		require.NoError(t, err)
 		requireSums(t, res)
-		assert.Equal(t, map[string]int64{"got ping": 300}, res.Hosts)
+		assert.Equal(t, Hosts{"got ping": 300}, res.Hosts)
 		assert.EqualValues(t, 300, datagrams.Load())
 	})
 }
@@ -363,7 +363,7 @@ func TestFloodSources(t *testing.T) {
 				res, err := e.Flood(t.Context(), Plan{Targets: []Target{server}, Connections: 100, Sources: row.sources})
 				require.NoError(t, err)
 				requireSums(t, res)
-				require.Equal(t, map[string]int64{"a": 100}, res.Hosts, "first errors: %v", res.First)
+				require.Equal(t, Hosts{"a": 100}, res.Hosts, "first errors: %v", res.First)
 				assert.EqualValues(t, 10, res.SourcesUsed)
 				mu.Lock()
 				defer mu.Unlock()
@@ -390,7 +390,7 @@ func TestFloodDialsTheSame5TuplesAgain(t *testing.T) {
 		res, err := Flood(t.Context(), plan)
 		require.NoError(t, err)
 		requireSums(t, res)
-		require.Equal(t, map[string]int64{"a": 40}, res.Hosts, "first errors: %v", res.First)
+		require.Equal(t, Hosts{"a": 40}, res.Hosts, "first errors: %v", res.First)
 	}
 	mu.Lock()
 	defer mu.Unlock()

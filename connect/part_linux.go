@@ -15,8 +15,6 @@ const (
 	dialsPerTurn = 16
 	// flushNs is how long an outcome waits at most for others to travel with.
 	flushNs = 100e6
-	// retryNs is the pause before a descriptor is asked for again when there was none.
-	retryNs = 1e6
 )
 
 // part is one loop's share of a job. It dials; what happens to established connections is its activity's business.
@@ -198,7 +196,7 @@ func (p *part) dial(c claim, now int64) bool {
 	}
 	if op, errno := p.launch(fd, c, to); errno != socket.OK {
 		socket.Close(fd)
-		p.reject(c, loop.Now(), classifyErrno(errno), p.causes.of(op, errno))
+		p.reject(c, loop.Now(), p.launchClass(op, errno), p.causes.of(op, errno))
 		return true
 	}
 	key := p.conns.put(conn{claim: c, fd: int32(fd), inLane: true}) // #nosec G115 -- descriptors are 32 bits wide
@@ -229,6 +227,15 @@ func (p *part) launch(fd int, c claim, to *endpoint) (op string, errno syscall.E
 		return "connect", errno
 	}
 	return "", socket.OK
+}
+
+// launchClass classifies a failed launch. That a connect finds no address means that the port it may use is taken, if
+// that port is fixed: another connection has the same 5-tuple.
+func (p *part) launchClass(op string, errno syscall.Errno) Class {
+	if op == "connect" && errno == unix.EADDRNOTAVAIL && p.job.plan.Sources.Ports.Count() > 0 {
+		return ClassAddrInUse
+	}
+	return classifyErrno(errno)
 }
 
 // Ready implements loop.Handler.

@@ -15,13 +15,13 @@ import (
 //
 // Connects = the sum of Hosts + FailedConnects + FailedReads + States.NotInitiated, unless the plan skips replies.
 type FloodResult struct {
-	Hosts          map[string]int64 `json:"hosts"` // answers by host name
-	Connects       int64            `json:"connects"`
-	FailedConnects int64            `json:"failed_connects"`
-	FailedReads    int64            `json:"failed_reads"`
-	StartTime      time.Time        `json:"start_time"`
-	Timeout        time.Duration    `json:"timeout"`
-	Duration       time.Duration    `json:"duration"`
+	Hosts          Hosts         `json:"hosts"`
+	Connects       int64         `json:"connects"`
+	FailedConnects int64         `json:"failed_connects"`
+	FailedReads    int64         `json:"failed_reads"`
+	StartTime      time.Time     `json:"start_time"`
+	Timeout        time.Duration `json:"timeout"`
+	Duration       time.Duration `json:"duration"`
 
 	States States           `json:"states"`
 	Errors map[Class]int64  `json:"errors"` // adds up to States.Error
@@ -40,7 +40,7 @@ type FloodResult struct {
 // floodTally adds up the outcomes of a flood.
 type floodTally struct {
 	failures
-	hosts       map[string]int64
+	hosts       Hosts
 	reply       []time.Duration
 	failedReads int64
 	sources     map[uint64]struct{} // positions used, if taken at random
@@ -48,7 +48,7 @@ type floodTally struct {
 }
 
 func newFloodTally(plan *Plan) *floodTally {
-	return &floodTally{failures: newFailures(plan), hosts: map[string]int64{}}
+	return &floodTally{failures: newFailures(plan), hosts: Hosts{}}
 }
 
 func (t *floodTally) add(batch []Outcome) {
@@ -64,17 +64,10 @@ func (t *floodTally) add(batch []Outcome) {
 			}
 		case !t.plan.SkipReply:
 			t.reply = append(t.reply, o.Reply)
-			t.hosts[t.nameOf(o)]++
+			t.hosts.Add(o.Host, 1)
 		}
 		t.source(o)
 	}
-}
-
-func (t *floodTally) nameOf(o *Outcome) string {
-	if _, known := t.hosts[o.Host]; !known && len(t.hosts) >= maxHosts {
-		return otherHosts
-	}
-	return o.Host
 }
 
 // source notes a source that was taken at random; those taken in order need no notes.

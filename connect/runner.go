@@ -1,5 +1,8 @@
 package connect
 
+// retryNs is the pause before a descriptor is asked for again when there was none.
+const retryNs = 1e6
+
 // runner makes the connections of a job, and does with them what its activity wants.
 type runner interface {
 	// start begins, and returns without waiting.

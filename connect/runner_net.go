@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +27,7 @@ type netRunner struct {
 	holding    context.Context // until the stop
 	stopHold   context.CancelCauseFunc
 	open       sync.WaitGroup
+	starved    atomic.Int64 // dials that wait for a descriptor
 	allSettled chan struct{}
 	allDone    chan struct{}
 }
@@ -117,8 +120,13 @@ func (r *netRunner) connect(c claim) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.dialing, r.job.plan.ConnectTimeout)
-	defer cancel()
 	tcp, err := r.dial(ctx, c, t)
+	for r.awaitDescriptor(err) {
+		cancel()
+		ctx, cancel = context.WithTimeout(r.dialing, r.job.plan.ConnectTimeout)
+		tcp, err = r.dial(ctx, c, t)
+	}
+	defer cancel()
 	if class := r.classOf(err, ClassTimeout); class == ClassReset && r.proto == "tcp" {
 		r.resetSince(c, err)
 		return
@@ -153,6 +161,27 @@ func (r *netRunner) resetSince(c claim, err error) {
 	o.Connected, o.Connect = true, o.Elapsed()
 	o.Class, o.Err = ClassReset, err
 	r.activity.reset(r, o)
+}
+
+// awaitDescriptor waits until it is worth dialling again, if the last attempt found no descriptor. It returns false if it is
+// not: for another error, or if no connection of this job is open that would free one by ending.
+func (r *netRunner) awaitDescriptor(err error) bool {
+	if classify(err) != ClassFDLimit || r.job.keeps {
+		return false
+	}
+	r.starved.Add(1)
+	defer r.starved.Add(-1)
+	if !r.othersInFlight() {
+		return false
+	}
+	r.sleepUntil(loop.Now() + retryNs)
+	return r.dialing.Err() == nil
+}
+
+// othersInFlight reports whether connections are open or dialling that have a descriptor.
+func (r *netRunner) othersInFlight() bool {
+	s := r.job.counters.States()
+	return s.Dialing+s.Established > r.starved.Load()
 }
 
 func (r *netRunner) dial(ctx context.Context, c claim, to *Target) (net.Conn, error) {
@@ -218,6 +247,9 @@ func (r *netRunner) hangUp(c *netConn) {
 // classOf classifies an error, which is an abort if the call was stopped, and late if time ran out.
 func (r *netRunner) classOf(err error, late Class) Class {
 	class := classify(err)
+	if class == ClassAddrNotAvailable && r.job.plan.Sources.Ports.Count() > 0 && isConnect(err) {
+		return ClassAddrInUse // see part.launchClass
+	}
 	if class != ClassTimeout && class != ClassAborted {
 		return class
 	}
@@ -233,4 +265,10 @@ func (r *netRunner) classOfTLS(err error) Class {
 		return class
 	}
 	return ClassTLS
+}
+
+// isConnect reports whether it was the connect that failed, not the bind before it.
+func isConnect(err error) bool {
+	var call *os.SyscallError
+	return errors.As(err, &call) && call.Syscall == "connect"
 }

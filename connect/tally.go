@@ -78,6 +78,7 @@ var advice = map[Class]string{
 	ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
 	ClassNoReply:          "check that the target is an mconnect server, or skip the answer with readReply: false",
 	ClassBadReply:         "the target answers something else than a host name: check that it is an mconnect server, or set readReply: false",
+	ClassBlocked:          "allow the target in k6's options blacklistIPs and blockHostnames, and in this host's firewall",
 	ClassDNS:              "check the name, and the resolver's settings",
 	ClassTLS:              "check the certificate, the server name and the TLS options",
 }

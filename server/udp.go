@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	maxDatagram = 64 << 10
 	// Asked for, so that a burst of datagrams fits; the system may give less.
 	udpBuffer = 4 << 20
+	// Answers a second to senders with this responder's own port number.
+	twinAnswers = 100
 	// How long reading rests after an error.
 	udpRest = 10 * time.Millisecond
 )
@@ -24,12 +28,13 @@ type udpAnswerer struct {
 	server  *Server
 	conn    *net.UDPConn
 	port    uint16
+	twins   *rate.Limiter
 	readers sync.WaitGroup
 }
 
 // startUDP serves a socket, which it takes over.
 func startUDP(s *Server, conn *net.UDPConn) service {
-	u := &udpAnswerer{server: s, conn: conn, port: addrPort(conn.LocalAddr()).Port()}
+	u := &udpAnswerer{server: s, conn: conn, port: addrPort(conn.LocalAddr()).Port(), twins: rate.NewLimiter(twinAnswers, twinAnswers)}
 	_ = conn.SetReadBuffer(udpBuffer)
 	if err := askForDestination(conn); err != nil {
 		s.log.Warn("UDP answers come from the system's choice of address", "error", err)
@@ -65,10 +70,11 @@ func (u *udpAnswerer) read() {
 	}
 }
 
-// wanted tells clients from a forged sender: answering another responder, whose answer would be answered in turn,
-// would keep both busy for ever. That is what a sender with this responder's own port looks like.
+// wanted tells clients from forged senders. Port 0 is nobody's. A sender with this responder's own port may be a client by
+// chance, but also another responder, and one forged datagram would keep the two busy with each other for ever: it is
+// answered at a rate that hurts nobody.
 func (u *udpAnswerer) wanted(client netip.AddrPort) bool {
-	return client.Port() != u.port && client.Port() != 0
+	return client.Port() != 0 && (client.Port() != u.port || u.twins.Allow())
 }
 
 // drain does nothing: answering a datagram keeps nobody waiting.

@@ -35,18 +35,22 @@ func TestUDPAnswersFromWhereItWasAsked(t *testing.T) {
 }
 
 // Two responders could be made to answer each other for ever by one forged datagram.
-func TestUDPDoesNotAnswerResponders(t *testing.T) {
+func TestUDPAnswersItsTwinsAtALowRate(t *testing.T) {
 	t.Parallel()
+	const storm = 2000
 	srv := start(t, server.Options{Address: "127.0.0.1:0", UDP: true})
 	twin, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: int(srv.UDPAddr().Port())})
 	require.NoError(t, err)
 	defer twin.Close()
-	_, err = twin.WriteToUDPAddrPort([]byte("web-2"), srv.UDPAddr())
-	require.NoError(t, err)
-	eventually(t, srv, func(s server.Stats) bool { return s.Datagrams == 1 })
-	assert.Equal(t, name, askUDP(t, srv.UDPAddr(), srv.UDPAddr()))
-	eventually(t, srv, func(s server.Stats) bool { return s.DatagramsAnswered == 1 })
-	assert.EqualValues(t, 2, srv.Stats().Datagrams)
+	for sent := int64(1); sent <= storm; sent++ {
+		_, err = twin.WriteToUDPAddrPort([]byte("web-2"), srv.UDPAddr())
+		require.NoError(t, err)
+		eventually(t, srv, func(s server.Stats) bool { return s.Datagrams == sent })
+	}
+	answered := srv.Stats().DatagramsAnswered
+	assert.Positive(t, answered, "a client may have this port by chance")
+	assert.Less(t, answered, int64(storm))
+	assert.Equal(t, name, askUDP(t, srv.UDPAddr(), srv.UDPAddr()), "others are answered meanwhile")
 }
 
 // Not parallel: it counts the allocations of the whole process.

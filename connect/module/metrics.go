@@ -8,13 +8,13 @@ import (
 
 // mconnectMetrics are the metrics of the module, as docs and index.d.ts describe them.
 type mconnectMetrics struct {
-	connects, synRetransmits, replies   *metrics.Metric
-	connectFailed, replyFailed          *metrics.Metric
-	connectDuration, replyDuration, rtt *metrics.Metric
-	notInitiated, dialing, established  *metrics.Metric
-	completed, closed, failed           *metrics.Metric
-	establishedMax                      *metrics.Metric
-	balanceMaxShare, balancePValue      *metrics.Metric
+	connects, synRetransmits, replies                 *metrics.Metric
+	connectFailed, replyFailed                        *metrics.Metric
+	connectDuration, replyDuration, rtt, echoDuration *metrics.Metric
+	notInitiated, dialing, established                *metrics.Metric
+	completed, closed, failed                         *metrics.Metric
+	establishedMax                                    *metrics.Metric
+	balanceMaxShare, balancePValue                    *metrics.Metric
 }
 
 func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
@@ -31,6 +31,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		replyFailed:     metric("mconnect_reply_failed", metrics.Rate),
 		replyDuration:   metric("mconnect_reply_duration", metrics.Trend, metrics.Time),
 		rtt:             metric("mconnect_rtt", metrics.Trend, metrics.Time),
+		echoDuration:    metric("mconnect_echo_duration", metrics.Trend, metrics.Time),
 		synRetransmits:  metric("mconnect_syn_retransmits", metrics.Counter),
 		replies:         metric("mconnect_replies", metrics.Counter),
 		notInitiated:    metric("mconnect_not_initiated", metrics.Gauge),

@@ -47,6 +47,7 @@ type instance struct {
 func (i *instance) Exports() modules.Exports {
 	named := map[string]any{
 		"flood":  i.flood,
+		"hold":   i.hold,
 		"listen": i.listen,
 		"report": i.report,
 	}

@@ -67,18 +67,18 @@ func TestLedger(t *testing.T) {
 	assert.Zero(t, empty.Calls)
 	start := time.Unix(1000, 0)
 	l.enter(&connect.FloodResult{
-		Hosts: map[string]int64{"a": 5}, Connects: 6, FailedConnects: 1, StartTime: start, Timeout: time.Second, Duration: 10 * time.Second,
+		Hosts: connect.Hosts{"a": 5}, Connects: 6, FailedConnects: 1, StartTime: start, Timeout: time.Second, Duration: 10 * time.Second,
 		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "first"},
 		ConnectTime: stats.Summarize([]time.Duration{10, 20}),
 	})
 	l.enter(&connect.FloodResult{
-		Hosts: map[string]int64{"a": 1, "b": 2}, Connects: 4, FailedReads: 1, StartTime: start.Add(-5 * time.Second), Timeout: time.Minute, Duration: 6 * time.Second,
+		Hosts: connect.Hosts{"a": 1, "b": 2}, Connects: 4, FailedReads: 1, StartTime: start.Add(-5 * time.Second), Timeout: time.Minute, Duration: 6 * time.Second,
 		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "second"},
 		ConnectTime: stats.Summarize([]time.Duration{30}),
 	})
 	r := l.report(connect.States{Completed: 8, Error: 2})
 	assert.EqualValues(t, 2, r.Calls)
-	assert.Equal(t, map[string]int64{"a": 6, "b": 2}, r.Hosts)
+	assert.Equal(t, connect.Hosts{"a": 6, "b": 2}, r.Hosts)
 	assert.EqualValues(t, 10, r.Connects)
 	assert.EqualValues(t, 1, r.FailedConnects)
 	assert.EqualValues(t, 1, r.FailedReads)
@@ -99,13 +99,13 @@ func TestLedgerKeepsFewNames(t *testing.T) {
 	t.Parallel()
 	var l ledger
 	for call := range 3 {
-		hosts := map[string]int64{}
+		hosts := connect.Hosts{}
 		for i := range 5000 {
 			hosts[fmt.Sprintf("%d-%d", call, i)] = 1
 		}
 		l.enter(&connect.FloodResult{Hosts: hosts, Connects: 5000})
 	}
 	r := l.report(connect.States{})
-	assert.Len(t, r.Hosts, maxHostNames+1)
+	assert.Len(t, r.Hosts, 10_000+1)
 	assert.EqualValues(t, 5000, r.Hosts["(other)"])
 }

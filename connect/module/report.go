@@ -16,13 +16,13 @@ import (
 
 // callsReport adds up calls under the names, and in the nanoseconds, of `mconnect -output json`.
 type callsReport struct {
-	Hosts          map[string]int64 `json:"hosts"`
-	Connects       int64            `json:"connects"`
-	FailedConnects int64            `json:"failed_connects"`
-	FailedReads    int64            `json:"failed_reads"`
-	StartTime      time.Time        `json:"start_time"` // of the first call
-	Timeout        time.Duration    `json:"timeout"`    // the longest
-	Duration       time.Duration    `json:"duration"`   // from the first call's start to the last one's end
+	Hosts          connect.Hosts `json:"hosts"`
+	Connects       int64         `json:"connects"`
+	FailedConnects int64         `json:"failed_connects"`
+	FailedReads    int64         `json:"failed_reads"`
+	StartTime      time.Time     `json:"start_time"` // of the first call
+	Timeout        time.Duration `json:"timeout"`    // the longest
+	Duration       time.Duration `json:"duration"`   // from the first call's start to the last one's end
 
 	Calls          int64                    `json:"calls"`
 	States         connect.States           `json:"states"`
@@ -57,15 +57,12 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	defer l.mu.Unlock()
 	s := &l.sum
 	if s.Calls == 0 {
-		s.Hosts, s.Errors, s.First = map[string]int64{}, map[connect.Class]int64{}, map[connect.Class]string{}
+		s.Hosts, s.Errors, s.First = connect.Hosts{}, map[connect.Class]int64{}, map[connect.Class]string{}
 		s.StartTime = r.StartTime
 	}
 	s.Calls++
 	for name, n := range r.Hosts {
-		if _, known := s.Hosts[name]; !known && len(s.Hosts) >= maxHostNames {
-			name = otherHosts
-		}
-		s.Hosts[name] += n
+		s.Hosts.Add(name, n)
 	}
 	for class, n := range r.Errors {
 		s.Errors[class] += n
@@ -92,8 +89,15 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	l.rtt = l.rtt.Merge(r.RTT)
 }
 
-// maxHostNames bounds what servers can make the report hold, whatever names they answer with.
-const maxHostNames = 10_000
+// enterHold enters a hold, which has no answers.
+func (l *ledger) enterHold(r *connect.HoldResult) {
+	l.enter(&connect.FloodResult{
+		Connects: r.Connects, FailedConnects: r.FailedConnects,
+		StartTime: r.StartTime, Timeout: r.Timeout, Duration: r.Duration,
+		Errors: r.Errors, First: r.First,
+		ConnectTime: r.ConnectTime, ErrorTime: r.ErrorTime, RTT: r.RTT, SYNRetransmits: r.SYNRetransmits,
+	})
+}
 
 func (l *ledger) report(now connect.States) callsReport {
 	l.mu.Lock()

@@ -42,6 +42,31 @@ func toFloodResult(r *connect.FloodResult) *floodResult {
 	}
 }
 
+// holdResult is a connect.HoldResult with durations in milliseconds.
+type holdResult struct {
+	*connect.HoldResult
+	Timeout     float64 `json:"timeout"`
+	Duration    float64 `json:"duration"`
+	ConnectTime summary `json:"connect_time"`
+	ErrorTime   summary `json:"error_time"`
+	RTT         summary `json:"rtt"`
+	Lifetime    summary `json:"lifetime"`
+	EchoTime    summary `json:"echo_time"`
+}
+
+func toHoldResult(r *connect.HoldResult) *holdResult {
+	return &holdResult{
+		HoldResult:  r,
+		Timeout:     ms(r.Timeout),
+		Duration:    ms(r.Duration),
+		ConnectTime: toSummary(r.ConnectTime),
+		ErrorTime:   toSummary(r.ErrorTime),
+		RTT:         toSummary(r.RTT),
+		Lifetime:    toSummary(r.Lifetime),
+		EchoTime:    toSummary(r.EchoTime),
+	}
+}
+
 func toSummary(s stats.Summary) summary {
 	return summary{ms(s.Min), ms(s.Avg), ms(s.Med), ms(s.Max), ms(s.Dev), ms(s.P90), ms(s.P95), ms(s.P99)}
 }

@@ -25,6 +25,7 @@ type sampler struct {
 
 	start     time.Time
 	readReply bool
+	holds     bool                // established connections are reported when they begin, not when they end
 	base      metrics.TagsAndMeta // the script's tags
 	call      *metrics.TagSet     // base and the protocol
 	targets   []*targetSeries
@@ -47,7 +48,7 @@ type hostSeries struct {
 
 var _ connect.Observer = &sampler{}
 
-func newSampler(i *instance, o *options.Flood) *sampler {
+func newSampler(i *instance, o *options.Call) *sampler {
 	state := i.vu.State()
 	base := state.Tags.GetCurrentValues()
 	base.Tags = base.Tags.WithTagsFromMap(o.Tags)
@@ -83,10 +84,27 @@ func (s *sampler) Outcomes(batch []connect.Outcome) {
 }
 
 func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
+	switch o.Event {
+	case connect.Established:
+		s.dialled(o, t, at)
+	case connect.Echoed:
+		s.add(s.metrics.echoDuration, t.tags, at, metrics.D(o.Reply))
+	case connect.Ended:
+		t.sent += o.Sent
+		t.received += o.Received
+		if !s.holds {
+			s.dialled(o, t, at)
+			s.answered(o, t, at)
+		} else if !o.Connected {
+			s.dialled(o, t, at)
+		}
+	}
+}
+
+// dialled takes note of the end of dialling, good or bad.
+func (s *sampler) dialled(o *connect.Outcome, t *targetSeries, at time.Time) {
 	t.connects++
 	t.synRetransmits += o.SYNRetransmits
-	t.sent += o.Sent
-	t.received += o.Received
 	if !o.Connected {
 		s.add(s.metrics.connectFailed, s.failedTags(t, o.Class), at, 1)
 		return
@@ -96,7 +114,12 @@ func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
 	if o.RTT > 0 {
 		s.add(s.metrics.rtt, t.tags, at, metrics.D(o.RTT))
 	}
+}
+
+// answered takes note of a flood's answer, or of why there was none.
+func (s *sampler) answered(o *connect.Outcome, t *targetSeries, at time.Time) {
 	switch {
+	case !o.Connected:
 	case o.Class != connect.ClassNone:
 		s.add(s.metrics.replyFailed, s.failedTags(t, o.Class), at, 1)
 	case s.readReply:
@@ -108,13 +131,14 @@ func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
 
 // totals emits, and starts anew, what is counted by batch.
 func (s *sampler) totals(t *targetSeries, at time.Time) {
-	if t.connects == 0 {
-		return
+	if t.connects > 0 {
+		s.add(s.metrics.connects, t.tags, at, float64(t.connects))
+		s.add(s.metrics.synRetransmits, t.tags, at, float64(t.synRetransmits))
 	}
-	s.add(s.metrics.connects, t.tags, at, float64(t.connects))
-	s.add(s.metrics.synRetransmits, t.tags, at, float64(t.synRetransmits))
-	s.add(s.builtin.DataSent, t.tags, at, float64(t.sent))
-	s.add(s.builtin.DataReceived, t.tags, at, float64(t.received))
+	if t.sent+t.received > 0 {
+		s.add(s.builtin.DataSent, t.tags, at, float64(t.sent))
+		s.add(s.builtin.DataReceived, t.tags, at, float64(t.received))
+	}
 	for _, h := range t.hosts {
 		if h.replies > 0 {
 			s.add(s.metrics.replies, h.tags, at, float64(h.replies))
@@ -181,18 +205,23 @@ func (s *sampler) Monitor(now connect.States) {
 	s.logger.Info(progress(now))
 }
 
-// finish emits what is known at a call's end, and explains each new kind of failure.
-func (s *sampler) finish(res *connect.FloodResult) {
+// finishFlood emits what is known at a flood's end.
+func (s *sampler) finishFlood(res *connect.FloodResult) {
 	if b := res.Balance; b.Hosts > 0 {
 		tags := s.call.With("target", s.targetTag())
 		at := s.root.stamps.next(time.Now())
 		s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
 		s.add(s.metrics.balancePValue, tags, at, b.PValue)
 	}
+	s.finish(res.Connects, res.Errors, res.First)
+}
+
+// finish emits the states as they are at a call's end, and explains each new kind of failure.
+func (s *sampler) finish(connects int64, errors map[connect.Class]int64, first map[connect.Class]string) {
 	s.states()
-	for class, message := range res.First {
+	for class, message := range first {
 		if s.root.notices.first(class) {
-			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", res.Errors[class], res.Connects, class, message)
+			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", errors[class], connects, class, message)
 		}
 	}
 }

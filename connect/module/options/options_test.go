@@ -48,7 +48,7 @@ func TestParseFloodDefaults(t *testing.T) {
 	t.Parallel()
 	f, err := options.ParseFlood("10.0.0.1:1", nil)
 	require.NoError(t, err)
-	assert.Equal(t, &options.Flood{Targets: []string{"10.0.0.1:1"}}, f)
+	assert.Equal(t, &options.Flood{Call: options.Call{Targets: []string{"10.0.0.1:1"}}}, f)
 	same, err := options.ParseFlood("10.0.0.1:1", object{"source": nil, "close": "fin", "readReply": true, "sourceOrder": "sequential"})
 	require.NoError(t, err)
 	assert.Equal(t, f, same)

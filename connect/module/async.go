@@ -1,0 +1,33 @@
+package module
+
+import "github.com/grafana/sobek"
+
+// result is what a promise is resolved with. It becomes a JavaScript value on the VU's goroutine.
+type result interface {
+	value(i *instance) (sobek.Value, error)
+}
+
+// object is a result that is data.
+type object struct{ data any }
+
+func (o object) value(i *instance) (sobek.Value, error) { return i.plain(o.data) }
+
+// async runs work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
+func (i *instance) async(work func() (result, error)) *sobek.Promise {
+	promise, resolve, reject := i.vu.Runtime().NewPromise()
+	settle := i.vu.RegisterCallback()
+	go func() {
+		r, err := work()
+		settle(func() error {
+			if err != nil {
+				return reject(i.typeError(err))
+			}
+			v, err := r.value(i)
+			if err != nil {
+				return err
+			}
+			return resolve(v)
+		})
+	}()
+	return promise
+}

@@ -1,0 +1,90 @@
+package options
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// Call is what flood() and hold() have in common.
+type Call struct {
+	Targets    []string          // each of the form that connect.SplitTarget reads
+	Plan       connect.Plan      // without targets, TLS and observer
+	ServerName string            // "" is the target's host
+	Tags       map[string]string // added to those of the script
+	Seed       *uint64           // of Plan.Sources.Random; nil is any
+}
+
+// parseTo checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil.
+func (c *Call) parseTo(target, options any, known map[string]setter) error {
+	var err error
+	if c.Targets, err = parseTargets(target); err != nil {
+		return err
+	}
+	if options != nil {
+		object, ok := options.(map[string]any)
+		if !ok {
+			return fmt.Errorf("options: got %s; want an object such as {connections: 100}", show(options))
+		}
+		if err := parse(object, known); err != nil {
+			return err
+		}
+	}
+	return c.settle()
+}
+
+// setters are those of the shared options, and more.
+func (c *Call) setters(more map[string]setter) map[string]setter {
+	p := &c.Plan
+	known := map[string]setter{
+		"network":        oneOf(&p.Network, "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "tls"),
+		"connections":    whole(&p.Connections, 1, connect.MaxConnections),
+		"concurrency":    whole(&p.Concurrency, 1, connect.MaxConcurrency),
+		"rate":           number(&p.Rate, 0, 1e9),
+		"connectTimeout": duration(&p.ConnectTimeout),
+		"timeout":        duration(&p.Timeout),
+		"source":         pool(&p.Sources.Pool),
+		"sourceOrder":    choice(&p.Sources.Random, "sequential", "random"),
+		"seed":           seed(&c.Seed),
+		"sourcePorts":    ports(&p.Sources.Ports),
+		"close":          choice(&p.Reset, "fin", "rst"),
+		"payload":        payload(&p.Payload),
+		"serverName":     text(&c.ServerName),
+		"monitor":        duration(&p.Monitor),
+		"tags":           tags(&c.Tags),
+	}
+	for name, set := range more {
+		known[name] = set
+	}
+	return known
+}
+
+// settle checks what depends on more than one option.
+func (c *Call) settle() error {
+	p := &c.Plan
+	switch {
+	case c.Seed != nil && !p.Sources.Random:
+		return fmt.Errorf("option \"seed\": got %d with sourceOrder 'sequential'; want sourceOrder 'random' with it", int64(*c.Seed)) // #nosec G115 -- as it was given
+	case c.ServerName != "" && p.Protocol() != "tls":
+		return fmt.Errorf("option \"serverName\": got %q with network '%s'; want network 'tls' with it", c.ServerName, p.Protocol())
+	}
+	return nil
+}
+
+func parseTargets(v any) ([]string, error) {
+	const accepted = "want 'host:port', '[v6]:port', or an array of these"
+	if v == nil {
+		return nil, errors.New("target is missing; " + accepted)
+	}
+	list, ok := stringList(v)
+	if !ok || len(list) == 0 {
+		return nil, fmt.Errorf("target: got %s; %s", show(v), accepted)
+	}
+	for _, t := range list {
+		if _, _, err := connect.SplitTarget(t); err != nil {
+			return nil, fmt.Errorf("target %w", err)
+		}
+	}
+	return list, nil
+}

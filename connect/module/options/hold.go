@@ -1,0 +1,26 @@
+package options
+
+import (
+	"fmt"
+	"time"
+)
+
+// Hold is what a script asks of hold().
+type Hold struct {
+	Call
+	Duration  time.Duration // 0 is until close()
+	Keepalive time.Duration // 0 is none
+}
+
+// ParseHold checks the arguments of hold().
+func ParseHold(target, options any) (*Hold, error) {
+	h := &Hold{}
+	known := h.setters(map[string]setter{"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive)})
+	if err := h.parseTo(target, options, known); err != nil {
+		return nil, fmt.Errorf("hold(): %w", err)
+	}
+	if h.Plan.Payload != nil && h.Keepalive == 0 {
+		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
+	}
+	return h, nil
+}

@@ -1,0 +1,125 @@
+package sockets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// Path is where the companion server tells its host's socket table.
+	Path = "/sockets"
+
+	remoteTimeout = 10 * time.Second
+	remoteAnswer  = 64 << 10 // bytes, some hundred times what a table takes
+	remoteAdvice  = "start mconnect-server -http host:port on that host, and give http://host:port"
+)
+
+// Every request has a connection of its own, so that none stays open between two of them.
+var remoteClient = &http.Client{
+	Transport: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 16 << 10,
+	},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// Remote is Count on the host where a companion server listens with -http at base, such as http://10.0.0.1:8090. It waits
+// for 10 s at most.
+func Remote(ctx context.Context, base string, q Query) (Table, error) {
+	return Fetch(ctx, remoteClient, base, q)
+}
+
+// Fetch is Remote over a client of the caller's.
+func Fetch(ctx context.Context, client *http.Client, base string, q Query) (Table, error) {
+	target, err := remoteURL(base, q)
+	if err != nil {
+		return Table{}, err
+	}
+	table, err := fetch(ctx, client, target)
+	if err != nil {
+		return Table{}, fmt.Errorf("socket table from %s: %w", target.Redacted(), err)
+	}
+	return table, nil
+}
+
+func remoteURL(base string, q Query) (*url.URL, error) {
+	text := base
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("socket table from %q: not a URL (%w): %s", base, err, remoteAdvice)
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return nil, fmt.Errorf("socket table from %q: not an http URL with a host: %s", base, remoteAdvice)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("socket table from %q: has a query of its own: %s", base, remoteAdvice)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = Path
+	}
+	u.RawQuery = q.Values().Encode()
+	return u, nil
+}
+
+func fetch(ctx context.Context, client *http.Client, target *url.URL) (Table, error) {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return Table{}, err //nolint:wrapcheck // by the caller
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // the URL is told by the caller
+		}
+		return Table{}, fmt.Errorf("%w: %s", err, remoteAdvice)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, remoteAnswer+1))
+	switch {
+	case err != nil:
+		return Table{}, fmt.Errorf("answer: %w", err)
+	case len(body) > remoteAnswer:
+		return Table{}, fmt.Errorf("the answer has more than %d bytes and is no socket table: %s", remoteAnswer, remoteAdvice)
+	case response.StatusCode != http.StatusOK:
+		return Table{}, remoteFailure(response.Status, body)
+	}
+	return parseTable(body)
+}
+
+// remoteFailure tells the server's reason, if it is a companion server.
+func remoteFailure(status string, body []byte) error {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
+		return fmt.Errorf("HTTP status %s: %s", status, remoteAdvice)
+	}
+	return fmt.Errorf("HTTP status %s: %q", status, answer.Error)
+}
+
+func parseTable(body []byte) (Table, error) {
+	var answer struct {
+		Table
+		Total *int64 `json:"total"` // which every table has
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return Table{}, fmt.Errorf("the answer is no socket table (%w): %s", err, remoteAdvice)
+	}
+	if answer.Total == nil {
+		return Table{}, fmt.Errorf("the answer is no socket table, it has no total: %s", remoteAdvice)
+	}
+	answer.Table.Total = *answer.Total
+	return answer.Table, nil
+}
