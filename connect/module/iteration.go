@@ -28,6 +28,9 @@ func (i *instance) watchIteration() *iteration {
 		case <-forgotten:
 		}
 		local.Unsubscribe(id)
+		for event := range events { // that came before: k6 waits until each is done
+			event.Done()
+		}
 	}()
 	return &iteration{ended: ended, forget: func() { close(forgotten) }}
 }

@@ -41,13 +41,11 @@ func (c *listenerCache) process(ctx context.Context, inodes []uint32) *process {
 	if h.pid == 0 {
 		return nil
 	}
-	p := &process{}
-	err := eachDescriptor(h.pid, func(string, uint32) bool { p.fds++; return true })
+	fds, err := countDescriptors(h.pid)
 	if err != nil {
 		return nil
 	}
-	p.limit = readLimit(h.pid)
-	return p
+	return &process{fds: fds, limit: readLimit(h.pid)}
 }
 
 func (c *listenerCache) holder(ctx context.Context, inodes []uint32) holder {

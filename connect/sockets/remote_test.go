@@ -1,0 +1,112 @@
+package sockets
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTableAsJSON(t *testing.T) {
+	t.Parallel()
+	const counts = `"established":1,"syn_sent":2,"syn_recv":3,"fin_wait1":4,"fin_wait2":5,"time_wait":6,"close":7,` +
+		`"close_wait":8,"last_ack":9,"listen":10,"closing":11,"total":66`
+	plain := Table{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 66, nil, nil, nil, nil}
+	full := plain
+	full.AcceptQueue, full.Backlog, full.FDs, full.FDLimit = new(int64(0)), new(int64(128)), new(int64(5)), new(int64(1024))
+	for name, row := range map[string]struct {
+		table Table
+		want  string
+	}{
+		"states":     {plain, "{" + counts + "}"},
+		"everything": {full, "{" + counts + `,"accept_queue":0,"backlog":128,"fds":5,"fd_limit":1024}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := json.Marshal(row.table)
+			require.NoError(t, err)
+			assert.Equal(t, row.want, string(text))
+			table, err := parseTable(text)
+			require.NoError(t, err)
+			assert.Equal(t, row.table, table)
+		})
+	}
+}
+
+// answerWith is a server for the length of the test; its address has no scheme.
+func answerWith(t *testing.T, handler http.HandlerFunc) (address string) {
+	t.Helper()
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	return srv.Listener.Addr().String()
+}
+
+func TestRemoteAsksFor(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	address := answerWith(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.URL.String()
+		_, _ = w.Write([]byte(`{"established":7,"total":7}`))
+	})
+	for base, want := range map[string]string{
+		address:                         "GET /sockets?pid=3&port=80",
+		"http://" + address:             "GET /sockets?pid=3&port=80",
+		"http://" + address + "/":       "GET /sockets?pid=3&port=80",
+		"http://" + address + "/a/path": "GET /a/path?pid=3&port=80",
+	} {
+		table, err := Remote(t.Context(), base, Query{Port: 80, PID: 3})
+		require.NoError(t, err)
+		assert.Equal(t, Table{Established: 7, Total: 7}, table)
+		assert.Equal(t, want, <-asked)
+	}
+}
+
+func TestRemoteFailures(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	respond := func(status int, body string) string {
+		return answerWith(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		})
+	}
+	for name, row := range map[string]struct {
+		ctx      context.Context
+		base     string
+		messages []string
+	}{
+		"no URL":          {t.Context(), "http://a b", []string{"not a URL", "give http://host:port"}},
+		"another scheme":  {t.Context(), "ftp://host", []string{`"ftp://host": not an http URL`}},
+		"no host":         {t.Context(), "", []string{"not an http URL with a host"}},
+		"its own query":   {t.Context(), "http://host/sockets?port=1", []string{"has a query of its own"}},
+		"refused":         {t.Context(), closed.Addr().String(), []string{closed.Addr().String(), "refused", "start mconnect-server -http"}},
+		"cancelled":       {cancelled, closed.Addr().String(), []string{"context canceled"}},
+		"its reason":      {t.Context(), respond(403, `{"error":"run as root"}`), []string{"403", `"run as root"`, "/sockets?port=80"}},
+		"no reason":       {t.Context(), respond(500, "oops"), []string{"500", "start mconnect-server"}},
+		"redirected":      {t.Context(), respond(302, ""), []string{"302"}},
+		"the wrong one":   {t.Context(), respond(200, "OK"), []string{"no socket table", "start mconnect-server"}},
+		"other JSON":      {t.Context(), respond(200, "{}"), []string{"it has no total"}},
+		"without end":     {t.Context(), respond(200, strings.Repeat("x", 1<<20)), []string{"more than 65536 bytes"}},
+		"password hidden": {t.Context(), "http://u:secret@" + closed.Addr().String(), []string{"u:xxxxx@"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Remote(row.ctx, row.base, Query{Port: 80})
+			require.Error(t, err)
+			for _, message := range row.messages {
+				assert.ErrorContains(t, err, message)
+			}
+		})
+	}
+}
