@@ -57,9 +57,18 @@ func (h *holdActivity) ready(key uint32) {
 	case n == 0 && !h.udp:
 		h.lose(key, now, socket.OK)
 	default:
-		c.received += int64(n)
-		h.answered(c, now)
+		h.took(c, now, int64(n))
 	}
+}
+
+// took counts what has arrived.
+func (h *holdActivity) took(c *conn, now, n int64) {
+	first := c.received == 0
+	c.received += n
+	if first && n > 0 {
+		h.report(c, now).Event = Spoke
+	}
+	h.answered(c, now)
 }
 
 // answered takes note of the answer to a keepalive, if one is waited for.

@@ -76,6 +76,11 @@ func exchange(r *netRunner, c *netConn, sent, received *int64) error {
 			return nil // the stop's own deadline may just have been overwritten
 		}
 		n, err := c.Read(buf[:])
+		if *received == 0 && n > 0 {
+			o := r.report(c)
+			o.Event = Spoke
+			r.deliver(o)
+		}
 		*received += int64(n)
 		if n > 0 && pinged != 0 {
 			o := r.report(c)

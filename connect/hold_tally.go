@@ -13,6 +13,7 @@ type holdTally struct {
 	failures
 	lifetime, echo []time.Duration
 	received       int64
+	served         int64 // connections on which something has arrived, and which have not ended
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -23,6 +24,8 @@ func (t *holdTally) add(batch []Outcome) {
 		switch {
 		case o.Event == Established:
 			t.dialled(o)
+		case o.Event == Spoke:
+			t.served++
 		case o.Event == Echoed:
 			t.echo = append(t.echo, o.Reply)
 		default:
@@ -33,6 +36,9 @@ func (t *holdTally) add(batch []Outcome) {
 
 func (t *holdTally) ended(o *Outcome) {
 	t.received += o.Received
+	if o.Received > 0 {
+		t.served--
+	}
 	switch {
 	case !o.Connected:
 		t.dialled(o)
@@ -48,7 +54,7 @@ func (t *holdTally) ended(o *Outcome) {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: slices.Clone(t.echo), received: t.received}
+	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: slices.Clone(t.echo), received: t.received, served: t.served}
 	s.connect, s.error, s.rtt = slices.Clone(t.connect), slices.Clone(t.error), slices.Clone(t.rtt)
 	s.first = maps.Clone(t.first)
 	return s

@@ -9,6 +9,7 @@ type Event uint8
 const (
 	Ended       Event = iota // the connection is over
 	Established              // it is connected, and stays so
+	Spoke                    // the first bytes have arrived on it
 	Echoed                   // it has answered a keepalive
 )
 

@@ -12,3 +12,39 @@ func TestDescriptors(t *testing.T) {
 	t.Parallel()
 	assert.Greater(t, limits.Descriptors(), uint64(10), "this very process has about that many open")
 }
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	for _, c := range limits.Preflight(limits.Need{Connections: 1}) {
+		assert.True(t, c.OK, "one connection is never too much: %s", c)
+	}
+	impossible := limits.Preflight(limits.Need{Connections: 1 << 40})
+	assert.NotEmpty(t, impossible)
+	lacking := map[string]limits.Check{}
+	for _, c := range impossible {
+		assert.Equal(t, c.Value >= c.Needed, c.OK)
+		if !c.OK {
+			lacking[c.Name] = c
+			assert.NotEmpty(t, c.Fix)
+		}
+	}
+	assert.Contains(t, lacking["file descriptors"].String(), "ulimit -n")
+}
+
+func TestPreflightCountsSourcesAndTargets(t *testing.T) {
+	t.Parallel()
+	const name = "source ports x sources x targets"
+	find := func(n limits.Need) (value uint64, found bool) {
+		for _, c := range limits.Preflight(n) {
+			if c.Name == name {
+				return c.Value, true
+			}
+		}
+		return 0, false
+	}
+	one, ok := find(limits.Need{Connections: 1})
+	many, _ := find(limits.Need{Connections: 1, Sources: 254, Targets: 2})
+	if ok { // systems that tell
+		assert.Equal(t, one*254*2, many)
+	}
+}

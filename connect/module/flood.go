@@ -23,6 +23,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected(fmt.Errorf("flood(): %w", err))
 	}
 	return i.async(func() (result, error) {
+		c.warn(inFlight(&o.Plan))
 		res, err := i.root.engine.Flood(c.ctx, c.begin(c.sampler))
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", err)

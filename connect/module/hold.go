@@ -30,6 +30,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
 	return i.async(func() (result, error) {
+		c.warn(o.Plan.Connections)
 		plan := connect.HoldPlan{Plan: c.begin(c.sampler), Duration: o.Duration, Keepalive: o.Keepalive}
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {

@@ -15,6 +15,7 @@ type mconnectMetrics struct {
 	completed, closed, failed                         *metrics.Metric
 	establishedMax                                    *metrics.Metric
 	balanceMaxShare, balancePValue                    *metrics.Metric
+	capacity, sockets, fds, fdLimit                   *metrics.Metric
 }
 
 func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
@@ -41,6 +42,10 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		closed:          metric("mconnect_closed", metrics.Gauge),
 		failed:          metric("mconnect_error", metrics.Gauge),
 		establishedMax:  metric("mconnect_established_max", metrics.Gauge),
+		capacity:        metric("mconnect_capacity", metrics.Gauge),
+		sockets:         metric("mconnect_sockets", metrics.Gauge),
+		fds:             metric("mconnect_fds", metrics.Gauge),
+		fdLimit:         metric("mconnect_fd_limit", metrics.Gauge),
 		balanceMaxShare: metric("mconnect_balance_max_share", metrics.Gauge),
 		balancePValue:   metric("mconnect_balance_p_value", metrics.Gauge),
 	}

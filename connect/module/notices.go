@@ -1,28 +1,23 @@
 package module
 
-import (
-	"sync"
+import "sync"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-)
-
-// notices remembers which classes of failure the log has explained: the first of each kind is worth reading, the
-// thousandth is not.
+// notices remembers what the log has explained: the first failure of a class is worth reading, the thousandth is not.
 type notices struct {
 	mu   sync.Mutex
-	told map[connect.Class]bool
+	told map[string]bool
 }
 
-// first reports whether this class has not been explained yet.
-func (n *notices) first(class connect.Class) bool {
+// first reports whether this has not been explained yet.
+func (n *notices) first(topic string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.told[class] {
+	if n.told[topic] {
 		return false
 	}
 	if n.told == nil {
-		n.told = map[connect.Class]bool{}
+		n.told = map[string]bool{}
 	}
-	n.told[class] = true
+	n.told[topic] = true
 	return true
 }

@@ -220,7 +220,7 @@ func (s *sampler) finishFlood(res *connect.FloodResult) {
 func (s *sampler) finish(connects int64, errors map[connect.Class]int64, first map[connect.Class]string) {
 	s.states()
 	for class, message := range first {
-		if s.root.notices.first(class) {
+		if s.root.notices.first(class.String()) {
 			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", errors[class], connects, class, message)
 		}
 	}

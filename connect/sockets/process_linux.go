@@ -37,7 +37,7 @@ func readProcess(pid int) (*process, error) {
 		return true
 	})
 	if err != nil {
-		return nil, processError(pid, err)
+		return nil, processError(err)
 	}
 	slices.Sort(p.inodes)
 	p.limit = readLimit(pid)
@@ -139,14 +139,17 @@ func checkNamespace(pid int) error {
 		"or run mconnect-server -http there and ask it", pid, theirs, ours, pid)
 }
 
-func processError(pid int, err error) error {
+// processError adds what to do to an error that says what was read.
+func processError(err error) error {
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
-		return fmt.Errorf("process %d: %w: there is none here; inside a container pids differ from those outside", pid, fs.ErrNotExist)
+	case errors.Is(err, unix.ESRCH): // has ended meanwhile
+		return fmt.Errorf("%w (%w): the process has ended", err, fs.ErrNotExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: no process has that number here; inside a container they differ from those outside", err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("process %d: %w: run as its user, or as root (CAP_SYS_PTRACE)", pid, err)
+		return fmt.Errorf("%w: run as the user of the process, or as root (CAP_SYS_PTRACE)", err)
 	}
-	return fmt.Errorf("process %d: %w", pid, err)
+	return err
 }
 
 func procPath(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }

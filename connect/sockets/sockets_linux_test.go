@@ -4,12 +4,14 @@ import (
 	"context"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,9 +28,30 @@ const (
 	often    = time.Millisecond
 )
 
-// listenTCP listens on a port of the system's choice; control, if any, sets options first.
-func listenTCP(t *testing.T, address string, control func(fd int)) *net.TCPListener {
+// lastPort is below the ports that the system chooses for clients (ip_local_port_range), since these would be counted too.
+var lastPort atomic.Uint32
+
+func init() { lastPort.Store(10_000 + rand.Uint32N(10_000)) }
+
+// freePort is a local port that no socket has, not even one in TIME_WAIT.
+func freePort(tb testing.TB) uint16 {
+	tb.Helper()
+	for {
+		free := uint16(lastPort.Add(1))
+		byPort, err := Count(tb.Context(), Query{Port: free})
+		require.NoError(tb, err)
+		byPeer, err := Count(tb.Context(), Query{Peer: netip.AddrPortFrom(netip.Addr{}, free)})
+		require.NoError(tb, err)
+		if byPort.Total+byPeer.Total == 0 {
+			return free
+		}
+	}
+}
+
+// listenTCP listens on a free port; control, if any, sets options first.
+func listenTCP(t *testing.T, host string, control func(fd int)) *net.TCPListener {
 	t.Helper()
+	address := net.JoinHostPort(host, strconv.Itoa(int(freePort(t))))
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
 			if control != nil {
@@ -160,7 +183,7 @@ func TestStates(t *testing.T) {
 			Table{FinWait2: 1, Total: 1},
 		},
 	} {
-		for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		for _, address := range []string{"127.0.0.1", "::1"} {
 			t.Run(name+" on "+address, func(t *testing.T) {
 				t.Parallel()
 				listener := listenTCP(t, address, nil)
@@ -176,7 +199,7 @@ func TestStates(t *testing.T) {
 // With TCP_DEFER_ACCEPT the handshake counts as done when the client sends something (tcp(7)).
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", func(fd int) {
+	listener := listenTCP(t, "127.0.0.1", func(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 60)
 	})
 	client := dial(t, listener)
@@ -188,7 +211,7 @@ func TestHalfOpen(t *testing.T) {
 
 func TestDualStack(t *testing.T) {
 	t.Parallel()
-	listener := listenTCP(t, "[::]:0", nil)
+	listener := listenTCP(t, "::", nil)
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		conn, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(int(port(listener)))))
 		require.NoError(t, err)
@@ -201,7 +224,7 @@ func TestDualStack(t *testing.T) {
 // A backlog of 1 takes 2 connections; what comes after that gets no answer.
 func TestFullAcceptQueue(t *testing.T) {
 	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", nil)
+	listener := listenTCP(t, "127.0.0.1", nil)
 	raw, err := listener.SyscallConn()
 	require.NoError(t, err)
 	require.NoError(t, raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), 1) }))
@@ -224,7 +247,7 @@ func TestFullAcceptQueue(t *testing.T) {
 
 func TestOfThisProcess(t *testing.T) {
 	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", nil)
+	listener := listenTCP(t, "127.0.0.1", nil)
 	client, server := pair(t, listener)
 	eventually(t, Query{Port: port(listener), PID: os.Getpid()}, Table{Listen: 1, Established: 1, Total: 2})
 	eventually(t, Query{Port: uint16(client.LocalAddr().(*net.TCPAddr).Port), PID: os.Getpid()}, Table{Established: 1, Total: 1})
@@ -232,7 +255,8 @@ func TestOfThisProcess(t *testing.T) {
 	eventually(t, Query{Port: port(listener), PID: os.Getpid()}, Table{Listen: 1, Total: 1})
 }
 
-// child is another process that lives for the length of the test, with a copy of a listening socket, if any.
+// child is another process that lives for the length of the test, with a copy of a listening socket, if any. Tests with one
+// are not parallel: between fork and exec, it has every socket of the others.
 func child(t *testing.T, listener *net.TCPListener) (pid int) {
 	t.Helper()
 	command := exec.Command("cat")
@@ -262,8 +286,7 @@ func descriptors(t *testing.T, pid int) int64 {
 }
 
 func TestOfAnotherProcess(t *testing.T) {
-	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", nil)
+	listener := listenTCP(t, "127.0.0.1", nil)
 	pair(t, listener)
 	pid := child(t, listener)
 	eventually(t, Query{PID: pid}, Table{Listen: 1, Total: 1})
@@ -280,8 +303,7 @@ func TestOfAnotherProcess(t *testing.T) {
 }
 
 func TestFindsWhoListens(t *testing.T) {
-	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", nil)
+	listener := listenTCP(t, "127.0.0.1", nil)
 	pid := child(t, listener)
 	q := Query{Port: port(listener)}
 	require.NoError(t, listener.Close()) // now only the child's
@@ -298,7 +320,7 @@ func TestFindsWhoListens(t *testing.T) {
 
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
-	listener := listenTCP(t, "127.0.0.1:0", nil)
+	listener := listenTCP(t, "127.0.0.1", nil)
 	q := Query{Port: port(listener), Queue: true}
 	require.NoError(t, listener.Close())
 	table, err := Count(t.Context(), q)
@@ -316,7 +338,7 @@ func TestFailures(t *testing.T) {
 		cause   error
 		message string
 	}{
-		"no such process": {t.Context(), Query{PID: math.MaxInt32}, fs.ErrNotExist, "TCP sockets of process 2147483647: process 2147483647: file does not exist: there is none here"},
+		"no such process": {t.Context(), Query{PID: math.MaxInt32}, fs.ErrNotExist, "TCP sockets of process 2147483647: open /proc/2147483647/fd: no such file or directory: no process has that number here"},
 		"cancelled":       {cancelled, Query{Port: 80}, context.Canceled, "TCP sockets of local port 80: sock_diag of IPv4: context canceled"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -330,16 +352,23 @@ func TestFailures(t *testing.T) {
 
 func TestProcessError(t *testing.T) {
 	t.Parallel()
-	hidden := processError(7, &fs.PathError{Op: "open", Path: "/proc/7/fd", Err: unix.EACCES})
-	require.ErrorIs(t, hidden, fs.ErrPermission)
-	require.ErrorContains(t, hidden, "process 7: open /proc/7/fd: permission denied: run as its user, or as root")
-	assert.ErrorIs(t, processError(7, unix.ESRCH), fs.ErrNotExist)
-	assert.EqualError(t, processError(7, unix.EIO), "process 7: input/output error")
+	for cause, row := range map[syscall.Errno]struct {
+		is      error
+		message string
+	}{
+		unix.EACCES: {fs.ErrPermission, "open /proc/7/fd: permission denied: run as the user of the process, or as root"},
+		unix.ENOENT: {fs.ErrNotExist, "open /proc/7/fd: no such file or directory: no process has that number here"},
+		unix.ESRCH:  {fs.ErrNotExist, "open /proc/7/fd: no such process (file does not exist): the process has ended"},
+		unix.EIO:    {unix.EIO, "open /proc/7/fd: input/output error"},
+	} {
+		err := processError(&fs.PathError{Op: "open", Path: "/proc/7/fd", Err: cause})
+		require.ErrorIs(t, err, row.is)
+		require.ErrorContains(t, err, row.message)
+	}
 }
 
 // The kernel would show none of its sockets here.
 func TestProcessInAnotherNamespace(t *testing.T) {
-	t.Parallel()
 	command := exec.Command("cat")
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	stdin, err := command.StdinPipe()
@@ -363,15 +392,13 @@ func crowd(tb testing.TB, n int) (listenPort uint16, listeners int64) {
 	require.NoError(tb, err)
 	backlog, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	require.NoError(tb, err)
+	listenPort = freePort(tb)
 	for at := 0; at < n; listeners++ {
 		host := [4]byte{127, 0, byte(listeners / 200), byte(1 + listeners%200)}
 		fd := tcpSocket(tb)
-		require.NoError(tb, unix.Bind(fd, &unix.SockaddrInet4{Addr: host, Port: int(listenPort)}))
+		to := &unix.SockaddrInet4{Addr: host, Port: int(listenPort)}
+		require.NoError(tb, unix.Bind(fd, to))
 		require.NoError(tb, unix.Listen(fd, backlog))
-		name, err := unix.Getsockname(fd)
-		require.NoError(tb, err)
-		to := name.(*unix.SockaddrInet4)
-		listenPort = uint16(to.Port)
 		for most := min(n, at+backlog); at < most; at++ {
 			client := tcpSocket(tb)
 			require.NoError(tb, unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))

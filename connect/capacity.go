@@ -1,0 +1,264 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+)
+
+// CapacityPlan says how to find out how many connections a target holds. Plan.Connections is the most to try: 0 means what
+// this process has descriptors for. If Plan.Payload is set, every connection is sent it, and must answer with something.
+type CapacityPlan struct {
+	Plan
+	// Step is how many connections are opened at first before their fate is looked at; it doubles up to ten times as many.
+	// 0 means DefaultStep.
+	Step int64
+	// Patience is how long a step is watched: a connection that is not closed until then is held. 0 means DefaultPatience.
+	Patience time.Duration
+}
+
+// Defaults of a CapacityPlan.
+const (
+	DefaultStep     = 100
+	DefaultPatience = 500 * time.Millisecond
+
+	capacityConcurrency = 8 // few at once, so that the last connection that fits is told from the first that does not
+	descriptorReserve   = 200
+)
+
+// Limit says what kept a target from holding more connections.
+type Limit string
+
+// The limits that can be told apart.
+const (
+	LimitNone        Limit = "none"         // none was reached
+	LimitApplication Limit = "application"  // it closes further connections: a limit of its own
+	LimitNotAccepted Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
+	LimitAcceptQueue Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
+	LimitRefused     Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
+	LimitUnreachable Limit = "unreachable"  // connects fail in another way
+	LimitLocalFDs    Limit = "local_fds"    // this process has no descriptors left
+	LimitLocalPorts  Limit = "local_ports"  // this host has no source ports left
+	LimitTime        Limit = "time"         // the call ended first
+)
+
+var limitExplanations = map[Limit]string{
+	LimitNone:        "every connection was held; the target may hold more, try more connections",
+	LimitApplication: "the target accepts further connections and closes them: a limit of the application, such as a maximum number of connections",
+	LimitNotAccepted: "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time",
+	LimitAcceptQueue: "the target no longer answers SYNs: its accept queue is full (backlog, net.core.somaxconn) since the application does not accept, or a device in between drops them",
+	LimitRefused:     "the target refuses further connections: its listener is gone, or a firewall or its system rejects them",
+	LimitUnreachable: "further connects fail; see the errors",
+	LimitLocalFDs:    "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes",
+	LimitLocalPorts:  "this host has no source ports left for the target, so it may hold more: use more source addresses (source)",
+	LimitTime:        "the call ended before a limit was reached, so the target may hold more: allow a longer timeout",
+}
+
+// CapacityResult is how many connections a target holds, and why not more. As JSON, durations are in nanoseconds.
+type CapacityResult struct {
+	Connections int64            `json:"connections"` // held at once, and served as far as that can be told
+	Limit       Limit            `json:"limit"`
+	LowerBound  bool             `json:"lower_bound"` // the target may hold more
+	Explanation string           `json:"explanation"`
+	Attempted   int64            `json:"attempted"`
+	Errors      map[Class]int64  `json:"errors"`
+	First       map[Class]string `json:"first_errors"`
+	Closed      int64            `json:"closed"`   // by the target
+	Unserved    int64            `json:"unserved"` // established, but without the bytes that others got
+	SYNRetries  int64            `json:"syn_retransmits"`
+	StartTime   time.Time        `json:"start_time"`
+	Duration    time.Duration    `json:"duration"`
+}
+
+// Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
+// target that greets (sends something by itself, as mconnect's server does) must greet every connection.
+func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResult, error) {
+	s := search{engine: e, plan: plan.withDefaults(), started: time.Now()}
+	if s.plan.Observer != nil {
+		s.plan.Observer = &oneAtATime{observer: s.plan.Observer} // the holds of all steps share it
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.plan.Timeout)
+	defer cancel()
+	defer s.hangUp()
+	step := s.plan.Step
+	for s.attempted < s.plan.Connections && ctx.Err() == nil {
+		if err := s.step(ctx, min(step, s.plan.Connections-s.attempted)); err != nil {
+			return nil, err
+		}
+		if limit := s.verdict(); limit != LimitNone {
+			return s.result(limit), nil
+		}
+		step = min(2*step, 10*s.plan.Step)
+	}
+	if ctx.Err() != nil {
+		return s.result(LimitTime), nil
+	}
+	return s.result(LimitNone), nil
+}
+
+func (p CapacityPlan) withDefaults() CapacityPlan {
+	if p.Connections == 0 {
+		p.Connections = int64(min(max(limits.Descriptors(), 2*descriptorReserve)-descriptorReserve, MaxConnections)) // #nosec G115 -- below MaxConnections
+	}
+	if p.Concurrency == 0 {
+		p.Concurrency = capacityConcurrency
+	}
+	if p.ConnectTimeout == 0 {
+		p.ConnectTimeout = 3 * time.Second // a SYN that is lost is sent again after 1 s
+	}
+	if p.Step == 0 {
+		p.Step = DefaultStep
+	}
+	if p.Patience == 0 {
+		p.Patience = DefaultPatience
+	}
+	if p.Timeout == 0 {
+		p.Timeout = p.defaultTimeout() + time.Duration(p.Connections/(10*p.Step)+10)*p.Patience + p.ConnectTimeout
+	}
+	return p
+}
+
+// search is a capacity test under way.
+type search struct {
+	engine    *Engine
+	plan      CapacityPlan
+	started   time.Time
+	held      []*Held
+	attempted int64
+	greets    bool // the target sends something by itself
+	sum       capacitySum
+}
+
+// capacitySum is what has become of all connections so far.
+type capacitySum struct {
+	established, served, closed, synRetries int64
+	errors                                  map[Class]int64
+	first                                   map[Class]string
+}
+
+// step opens n more connections and watches what becomes of all.
+func (s *search) step(ctx context.Context, n int64) error {
+	plan := HoldPlan{Plan: s.plan.Plan}
+	plan.Connections, plan.Timeout = n, 0
+	plan.Sources.Start += uint64(s.attempted) // #nosec G115 -- not negative
+	if s.plan.Payload != nil {
+		plan.Keepalive = s.plan.Patience
+	}
+	h, err := s.engine.Hold(context.WithoutCancel(ctx), plan)
+	if err != nil {
+		return err
+	}
+	s.held = append(s.held, h)
+	s.attempted += n
+	select {
+	case <-h.Settled():
+	case <-ctx.Done():
+		return nil
+	}
+	s.watch(ctx, h)
+	if len(s.held) == 1 {
+		s.greets = s.plan.Payload == nil && s.sum.served > s.sum.established/2
+	}
+	return nil
+}
+
+// watch gives a step's connections time to be served, or closed.
+func (s *search) watch(ctx context.Context, h *Held) {
+	patience := s.plan.Patience
+	if s.plan.Payload != nil {
+		patience = 2*patience + patience/2 // asked after one interval, and given another to answer
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	select {
+	case <-deadline.C:
+	case <-h.Done():
+	case <-ctx.Done():
+	}
+	s.add()
+}
+
+func (s *search) add() {
+	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]string{}}
+	for _, h := range s.held {
+		r := h.Result()
+		s.sum.established += r.States.Established
+		s.sum.served += r.Served
+		s.sum.closed += r.States.Closed
+		s.sum.synRetries += r.SYNRetransmits
+		for class, n := range r.Errors {
+			s.sum.errors[class] += n
+		}
+		maps.Copy(s.sum.first, r.First)
+	}
+}
+
+// unserved is the number of connections that lack the bytes which others got.
+func (s *search) unserved() int64 {
+	if !s.greets {
+		return s.sum.errors[ClassNoReply]
+	}
+	return s.sum.established - s.sum.served
+}
+
+func (s *search) verdict() Limit {
+	e := s.sum.errors
+	switch {
+	case e[ClassFDLimit] > 0:
+		return LimitLocalFDs
+	case e[ClassAddrNotAvailable]+e[ClassAddrInUse] > 0:
+		return LimitLocalPorts
+	case s.sum.closed > 0:
+		return LimitApplication
+	case s.unserved() > 0:
+		return LimitNotAccepted
+	case e[ClassTimeout] > 0:
+		return LimitAcceptQueue
+	case e[ClassRefused] > 0:
+		return LimitRefused
+	case len(e) > 0:
+		return LimitUnreachable
+	}
+	return LimitNone
+}
+
+func (s *search) result(limit Limit) *CapacityResult {
+	s.add()
+	connections := s.sum.established
+	if s.greets {
+		connections = s.sum.served
+	}
+	explanation := limitExplanations[limit]
+	if limit == LimitUnreachable || limit == LimitLocalPorts {
+		for _, message := range s.sum.first {
+			explanation = fmt.Sprintf("%s (%s)", explanation, message)
+			break
+		}
+	}
+	return &CapacityResult{
+		Connections: connections,
+		Limit:       limit,
+		LowerBound:  limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
+		Explanation: explanation,
+		Attempted:   s.attempted,
+		Errors:      s.sum.errors,
+		First:       s.sum.first,
+		Closed:      s.sum.closed,
+		Unserved:    s.unserved(),
+		SYNRetries:  s.sum.synRetries,
+		StartTime:   s.started,
+		Duration:    time.Since(s.started),
+	}
+}
+
+func (s *search) hangUp() {
+	for _, h := range s.held {
+		h.hangUp()
+	}
+	for _, h := range s.held {
+		h.Close()
+	}
+}

@@ -1,0 +1,130 @@
+package connect
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+)
+
+func TestCapacityNamesTheLimit(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		target      func(*testing.T) Target
+		connections int64
+		limit       Limit
+		held        int64
+		within      int64
+		lowerBound  bool
+	}{
+		"none reached":       {responder, 300, LimitNone, 300, 0, true},
+		"a maximum":          {limited(1000), 3000, LimitApplication, 1000, 2, false},
+		"a small maximum":    {limited(3), 500, LimitApplication, 3, 0, false},
+		"nobody accepts":     {deaf(16), 100, LimitAcceptQueue, 17, 2, false},
+		"out of descriptors": {fewDescriptorsServer, 1000, LimitNotAccepted, 190, 10, false},
+		"nothing listens":    {refusing, 100, LimitRefused, 0, 0, false},
+		"it resets at once":  {func(t *testing.T) Target { return peer(t, resetAtOnce) }, 100, LimitApplication, 0, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var e Engine
+			r, err := e.Capacity(t.Context(), CapacityPlan{Plan: Plan{Targets: []Target{row.target(t)}, Connections: row.connections}})
+			require.NoError(t, err)
+			assert.Equal(t, row.limit, r.Limit, "%+v", r)
+			assert.InDelta(t, row.held, r.Connections, float64(row.within), "%+v", r)
+			assert.Equal(t, row.lowerBound, r.LowerBound)
+			assert.NotEmpty(t, r.Explanation)
+			assert.Zero(t, e.Total.States().Established, "everything is closed afterwards")
+			assert.Equal(t, r.Attempted, e.Total.States().Total())
+		})
+	}
+}
+
+func TestCapacityOfServersThatAnswer(t *testing.T) {
+	t.Parallel()
+	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
+		Plan: Plan{Targets: []Target{peer(t, echo), peer(t, func(c *net.TCPConn) { untilClosed(c) })}, Connections: 100, Payload: []byte("hello")},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, LimitNotAccepted, r.Limit, "%+v", r)
+	assert.EqualValues(t, 50, r.Connections)
+}
+
+func TestCapacityInTime(t *testing.T) {
+	t.Parallel()
+	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{Plan: Plan{Targets: []Target{responder(t)}, Connections: 10_000, Timeout: 200 * time.Millisecond}, Step: 10})
+	require.NoError(t, err)
+	assert.Equal(t, LimitTime, r.Limit)
+	assert.True(t, r.LowerBound)
+}
+
+func limited(n int) func(*testing.T) Target {
+	return func(t *testing.T) Target {
+		s, err := server.Start(server.Options{Address: "127.0.0.1:0", MaxConnections: n})
+		require.NoError(t, err)
+		t.Cleanup(s.Close)
+		return Target{Name: s.Addr().String(), Addr: s.Addr()}
+	}
+}
+
+// deaf is a listener that never accepts.
+func deaf(backlog int) func(*testing.T) Target {
+	return func(t *testing.T) Target {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+		require.NoError(t, unix.Listen(fd, backlog))
+		name, err := unix.Getsockname(fd)
+		require.NoError(t, err)
+		return target(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*unix.SockaddrInet4).Port})
+	}
+}
+
+const greeterVariable = "MCONNECT_TEST_GREETER"
+
+// fewDescriptorsServer is a process that may open 200 files, greets each connection it accepts, and is at a loss then.
+func fewDescriptorsServer(t *testing.T) Target {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelperGreeter$")
+	cmd.Env = append(os.Environ(), greeterVariable+"=1")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	require.NoError(t, err)
+	parsed, err := ParseTarget(string(line[:n]))
+	require.NoError(t, err)
+	return parsed
+}
+
+func TestHelperGreeter(t *testing.T) {
+	if os.Getenv(greeterVariable) == "" {
+		return // not in the process that fewDescriptorsServer starts
+	}
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: 200}))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, _ = os.Stdout.WriteString(listener.Addr().String())
+	var open []net.Conn
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			<-time.After(50 * time.Millisecond)
+			continue
+		}
+		_, _ = conn.Write([]byte("greeter"))
+		open = append(open, conn) //nolint:staticcheck // keeps them open
+	}
+}

@@ -1,0 +1,25 @@
+package options
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// Capacity is what a script asks of capacity().
+type Capacity struct {
+	Call
+	Step     int64
+	Patience time.Duration
+}
+
+// ParseCapacity checks the arguments of capacity().
+func ParseCapacity(target, options any) (*Capacity, error) {
+	c := &Capacity{}
+	known := c.setters(map[string]setter{"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience)})
+	if err := c.parseTo(target, options, known); err != nil {
+		return nil, fmt.Errorf("capacity(): %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,80 @@
+package options
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// Sockets is what a script asks of sockets().
+type Sockets struct {
+	Query  sockets.Query
+	Remote string // URL of a companion server; "" is this host
+	Tags   map[string]string
+}
+
+// ParseSockets checks the argument of sockets(), which may be nil.
+func ParseSockets(options any) (*Sockets, error) {
+	s := &Sockets{}
+	object, ok := options.(map[string]any)
+	if !ok && options != nil {
+		return nil, fmt.Errorf("sockets(): options: got %s; want an object such as {port: 5001}", show(options))
+	}
+	var port int64
+	err := parse(object, map[string]setter{
+		"port":   whole(&port, 1, math.MaxUint16),
+		"pid":    whole(&s.Query.PID, 1, math.MaxInt32),
+		"remote": s.remote,
+		"tags":   tags(&s.Tags),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sockets(): %w", err)
+	}
+	s.Query.Port, s.Query.Queue = uint16(port), true // #nosec G115 -- checked above
+	return s, nil
+}
+
+func (s *Sockets) remote(v any) error {
+	const accepted = "want the URL of an mconnect-server -http, such as 'http://10.0.0.1:8090', or the other end of connections, such as '10.0.0.1:80'"
+	given, ok := v.(string)
+	if !ok {
+		return errors.New(accepted)
+	}
+	if strings.Contains(given, "://") {
+		s.Remote = given
+		return nil
+	}
+	var err error
+	if s.Query.Peer, err = sockets.ParsePeer(given); err != nil {
+		return errors.New(accepted)
+	}
+	return nil
+}
+
+// ParsePreflight checks the argument of preflight(), which may be nil: the connections, sources and targets of a test.
+func ParsePreflight(options any) (limits.Need, error) {
+	object, ok := options.(map[string]any)
+	if !ok && options != nil {
+		return limits.Need{}, fmt.Errorf("preflight(): options: got %s; want an object such as {connections: 5000}", show(options))
+	}
+	connections, targets := int64(1), int64(1)
+	var from *source.Pool
+	err := parse(object, map[string]setter{
+		"connections": whole(&connections, 1, 1<<53),
+		"targets":     whole(&targets, 1, 1<<32),
+		"source":      pool(&from),
+	})
+	if err != nil {
+		return limits.Need{}, fmt.Errorf("preflight(): %w", err)
+	}
+	need := limits.Need{Connections: uint64(connections), Targets: uint64(targets)} // #nosec G115 -- not negative
+	if from != nil {
+		need.Sources = from.Size()
+	}
+	return need, nil
+}

@@ -1,0 +1,70 @@
+package module
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
+)
+
+// sockets is sockets(options) of the JS API.
+func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
+	state := i.vu.State()
+	if state == nil {
+		return i.rejected(fmt.Errorf("sockets() %w", errInitContext))
+	}
+	o, err := options.ParseSockets(exported(opts))
+	if err != nil {
+		return i.rejected(err)
+	}
+	ctx, s := i.vu.Context(), newSampler(i, &options.Call{Tags: o.Tags})
+	client := &http.Client{Transport: &http.Transport{DialContext: state.Dialer.DialContext, TLSClientConfig: state.TLSConfig, DisableKeepAlives: true}}
+	return i.async(func() (result, error) {
+		var table sockets.Table
+		var err error
+		if o.Remote != "" {
+			table, err = sockets.Fetch(ctx, client, o.Remote, o.Query)
+		} else {
+			table, err = sockets.Count(ctx, o.Query)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sockets(): %w", err)
+		}
+		s.table(o, table)
+		return object{table}, nil
+	})
+}
+
+// table emits a socket table, tagged with what it is the table of.
+func (s *sampler) table(o *options.Sockets, t sockets.Table) {
+	tags := s.base.Tags
+	for name, values := range o.Query.Values() {
+		if name != "queue" {
+			tags = tags.With(name, values[0])
+		}
+	}
+	if o.Remote != "" {
+		tags = tags.With("remote", o.Remote)
+	}
+	at := s.root.stamps.next(time.Now())
+	for state, n := range map[string]int64{
+		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
+		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing,
+	} {
+		s.add(s.metrics.sockets, tags.With("state", state), at, float64(n))
+	}
+	for _, gauge := range []struct {
+		metric *metrics.Metric
+		value  *int64
+	}{{s.metrics.fds, t.FDs}, {s.metrics.fdLimit, t.FDLimit}} {
+		if gauge.value != nil {
+			s.add(gauge.metric, tags, at, float64(*gauge.value))
+		}
+	}
+	s.push()
+}
