@@ -50,7 +50,8 @@ export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
   | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
 
-export interface FloodOptions {
+/** Options that flood(), hold() and capacity() share. */
+export interface CallOptions {
   /** Default `'tcp'`. */
   network?: Network;
   /** How many connections to make, 1 to 100,000,000. Default 1. */
@@ -87,16 +88,19 @@ export interface FloodOptions {
   sourcePorts?: string;
   /** How connections are closed: `'fin'`, the default, or `'rst'`, which leaves no TIME_WAIT behind and frees the port at once. */
   close?: 'fin' | 'rst';
-  /** What a UDP flow sends, 1 to 65,507 bytes. Default `'Hello'`. */
-  payload?: string | ArrayBuffer;
-  /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
-  readReply?: boolean;
   /** The server name for TLS: SNI, and what the certificate must be for. Default: the target's host. */
   serverName?: string;
   /** Added to the tags of the call's metrics. */
   tags?: Record<string, string | number | boolean>;
   /** Interval of a progress line in the log, worded as tcpgoon words it. Default: none. */
   monitor?: Duration;
+}
+
+export interface FloodOptions extends CallOptions {
+  /** What a UDP flow sends, 1 to 65,507 bytes. Default `'Hello'`. */
+  payload?: string | ArrayBuffer;
+  /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
+  readReply?: boolean;
 }
 
 /** Connections by state. Each is in exactly one, so these always add up to all connections asked for. */
@@ -190,6 +194,199 @@ export interface FloodResult {
  */
 export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;
 
+export interface HoldOptions extends CallOptions {
+  /**
+   * Closes all connections so long after the start, and lets the iteration last until then. Default: they are open until
+   * `close()`, or until the iteration ends.
+   */
+  duration?: Duration;
+  /**
+   * Interval in which each connection is sent `payload` and must answer with something; one that has not answered the last
+   * one by then is dead: an error of class `no_reply`. Default: nothing is sent.
+   */
+  keepalive?: Duration;
+  /** What `keepalive` sends. Default `'Hello'`. */
+  payload?: string | ArrayBuffer;
+}
+
+/** What has become of held connections. connects = established_total + failed_connects + states.not_initiated. */
+export interface HoldResult {
+  /** Connections asked for. */
+  connects: number;
+  failed_connects: number;
+  /** Connections that were established at some time. */
+  established_total: number;
+  /** Most that were established at once. */
+  established_max: number;
+  /** How many were established when they were closed from here; until then, how many are now. */
+  established_at_close: number;
+  /** Open connections on which something has arrived. */
+  served: number;
+  bytes_received: number;
+  /** `completed`: closed from here. `closed`: closed or reset by the peer. */
+  states: States;
+  errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  /** From the planned instant until established. */
+  connect_time: Summary;
+  /** From the planned instant until the failure. */
+  error_time: Summary;
+  rtt: Summary;
+  /** Of the connections that the peer closed: from established to closed. */
+  lifetime: Summary;
+  /** From a keepalive to its answer. */
+  echo_time: Summary;
+  syn_retransmits: number;
+  /** RFC 3339, with nanoseconds. */
+  start_time: string;
+  /** Time limit for opening them, in milliseconds. */
+  timeout: number;
+  /** In milliseconds. */
+  duration: number;
+}
+
+/** Connections that are kept open. */
+export interface Held {
+  /** How many are in each state now. */
+  states(): States;
+  /** What has become of them so far. */
+  result(): HoldResult;
+  /** Closes all, and resolves when that is done. */
+  close(): Promise<HoldResult>;
+}
+
+/**
+ * Opens connections and keeps them. Resolves when each is established or has failed; `timeout` bounds that (default: as for
+ * flood(), plus `connectTimeout`). What peers send is read and counted; a peer that closes or resets a connection is
+ * noticed at once (state `closed`). The connections end with `close()`, after `duration`, or with the iteration.
+ *
+ * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend) with `keepalive`; and the state gauges, of
+ * which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
+ */
+export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;
+
+export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
+  /** The most to try. Default: what this process has file descriptors for. */
+  connections?: number;
+  /** Connections opened at first before their fate is looked at; each step is twice as large, up to ten times this. Default 100. */
+  step?: number;
+  /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
+  patience?: Duration;
+  /** If set, each connection is sent this, and must answer within `patience` to count as served. */
+  payload?: string | ArrayBuffer;
+}
+
+/**
+ * What kept a target from holding more.
+ *
+ * - `none`: nothing did; all were held
+ * - `application`: it accepts further connections and closes them, such as at a maximum number of connections
+ * - `not_accepted`: its kernel takes further connections, the application does not serve them: out of descriptors or threads
+ * - `accept_queue`: SYNs are no longer answered; the queue of connections to accept is full
+ * - `refused`, `unreachable`: further connects are refused, or fail otherwise
+ * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
+ * - `time`: the call's `timeout` came first
+ */
+export type CapacityLimit =
+  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
+
+export interface CapacityResult {
+  /** Held at once; of a target that greets, those that were greeted. */
+  connections: number;
+  limit: CapacityLimit;
+  /** The target may hold more: what stopped the search was not the target. */
+  lower_bound: boolean;
+  /** The limit in words, with what to do about it. */
+  explanation: string;
+  attempted: number;
+  /** Closed by the target. */
+  closed: number;
+  /** Established, but without the bytes that others got. */
+  unserved: number;
+  errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  syn_retransmits: number;
+  start_time: string;
+  /** In milliseconds. */
+  duration: number;
+}
+
+/**
+ * Finds out how many connections the target holds, and what stops it: opens them step by step, and keeps them, until some
+ * fail, are closed, or are not served. A target that greets by itself, as mconnect's server does, must greet every
+ * connection; of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
+ * target's accept queue count as held. Closes all before it resolves.
+ *
+ * Metric: `mconnect_capacity` (Gauge).
+ */
+export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
+
+export interface SocketsOptions {
+  /** Sockets with this local port. */
+  port?: number;
+  /** Sockets of this process. */
+  pid?: number;
+  /**
+   * `'http://host:port'`: the sockets of the host on which `mconnect-server -http` listens there.
+   * `'10.0.0.1:80'`, `'10.0.0.1'` or `':80'`: sockets whose other end that is.
+   */
+  remote?: string;
+  /** Added to the tags of the metrics. */
+  tags?: Record<string, string | number | boolean>;
+}
+
+/** TCP sockets by state (RFC 9293). */
+export interface SocketTable {
+  established: number;
+  syn_sent: number;
+  syn_recv: number;
+  fin_wait1: number;
+  fin_wait2: number;
+  time_wait: number;
+  close: number;
+  close_wait: number;
+  last_ack: number;
+  listen: number;
+  closing: number;
+  total: number;
+  /** Connections that wait to be accepted, and how many may; sums over the sockets in listen. */
+  accept_queue?: number;
+  backlog?: number;
+  /** Open file descriptors, and their limit, of the process asked for or the one that listens on the port, where that can be told. */
+  fds?: number;
+  fd_limit?: number;
+}
+
+/**
+ * The socket table of this host (Linux, netlink sock_diag), or of one that runs `mconnect-server -http`. Without options,
+ * all TCP sockets. Rejects if it can't be had, and says why.
+ *
+ * Metrics: `mconnect_sockets` (Gauge, tag `state`), `mconnect_fds`, `mconnect_fd_limit`, with the tags `port`, `pid`, `peer` and
+ * `remote` where given.
+ */
+export function sockets(options?: SocketsOptions): Promise<SocketTable>;
+
+export interface PreflightOptions {
+  /** Open at once. Default 1. */
+  connections?: number;
+  /** Source addresses, as in {@link CallOptions.source}. Default: one. */
+  source?: string | string[];
+  /** How many different targets. Default 1. */
+  targets?: number;
+}
+
+export interface PreflightCheck {
+  name: string;
+  value: number;
+  needed: number;
+  ok: boolean;
+  /** The command that raises the limit. */
+  fix: string;
+}
+
+/** What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. hold() and flood() warn by it. */
+export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };
+
 export interface ListenOptions {
   /** Where to listen, for TCP and UDP alike; port 0 lets the system choose. Default `'127.0.0.1:0'`. */
   address?: string;
@@ -258,6 +455,10 @@ export function report(): Report;
 
 declare const mconnect: {
   flood: typeof flood;
+  hold: typeof hold;
+  capacity: typeof capacity;
+  sockets: typeof sockets;
+  preflight: typeof preflight;
   listen: typeof listen;
   report: typeof report;
 };

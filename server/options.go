@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,6 +22,9 @@ const (
 	DefaultIdleTimeout = 65 * time.Minute
 	DefaultDrain       = 5 * time.Second
 	mostLoops          = 4
+
+	DefaultHTTPStats   = 5 * time.Second
+	DefaultHTTPTimeout = 30 * time.Second
 )
 
 // Options are what a server is started with. The zero value is a plain TCP responder on DefaultAddress.
@@ -35,8 +39,22 @@ type Options struct {
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 
-	// MaxConnections is how many TCP connections are served at once, those beyond are closed as soon as they are accepted;
-	// 0 is what the limit of file descriptors allows, less a reserve.
+	// HTTP is the host:port of the HTTP listener: /metrics, /sockets, and the slow listener under every other path; "" is none.
+	HTTP string
+	// HTTPDelay is how long the slow listener lets each request wait; 0 is not at all.
+	HTTPDelay time.Duration
+	// HTTPTimeout is the time for reading a request's header, for reading its body and writing its answer once the delay is
+	// over, and for the next request on the same connection; 0 is DefaultHTTPTimeout.
+	HTTPTimeout time.Duration
+	// HTTPClose makes the slow listener close the connection with its answer.
+	HTTPClose bool
+	// HTTPOutput gets a line "Received  N Rate R r/s" each HTTPStats; nil is none. HTTPStats 0 is DefaultHTTPStats, from the
+	// slow listener's first request on; below 0 is never.
+	HTTPOutput io.Writer
+	HTTPStats  time.Duration
+
+	// MaxConnections is how many TCP connections are served at once, HTTP's included; those beyond are closed as soon as they
+	// are accepted. 0 is what the limit of file descriptors allows, less a reserve.
 	MaxConnections int
 	// IdleTimeout closes a connection on which nothing has arrived for so long; 0 is DefaultIdleTimeout.
 	IdleTimeout time.Duration
@@ -53,7 +71,7 @@ type Options struct {
 	// Log gets one line per listener and rare, rate-limited warnings; nil is no log.
 	Log *slog.Logger
 
-	// OnAccept, if set, is told the address of every TCP client that is served, before its first answer. OnDatagram
+	// OnAccept, if set, is told the address of every TCP client that the responder serves, before its first answer. OnDatagram
 	// is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
 	OnAccept   func(client netip.AddrPort)
 	OnDatagram func(client netip.AddrPort)
@@ -76,6 +94,9 @@ func (o *Options) complete() error {
 		return err
 	}
 	if err := o.completeAddresses(); err != nil {
+		return err
+	}
+	if err := o.completeHTTP(); err != nil {
 		return err
 	}
 	if o.Log == nil {
@@ -110,6 +131,21 @@ func (o *Options) completeAddresses() error {
 		return nil
 	}
 	return checkAddress("Probe", o.Probe)
+}
+
+func (o *Options) completeHTTP() error {
+	switch {
+	case o.HTTPDelay < 0:
+		return &OptionError{"HTTPDelay", o.HTTPDelay.String(), "must be 0 or more"}
+	case o.HTTPTimeout < 0:
+		return &OptionError{"HTTPTimeout", o.HTTPTimeout.String(), "must be above 0, or 0 for " + DefaultHTTPTimeout.String()}
+	case o.HTTPTimeout == 0:
+		o.HTTPTimeout = DefaultHTTPTimeout
+	}
+	if o.HTTP == "" {
+		return nil
+	}
+	return checkAddress("HTTP", o.HTTP)
 }
 
 func checkAddress(option, address string) error {

@@ -30,8 +30,11 @@ type probe struct {
 	serve  sync.WaitGroup
 }
 
-// openProbe opens the probe and serves it.
+// openProbe opens the probe, if asked for, and serves it.
 func (s *Server) openProbe() error {
+	if s.options.Probe == "" {
+		return nil
+	}
 	config := net.ListenConfig{}
 	listener, err := config.Listen(context.Background(), "tcp", s.options.Probe)
 	if err != nil {

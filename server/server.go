@@ -23,8 +23,9 @@ type Server struct {
 
 	overLimit, shortage seldom
 
-	services        []service
-	tcp, udp, probe netip.AddrPort
+	services                  []service
+	tcp, udp, probe, httpAddr netip.AddrPort
+	http                      httpCounters
 
 	stop    sync.Once
 	stopErr error
@@ -53,13 +54,12 @@ func Start(options Options) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	if err := s.openResponder(); err != nil {
-		return err
+	for _, open := range []func() error{s.openResponder, s.openProbe, s.openHTTP} {
+		if err := open(); err != nil {
+			return err
+		}
 	}
-	if s.options.Probe == "" {
-		return nil
-	}
-	return s.openProbe()
+	return nil
 }
 
 // Addr is the address that the TCP responder listens on.
@@ -71,14 +71,21 @@ func (s *Server) UDPAddr() netip.AddrPort { return s.udp }
 // ProbeAddr is the address of the liveness probe; not valid without one.
 func (s *Server) ProbeAddr() netip.AddrPort { return s.probe }
 
+// HTTPAddr is the address of the HTTP listener; not valid without one.
+func (s *Server) HTTPAddr() netip.AddrPort { return s.httpAddr }
+
 // Stats are the totals so far. They can be asked for at any time, also after Stop.
 func (s *Server) Stats() Stats {
 	stats := s.tally.total()
-	stats.Active = s.gate.inside.Load()
+	stats.HTTP = HTTPStats{
+		Accepted: s.http.accepted.Load(), Active: s.http.active.Load(), Refused: s.http.refused.Load(),
+		Pending: s.http.pending.Load(), Served: s.http.served.Load(),
+	}
+	stats.Active = max(0, s.gate.inside.Load()-stats.HTTP.Active) // the two are not read at the same instant
 	return stats
 }
 
-// Stop takes no more TCP connections and lets clients finish, until ctx is done or Options.Drain has passed; UDP and the
+// Stop takes no more TCP connections and lets clients, and HTTP requests, finish, until ctx is done or Options.Drain has passed; UDP and the
 // probe answer meanwhile. Then it closes what is left and waits for every goroutine. The error says how many connections
 // were closed on their clients. A second call waits for the first and returns the same.
 func (s *Server) Stop(ctx context.Context) error {

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Stats are totals since the server's start, except Active.
+// Stats are totals since the server's start, except Active and Pending.
 type Stats struct {
 	Accepted int64 // TCP connections served
 	Active   int64 // of these, open now
@@ -18,6 +18,17 @@ type Stats struct {
 
 	Datagrams         int64 // UDP datagrams received
 	DatagramsAnswered int64
+
+	HTTP HTTPStats // of the HTTP listener, which the above do not count
+}
+
+// HTTPStats are those of the HTTP listener.
+type HTTPStats struct {
+	Accepted int64 // connections served
+	Active   int64 // of these, open now
+	Refused  int64 // connections closed at once: over MaxConnections
+	Pending  int64 // requests that the slow listener has now
+	Served   int64 // requests that it has answered
 }
 
 // counters are those of one loop or goroutine, so that counting does not make processors share memory.

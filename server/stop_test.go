@@ -102,7 +102,7 @@ func TestStopWithoutClients(t *testing.T) {
 
 func TestAddressIsFreeAfterStop(t *testing.T) {
 	t.Parallel()
-	srv := start(t, server.Options{UDP: true})
+	srv := start(t, server.Options{Address: "127.0.77.1:0", UDP: true}) // where no other test takes the port meanwhile
 	address := srv.Addr().String()
 	srv.Close()
 	again := start(t, server.Options{Address: address, UDP: true})

@@ -53,10 +53,16 @@ func parse(args []string, env lookup, help io.Writer) (*settings, error) {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a flag; only flags are accepted, see -help", flags.Arg(0))
 	}
+	if err := s.checkHTTPFlags(flags, env); err != nil {
+		return nil, err
+	}
 	if err := fromEnv(flags, env); err != nil {
 		return nil, err
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s, s.checkHTTP(flags)
 }
 
 func (s *settings) flagSet() *flag.FlagSet {
@@ -75,6 +81,7 @@ func (s *settings) flagSet() *flag.FlagSet {
 	f.StringVar(&o.TLSKey, "tls-key", "", "PEM `file` with the certificate's key")
 	f.DurationVar(&o.Drain, "drain", server.DefaultDrain, "time for clients to finish after SIGTERM; 0 closes them at once")
 	f.StringVar(&s.logFormat, "log", "text", "`format` of the log on standard error: text or json")
+	s.httpFlags(f)
 	f.BoolVar(&s.logSources, "log-sources", false, "count connections and datagrams by source address, up to a million addresses,\nand log at the end how many there were and the fewest and most for one")
 	return f
 }
@@ -126,6 +133,7 @@ func (s *settings) logger(w io.Writer) *slog.Logger {
 var flagOf = map[string]string{
 	"Address": "address", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
 	"IdleTimeout": "idle-timeout", "TLSCert": "tls-cert", "TLSKey": "tls-key",
+	"HTTP": "http", "HTTPDelay": "delay", "HTTPTimeout": "timeout",
 }
 
 // inFlags tells the server's errors in terms of flags.

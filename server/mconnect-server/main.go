@@ -46,7 +46,7 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		fmt.Fprintln(stdout, versionText())
 		return exitOK
 	}
-	s.options.Log = s.logger(stderr)
+	s.options.Log, s.options.HTTPOutput = s.logger(stderr), stdout
 	var seen *sources
 	if s.logSources {
 		seen = newSources(mostSources)
@@ -58,12 +58,14 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		return exitCode(err)
 	}
 	stop(srv, s.options.Log, signals)
-	logEnd(s.options.Log, srv.Stats(), seen)
+	logEnd(s.options.Log, srv, seen)
 	return exitOK
 }
 
 func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) {
-	log.Info("Draining; a second signal ends at once", "signal", (<-signals).String(), "active", srv.Stats().Active)
+	signal := <-signals
+	stats := srv.Stats()
+	log.Info("Draining; a second signal ends at once", "signal", signal.String(), "active", stats.Active+stats.HTTP.Active)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -78,11 +80,16 @@ func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) {
 	}
 }
 
-func logEnd(log *slog.Logger, stats server.Stats, seen *sources) {
+func logEnd(log *slog.Logger, srv *server.Server, seen *sources) {
+	stats := srv.Stats()
 	attributes := []any{
 		"accepted", stats.Accepted, "refused", stats.Refused, "active", stats.Active, "timed_out", stats.TimedOut,
 		"replies", stats.Replies, "dropped", stats.Dropped, "bytes_received", stats.Received,
 		"udp_datagrams", stats.Datagrams, "udp_answered", stats.DatagramsAnswered,
+	}
+	if srv.HTTPAddr().IsValid() {
+		attributes = append(attributes, "http_accepted", stats.HTTP.Accepted, "http_refused", stats.HTTP.Refused,
+			"http_requests", stats.HTTP.Served)
 	}
 	if seen != nil {
 		attributes = append(attributes, slog.Any("sources", seen))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 	"testing"
@@ -162,6 +163,56 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 65*time.Minute, s.options.IdleTimeout)
 	assert.Equal(t, 5*time.Second, s.options.Drain)
 	assert.Equal(t, "text", s.logFormat)
+	assert.Empty(t, s.options.HTTP)
+	assert.Zero(t, s.options.HTTPDelay)
+	assert.Zero(t, s.options.HTTPStats, "from the first request on")
+	assert.Equal(t, 30*time.Second, s.options.HTTPTimeout)
+	assert.False(t, s.options.HTTPClose)
+}
+
+func TestHTTPFlags(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		args    []string
+		env     map[string]string
+		stats   time.Duration
+		address string
+	}{
+		"as the slow listener is started": {[]string{"-http", ":8090", "-delay", "5m", "-stats", "5s", "-close"}, nil, 5 * time.Second, ":8090"},
+		"from the environment": {
+			nil,
+			map[string]string{"MCONNECT_HTTP": ":8090", "MCONNECT_DELAY": "5m", "MCONNECT_STATS": "5s", "MCONNECT_CLOSE": "true"},
+			5 * time.Second, ":8090",
+		},
+		"from both":            {[]string{"-delay", "5m", "-close"}, map[string]string{"MCONNECT_HTTP": ":8090"}, 0, ":8090"},
+		"silent":               {[]string{"-http", ":8090", "-delay", "5m", "-stats", "0", "-close"}, nil, -1, ":8090"},
+		"variables for others": {nil, map[string]string{"MCONNECT_DELAY": "5m", "MCONNECT_CLOSE": "1"}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := parse(row.args, environment(row.env), io.Discard)
+			require.NoError(t, err)
+			assert.Equal(t, row.address, s.options.HTTP)
+			assert.Equal(t, 5*time.Minute, s.options.HTTPDelay)
+			assert.Equal(t, row.stats, s.options.HTTPStats)
+			assert.True(t, s.options.HTTPClose)
+		})
+	}
+}
+
+func TestHTTPUntilSignal(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, "-address", "127.0.0.1:0", "-hostname", "web-1", "-http", "127.0.0.1:0")
+	line := p.next(t)
+	assert.Regexp(t, `^HTTP on; http://127\.0\.0\.1:\d+/$`, line["msg"])
+	response, err := http.Get("http://" + line["address"].(string) + "/notify")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, 200, response.StatusCode)
+	last := p.stop(t, syscall.SIGTERM)
+	assert.InDelta(t, 1, last["http_accepted"], 0)
+	assert.InDelta(t, 1, last["http_requests"], 0)
+	assert.InDelta(t, 0, last["accepted"], 0)
 }
 
 func TestRefusals(t *testing.T) {
@@ -184,6 +235,11 @@ func TestRefusals(t *testing.T) {
 		"no idle time":       {[]string{"-idle-timeout", "0"}, nil, exitUsage, `invalid value "0s" for flag -idle-timeout: must be above 0`},
 		"negative drain":     {[]string{"-drain", "-1s"}, nil, exitUsage, `invalid value "-1s" for flag -drain: must be 0 or more`},
 		"negative limit":     {[]string{"-max-connections", "-5"}, nil, exitUsage, `-max-connections "-5": must be 1 or more`},
+		"negative delay":     {[]string{"-http", "[::1]:0", "-delay", "-1s"}, nil, exitUsage, `invalid value "-1s" for flag -delay: must be 0 or more`},
+		"negative stats":     {[]string{"-http", "[::1]:0", "-stats", "-1s"}, nil, exitUsage, `invalid value "-1s" for flag -stats: must be 0 or more`},
+		"no timeout":         {[]string{"-http", "[::1]:0", "-timeout", "0"}, nil, exitUsage, `invalid value "0s" for flag -timeout: must be above 0`},
+		"delay without HTTP": {[]string{"-delay", "5m", "-stats", "5s"}, nil, exitUsage, `flag -delay is for the HTTP listener, which is off: add -http host:port`},
+		"HTTP without port":  {[]string{"-http", "x"}, nil, exitUsage, `-http "x": missing port`},
 		"log format":         {[]string{"-log", "xml"}, nil, exitUsage, `invalid value "xml" for flag -log: must be text or json`},
 		"host name":          {[]string{"-hostname", "a\tb"}, nil, exitUsage, `-hostname "a\tb": not a name that clients accept`},
 		"key without cert":   {[]string{"-tls-key", "key.pem"}, nil, exitUsage, `-tls-cert "": TLS needs both`},
@@ -215,7 +271,7 @@ func TestVersionAndHelp(t *testing.T) {
 	assert.Equal(t, exitOK, run([]string{"-help"}, environment(nil), &stdout, &stderr, nil))
 	for _, flag := range []string{
 		"server", "address", "udp", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
-		"tls-cert", "tls-key", "drain", "log", "log-sources",
+		"tls-cert", "tls-key", "drain", "log", "log-sources", "http", "delay", "stats", "timeout", "close",
 	} {
 		assert.Contains(t, stderr.String(), "\n  -"+flag)
 	}
