@@ -15,7 +15,8 @@ func (holding) established(r *netRunner, c netConn) {
 	o := r.report(&c)
 	o.Event = Established
 	r.deliver(o)
-	r.open.Go(func() { hold(r, &c) })
+	h := &netHeld{runner: r, conn: c}
+	r.open.Go(h.hold)
 }
 
 func (holding) reset(r *netRunner, o Outcome) {
@@ -27,25 +28,32 @@ func (holding) reset(r *netRunner, o Outcome) {
 	r.deliver(o)
 }
 
-// hold reads until the connection ends.
-func hold(r *netRunner, c *netConn) {
-	defer r.hangUp(c)
-	unhook := context.AfterFunc(r.holding, func() { _ = c.SetDeadline(time.Now()) })
-	defer unhook()
-	var sent, received int64
-	err := exchange(r, c, &sent, &received)
+// netHeld is a connection that is kept open.
+type netHeld struct {
+	runner         *netRunner
+	conn           netConn
+	sent, received int64
+	pinged         int64 // loop time when an answer was asked for that has not come; 0 if there is none
+}
 
-	o := r.report(c)
-	o.Sent, o.Received = sent, received
+// hold reads until the connection ends, and reports how.
+func (h *netHeld) hold() {
+	r := h.runner
+	defer r.hangUp(&h.conn)
+	unhook := context.AfterFunc(r.holding, func() { _ = h.conn.SetDeadline(time.Now()) })
+	defer unhook()
+	err := h.talk()
+
+	o := r.report(&h.conn)
+	o.Sent, o.Received = h.sent, h.received
 	var stop stopped
 	switch class := classify(err); {
 	case errors.As(context.Cause(r.holding), &stop):
 		o.Class = stop.class
-	case class == ClassClosed, class == ClassReset:
+	case class == ClassClosed:
 		o.Closed = true
-		if class == ClassReset {
-			o.Class, o.Err = class, err
-		}
+	case class == ClassReset:
+		o.Closed, o.Class, o.Err = true, class, err
 	case class == ClassTimeout:
 		o.Class, o.Err = ClassNoReply, errors.New("keepalive: no answer within the interval")
 	default:
@@ -62,43 +70,52 @@ func hold(r *netRunner, c *netConn) {
 	r.deliver(o)
 }
 
-// exchange counts what arrives and sends keepalives, until an error says why it can't go on: io.EOF if the peer closed.
-func exchange(r *netRunner, c *netConn, sent, received *int64) error {
-	interval := r.job.keepalive
-	var buf [4 << 10]byte
-	var pinged int64
+// talk counts what arrives and sends keepalives. It returns why it can't go on: io.EOF if the peer closed, a timeout if
+// it owes an answer.
+func (h *netHeld) talk() error {
+	interval := h.runner.job.keepalive
 	due := time.Now().Add(interval)
+	var buf [4 << 10]byte
 	for {
 		if interval > 0 {
-			_ = c.SetReadDeadline(due)
+			_ = h.conn.SetReadDeadline(due)
 		}
-		if r.holding.Err() != nil {
-			return nil // the stop's own deadline may just have been overwritten
+		if cause := context.Cause(h.runner.holding); cause != nil {
+			return cause // the stop's own deadline may just have been overwritten
 		}
-		n, err := c.Read(buf[:])
-		if *received == 0 && n > 0 {
-			o := r.report(c)
-			o.Event = Spoke
-			r.deliver(o)
-		}
-		*received += int64(n)
-		if n > 0 && pinged != 0 {
-			o := r.report(c)
-			o.Event, o.Reply = Echoed, time.Duration(loop.Now()-pinged)
-			r.deliver(o)
-			pinged = 0
-		}
-		switch class := classify(err); {
-		case class == ClassTimeout && interval > 0 && pinged == 0 && r.holding.Err() == nil:
+		n, err := h.conn.Read(buf[:])
+		h.took(n)
+		if classify(err) == ClassTimeout && interval > 0 && h.pinged == 0 {
 			due = due.Add(interval)
-			pinged = loop.Now()
-			n, err := c.Write(r.job.plan.Payload)
-			*sent += int64(n)
-			if err != nil {
-				return err
-			}
-		case class != ClassNone:
+			err = h.ping()
+		}
+		if err != nil {
 			return err
 		}
 	}
+}
+
+func (h *netHeld) took(n int) {
+	if n == 0 {
+		return
+	}
+	if h.received == 0 {
+		o := h.runner.report(&h.conn)
+		o.Event = Spoke
+		h.runner.deliver(o)
+	}
+	h.received += int64(n)
+	if h.pinged != 0 {
+		o := h.runner.report(&h.conn)
+		o.Event, o.Reply = Echoed, time.Duration(loop.Now()-h.pinged)
+		h.runner.deliver(o)
+		h.pinged = 0
+	}
+}
+
+func (h *netHeld) ping() error {
+	h.pinged = loop.Now()
+	n, err := h.conn.Write(h.runner.job.plan.Payload)
+	h.sent += int64(n)
+	return err
 }

@@ -21,14 +21,14 @@ func (t *holdTally) add(batch []Outcome) {
 	defer t.mu.Unlock()
 	for i := range batch {
 		o := &batch[i]
-		switch {
-		case o.Event == Established:
+		switch o.Event {
+		case Established:
 			t.dialled(o)
-		case o.Event == Spoke:
+		case Spoke:
 			t.served++
-		case o.Event == Echoed:
+		case Echoed:
 			t.echo = append(t.echo, o.Reply)
-		default:
+		case Ended:
 			t.ended(o)
 		}
 	}

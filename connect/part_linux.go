@@ -273,7 +273,7 @@ func (p *part) establish(key uint32, events loop.Events, errno syscall.Errno) {
 }
 
 // fail ends a connection as an error.
-func (p *part) fail(key uint32, now int64, class Class, err error) *Outcome {
+func (p *part) fail(key uint32, now int64, class Class, err error) {
 	if c := p.conns.at(key); !c.connected && !p.udp {
 		c.info = socket.TCPInfo(int(c.fd)) // for the SYNs that were sent in vain
 		c.info.RTT = 0
@@ -285,7 +285,6 @@ func (p *part) fail(key uint32, now int64, class Class, err error) *Outcome {
 	} else {
 		p.steps.dialErrors++
 	}
-	return o
 }
 
 // reject ends a connection that never had a socket in flight.

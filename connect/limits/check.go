@@ -1,6 +1,9 @@
 package limits
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Need is what a test asks of this machine.
 type Need struct {
@@ -33,11 +36,10 @@ const (
 // Preflight compares what a test needs with what this machine allows. Limits that this system does not tell are left out.
 func Preflight(n Need) []Check {
 	n.Sources, n.Targets = max(n.Sources, 1), max(n.Targets, 1)
-	checks := []Check{
-		check("file descriptors", Descriptors(), n.Connections+descriptorReserve,
-			fmt.Sprintf("ulimit -n %d (LimitNOFILE= of a service; /etc/security/limits.conf), or several processes", n.Connections+descriptorReserve)),
-	}
-	return append(checks, systemChecks(n)...)
+	descriptors := n.Connections + descriptorReserve
+	first := check("file descriptors", Descriptors(), descriptors,
+		fmt.Sprintf("ulimit -n %d (LimitNOFILE= of a service; /etc/security/limits.conf), or several processes", descriptors))
+	return slices.Concat([]Check{first}, systemChecks(n))
 }
 
 func check(name string, value, needed uint64, fix string) Check {

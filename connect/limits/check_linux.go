@@ -7,41 +7,32 @@ import (
 	"os"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// systemChecks reads the kernel's limits (ip-sysctl and nf_conntrack-sysctl in the kernel's documentation, sysinfo(2)).
+// systemChecks reads the kernel's limits (ip-sysctl and nf_conntrack-sysctl in the kernel's documentation, proc(5)).
 func systemChecks(n Need) []Check {
 	var checks []Check
-	add := func(c Check, known bool) {
-		if known {
-			checks = append(checks, c)
-		}
+	add := func(name string, value, needed uint64, fix string) {
+		checks = append(checks, check(name, value, needed, fix))
 	}
 	if ports, ok := portRange(); ok {
 		tuples := saturatingProduct(ports, n.Sources, n.Targets)
-		add(check("source ports x sources x targets", tuples, n.Connections,
-			"more source addresses (source: '10.0.0.0/24'), or sysctl -w net.ipv4.ip_local_port_range='1024 65535'"), true)
+		add("source ports x sources x targets", tuples, n.Connections,
+			"more source addresses (source: '10.0.0.0/24'), or sysctl -w net.ipv4.ip_local_port_range='1024 65535'")
 	}
 	if somaxconn, ok := number("/proc/sys/net/core/somaxconn"); ok {
 		const usual = 1024
-		add(check("somaxconn (for servers on this host)", somaxconn, min(n.Connections, usual), fmt.Sprintf("sysctl -w net.core.somaxconn=%d", usual)), true)
+		add("somaxconn (for servers on this host)", somaxconn, min(n.Connections, usual), fmt.Sprintf("sysctl -w net.core.somaxconn=%d", usual))
 	}
 	if table, ok := number("/proc/sys/net/netfilter/nf_conntrack_max"); ok {
 		used, _ := number("/proc/sys/net/netfilter/nf_conntrack_count")
-		add(check("free conntrack entries", table-min(used, table), n.Connections, fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", used+2*n.Connections)), true)
+		add("free conntrack entries", table-min(used, table), n.Connections, fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", used+2*n.Connections))
 	}
 	if files, ok := number("/proc/sys/fs/file-max"); ok {
-		add(check("open files of the system", files, n.Connections, fmt.Sprintf("sysctl -w fs.file-max=%d", 2*n.Connections)), true)
+		add("open files of the system", files, n.Connections, fmt.Sprintf("sysctl -w fs.file-max=%d", 2*n.Connections))
 	}
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err == nil {
-		free := (uint64(info.Freeram) + uint64(info.Bufferram)) * uint64(info.Unit) //nolint:unconvert // 32 bits on some systems
-		if available, ok := availableMemory(); ok {
-			free = available
-		}
-		add(check("free memory in bytes", free, saturatingProduct(n.Connections, bytesPerConnection), "fewer connections, or a larger machine"), true)
+	if available, ok := availableMemory(); ok {
+		add("available memory in bytes", available, saturatingProduct(n.Connections, bytesPerConnection), "fewer connections, or a larger machine")
 	}
 	return checks
 }

@@ -3,6 +3,7 @@ package options
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
@@ -54,9 +55,7 @@ func (c *Call) setters(more map[string]setter) map[string]setter {
 		"monitor":        duration(&p.Monitor),
 		"tags":           tags(&c.Tags),
 	}
-	for name, set := range more {
-		known[name] = set
-	}
+	maps.Copy(known, more)
 	return known
 }
 
