@@ -22,7 +22,8 @@ var roles = map[string]func(in io.Reader, out io.Writer) error{
 	"floor":  floodRole(floor),
 	"net":    floodRole(perGoroutine),
 	"engine": floodRole(engine),
-	"holder": holdRole,
+	"holder": holdRole(false),
+	"reader": holdRole(true),
 	"server": serveRole,
 }
 

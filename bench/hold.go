@@ -9,23 +9,33 @@ import (
 	"sync"
 )
 
-// holdRole opens connections and holds them, until its input ends. It answers with their number.
-func holdRole(in io.Reader, out io.Writer) error {
-	var f flood
-	decoder := json.NewDecoder(in)
-	if err := decoder.Decode(&f); err != nil {
-		return fmt.Errorf("reading the task: %w", err)
+// holdRole opens connections and holds them, until its input ends. It answers with their number. As tcpgoon does, it may
+// wait for data on each with a goroutine of its own.
+func holdRole(read bool) func(in io.Reader, out io.Writer) error {
+	return func(in io.Reader, out io.Writer) error {
+		var f flood
+		decoder := json.NewDecoder(in)
+		if err := decoder.Decode(&f); err != nil {
+			return fmt.Errorf("reading the task: %w", err)
+		}
+		held, err := openAll(f)
+		var readers sync.WaitGroup
+		defer readers.Wait()
+		defer closeAll(held)
+		if err != nil {
+			return err
+		}
+		if read {
+			for _, conn := range held {
+				readers.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+			}
+		}
+		if err := json.NewEncoder(out).Encode(len(held)); err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+		_, _ = io.Copy(io.Discard, in)
+		return nil
 	}
-	held, err := openAll(f)
-	defer closeAll(held)
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(out).Encode(len(held)); err != nil {
-		return fmt.Errorf("answering: %w", err)
-	}
-	_, _ = io.Copy(io.Discard, in)
-	return nil
 }
 
 func openAll(f flood) ([]net.Conn, error) {

@@ -50,8 +50,8 @@ func (s *settings) check(rest []string) error {
 		return fmt.Errorf("invalid value %d for flag -rounds: must be 1 or more", s.rounds)
 	case s.connections < 0:
 		return fmt.Errorf("invalid value %d for flag -connections: must be 1 or more, or 0 for the defaults", s.connections)
-	case s.held < 1:
-		return fmt.Errorf("invalid value %d for flag -held: must be 1 or more", s.held)
+	case s.held < 2*fewHeld:
+		return fmt.Errorf("invalid value %d for flag -held: must be %d or more", s.held, 2*fewHeld)
 	}
 	for name, path := range map[string]string{"k6": s.k6, "server": s.server} {
 		if _, err := os.Stat(path); err != nil {
