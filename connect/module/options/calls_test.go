@@ -1,0 +1,96 @@
+package options_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+)
+
+func TestParseHold(t *testing.T) {
+	t.Parallel()
+	h, err := options.ParseHold("10.0.0.1:1", object{"connections": int64(5), "duration": "10s", "keepalive": int64(500), "payload": "ping", "rate": int64(10)})
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, h.Plan.Connections)
+	assert.Equal(t, 10*time.Second, h.Duration)
+	assert.Equal(t, 500*time.Millisecond, h.Keepalive)
+	assert.Equal(t, "ping", string(h.Plan.Payload))
+}
+
+func TestParseCapacity(t *testing.T) {
+	t.Parallel()
+	c, err := options.ParseCapacity("10.0.0.1:1", object{"step": int64(10), "patience": "2s", "payload": "hi"})
+	require.NoError(t, err)
+	assert.EqualValues(t, 10, c.Step)
+	assert.Equal(t, 2*time.Second, c.Patience)
+	assert.Zero(t, c.Plan.Connections, "what the machine has descriptors for")
+}
+
+func TestParseSockets(t *testing.T) {
+	t.Parallel()
+	all, err := options.ParseSockets(nil)
+	require.NoError(t, err)
+	assert.True(t, all.Query.Queue)
+	assert.Empty(t, all.Remote)
+	s, err := options.ParseSockets(object{"port": int64(80), "pid": int64(7), "remote": "10.0.0.1:8090", "tags": object{"site": "ham"}})
+	require.NoError(t, err)
+	assert.EqualValues(t, 80, s.Query.Port)
+	assert.Equal(t, 7, s.Query.PID)
+	assert.Equal(t, netip.MustParseAddrPort("10.0.0.1:8090"), s.Query.Peer)
+	assert.Equal(t, map[string]string{"site": "ham"}, s.Tags)
+	s, err = options.ParseSockets(object{"remote": "http://10.0.0.1:8090"})
+	require.NoError(t, err)
+	assert.Equal(t, "http://10.0.0.1:8090", s.Remote)
+}
+
+func TestParsePreflight(t *testing.T) {
+	t.Parallel()
+	need, err := options.ParsePreflight(object{"connections": int64(5000), "source": "10.0.0.0/24", "targets": int64(2)})
+	require.NoError(t, err)
+	assert.Equal(t, limits.Need{Connections: 5000, Sources: 254, Targets: 2}, need)
+	need, err = options.ParsePreflight(nil)
+	require.NoError(t, err)
+	assert.Equal(t, limits.Need{Connections: 1, Targets: 1}, need)
+}
+
+func TestCallsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	hold := func(o any) error { _, err := options.ParseHold("a:1", o); return err }
+	capacity := func(o any) error { _, err := options.ParseCapacity("a:1", o); return err }
+	sockets := func(o any) error { _, err := options.ParseSockets(o); return err }
+	preflight := func(o any) error { _, err := options.ParsePreflight(o); return err }
+	for name, row := range map[string]struct {
+		parse   func(any) error
+		options any
+		says    []string
+	}{
+		"hold: flood's option":          {hold, object{"readReply": true}, []string{"hold(): ", `"readReply" is unknown`, "keepalive"}},
+		"hold: no duration":             {hold, object{"duration": "long"}, []string{`"duration": got "long"`, "'8s'"}},
+		"hold: payload for nothing":     {hold, object{"payload": "x"}, []string{"without keepalive", "keepalive: '10s'"}},
+		"hold: options as list":         {hold, []any{}, []string{"hold(): options: got []"}},
+		"capacity: no step":             {capacity, object{"step": int64(0)}, []string{"capacity(): ", `"step": got 0`, "1 to"}},
+		"capacity: hold's option":       {capacity, object{"keepalive": "1s"}, []string{`"keepalive" is unknown`}},
+		"sockets: no port":              {sockets, object{"port": int64(70000)}, []string{"sockets(): ", "got 70000", "1 to 65535"}},
+		"sockets: no pid":               {sockets, object{"pid": "self"}, []string{`got "self"`}},
+		"sockets: no remote":            {sockets, object{"remote": "web server"}, []string{`got "web server"`, "http://"}},
+		"sockets: remote as number":     {sockets, object{"remote": int64(5)}, []string{"got 5", "http://"}},
+		"sockets: unknown":              {sockets, object{"host": "x"}, []string{`"host" is unknown`, "pid, port, remote, tags"}},
+		"sockets: options as number":    {sockets, int64(80), []string{"got 80", "{port: 5001}"}},
+		"preflight: text":               {preflight, object{"connections": "5"}, []string{"preflight(): ", `got "5"`, "Number("}},
+		"preflight: options as boolean": {preflight, true, []string{"got true"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := row.parse(row.options)
+			require.Error(t, err)
+			for _, part := range row.says {
+				assert.ErrorContains(t, err, part)
+			}
+		})
+	}
+}
