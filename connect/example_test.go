@@ -10,6 +10,36 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
+// A thousand connections that are kept open, and asked for a sign of life every ten seconds.
+func ExampleEngine_Hold() {
+	responder, err := server.Start(server.Options{Address: "127.0.0.1:0"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer responder.Close()
+
+	var engine connect.Engine
+	held, err := engine.Hold(context.Background(), connect.HoldPlan{
+		Plan: connect.Plan{
+			Targets:     []connect.Target{{Name: "responder", Addr: responder.Addr()}},
+			Connections: 1000,
+		},
+		Keepalive: 10 * time.Second,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-held.Settled()
+	fmt.Println(held.States().Established, "established")
+	result := held.Close()
+	fmt.Println(result.States.Completed, "closed by us,", result.States.Closed, "by the peer")
+	// Output:
+	// 1000 established
+	// 1000 closed by us, 0 by the peer
+}
+
 // A responder, flooded from 16 addresses of this machine.
 func Example() {
 	responder, err := server.Start(server.Options{Address: "127.0.0.1:0", Hostname: "web-1"})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,6 +108,35 @@ func TestFloodAllocatesNothingPerConnection(t *testing.T) {
 	mallocs(100)
 	small, large := mallocs(1000), mallocs(21_000)
 	assert.Less(t, float64(large)-float64(small), 20_000*0.05, "allocations of 20,000 more connections")
+}
+
+// TestFloodWhileForking starts processes meanwhile: each fork copies all descriptors for a moment, so that closed
+// connections of both ends linger in the epoll sets.
+func TestFloodWhileForking(t *testing.T) {
+	t.Parallel()
+	s, err := server.Start(server.Options{Address: "127.0.0.1:0", Hostname: "responder"})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	ended := make(chan struct{})
+	var forking sync.WaitGroup
+	forking.Go(func() {
+		for range 500 {
+			select {
+			case <-ended:
+				return
+			default:
+				assert.NoError(t, exec.CommandContext(t.Context(), "true").Run())
+			}
+		}
+	})
+	res, err := Flood(t.Context(), Plan{Targets: []Target{{Name: s.Addr().String(), Addr: s.Addr()}}, Connections: 15_000, Timeout: time.Minute})
+	close(ended)
+	forking.Wait()
+	require.NoError(t, err)
+	requireSums(t, res)
+	assert.Equal(t, Hosts{"responder": 15_000}, res.Hosts, "%v", res.First)
+	assert.Eventually(t, func() bool { return s.Stats().Active == 0 }, time.Minute, 10*time.Millisecond, "the server lost count")
+	assert.EqualValues(t, 15_000, s.Stats().Accepted)
 }
 
 const (

@@ -247,7 +247,16 @@ func (s *sampler) add(metric *metrics.Metric, tags *metrics.TagSet, at time.Time
 // iteration even after it was interrupted, so what was counted still arrives; it does not wait so for setup().
 func (s *sampler) push() {
 	if tooLate := s.isSetup && s.ctx.Err() != nil; len(s.samples) > 0 && !tooLate {
-		s.out <- metrics.Samples(s.samples)
+		s.send()
 	}
 	s.samples = nil
+}
+
+func (s *sampler) send() {
+	if s.holds {
+		// k6 waits for calls, and for the end of an iteration, but not for connections that are held while the test is being
+		// stopped. Then its channel may be closed already, which can't be asked, only tried.
+		defer func() { _ = recover() }()
+	}
+	s.out <- metrics.Samples(s.samples)
 }
