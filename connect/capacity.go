@@ -231,6 +231,9 @@ func (s *search) result(limit Limit) *CapacityResult {
 	if s.greets {
 		connections = s.sum.served
 	}
+	unserved := s.unserved()
+	s.hangUp() // what is still dialling fails now, and counts
+	s.add()
 	explanation := limitExplanations[limit]
 	if limit == LimitUnreachable || limit == LimitLocalPorts {
 		for _, message := range s.sum.first {
@@ -247,7 +250,7 @@ func (s *search) result(limit Limit) *CapacityResult {
 		Errors:      s.sum.errors,
 		First:       s.sum.first,
 		Closed:      s.sum.closed,
-		Unserved:    s.unserved(),
+		Unserved:    unserved,
 		SYNRetries:  s.sum.synRetries,
 		StartTime:   s.started,
 		Duration:    time.Since(s.started),

@@ -114,7 +114,8 @@ func (h *Held) hangUp() {
 	h.once.Do(func() { close(h.stop) })
 }
 
-// Result returns what has become of the connections so far.
+// Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection of whose
+// fate nothing has been collected yet counts as dialling.
 func (h *Held) Result() *HoldResult {
 	over := false
 	select {
@@ -122,8 +123,8 @@ func (h *Held) Result() *HoldResult {
 		over = true
 	default:
 	}
-	states := h.States()
 	t := h.tally.snapshot()
+	states := t.states(h.States().NotInitiated, h.job.plan.Connections)
 	return &HoldResult{
 		Connects:       h.job.plan.Connections,
 		FailedConnects: t.failedConnects,
@@ -139,7 +140,7 @@ func (h *Held) Result() *HoldResult {
 		Lifetime:       stats.Summarize(t.lifetime),
 		EchoTime:       stats.Summarize(t.echo),
 
-		EstablishedTotal:   h.job.counters.connected.Load(),
+		EstablishedTotal:   int64(len(t.connect)),
 		EstablishedMax:     h.job.counters.EstablishedMax(),
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,

@@ -196,8 +196,7 @@ func freePort(t *testing.T) (address string) {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if listener, err := net.Listen("tcp", address); err == nil {
 			_ = listener.Close()
-			if !given[address] {
-				given[address] = true
+			if _, taken := given.LoadOrStore(address, true); !taken {
 				return address
 			}
 		}
@@ -214,4 +213,4 @@ func portOf(t *testing.T, address string) string {
 }
 
 // given are the ports that freePort has returned before.
-var given = map[string]bool{}
+var given sync.Map // of addresses that freePort has returned

@@ -15,9 +15,10 @@ func (o object) value(i *instance) (sobek.Value, error) { return i.plain(o.data)
 // async runs work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
 func (i *instance) async(work func() (result, error)) *sobek.Promise {
 	promise, resolve, reject := i.vu.Runtime().NewPromise()
-	settle := i.vu.RegisterCallback()
+	settle, release := i.vu.RegisterCallback(), i.delayEnd()
 	go func() {
 		r, err := work()
+		release()
 		settle(func() error {
 			if err != nil {
 				return reject(i.typeError(err))

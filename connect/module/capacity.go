@@ -31,6 +31,7 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		}
 		s := c.sampler
 		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
+		c.ledger.enterCapacity(r)
 		s.states() // failures are what was looked for: no warnings
 		return object{toCapacityResult(r)}, nil
 	})

@@ -25,17 +25,16 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected(fmt.Errorf("hold(): %w", err))
 	}
 	c.sampler.holds = true
-	h := &held{call: c, iteration: i.watchIteration(), finished: make(chan struct{})}
+	h := &held{call: c, finished: make(chan struct{}), release: i.delayEnd()}
 	if o.Duration > 0 {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
 	return i.async(func() (result, error) {
-		c.warn(o.Plan.Connections)
 		plan := connect.HoldPlan{Plan: c.begin(c.sampler), Duration: o.Duration, Keepalive: o.Keepalive}
+		c.warn(o.Plan.Connections)
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
-			h.iteration.forget()
-			h.release()
+			h.letGo()
 			return nil, fmt.Errorf("hold(): %w", err)
 		}
 		h.connections = connections
@@ -43,7 +42,6 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		select {
 		case <-connections.Settled():
 		case <-c.ctx.Done():
-			connections.Close()
 			<-h.finished
 		}
 		return h, nil
@@ -54,27 +52,26 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 type held struct {
 	*call
 	connections *connect.Held
-	iteration   *iteration
-	keepAlive   func(func() error) // lets the iteration go on until the connections are closed; nil if it need not
 	finished    chan struct{}      // closed when the connections are, and everything is reported
+	release     func()             // lets iteration and test end
+	keepAlive   func(func() error) // lets the script end; nil if it need not wait for the connections
 }
 
-// watch closes the connections when the iteration ends, and reports when nothing is left of them.
+// watch closes the connections when the iteration ends, or the test is stopped, and reports when nothing is left of them.
 func (h *held) watch() {
 	defer close(h.finished)
-	defer h.release()
+	defer h.letGo()
 	select {
 	case <-h.connections.Done():
-	case <-h.iteration.ended:
-		h.connections.Close()
+	case <-h.ctx.Done():
 	}
-	r := h.connections.Result()
+	r := h.connections.Close()
 	h.sampler.finish(r.Connects, r.Errors, r.First)
 	h.ledger.enterHold(r)
-	h.iteration.forget()
 }
 
-func (h *held) release() {
+func (h *held) letGo() {
+	h.release()
 	if h.keepAlive != nil {
 		h.keepAlive(func() error { return nil })
 	}

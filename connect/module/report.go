@@ -89,6 +89,18 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	l.rtt = l.rtt.Merge(r.RTT)
 }
 
+// enterCapacity enters a search for a limit, whose failures are what it looked for.
+func (l *ledger) enterCapacity(r *connect.CapacityResult) {
+	failed := -r.Errors[connect.ClassNoReply] // these were connected
+	for _, n := range r.Errors {
+		failed += n
+	}
+	l.enter(&connect.FloodResult{
+		Connects: r.Attempted, FailedConnects: failed, StartTime: r.StartTime, Duration: r.Duration,
+		Errors: r.Errors, First: r.First, SYNRetransmits: r.SYNRetries,
+	})
+}
+
 // enterHold enters a hold, which has no answers.
 func (l *ledger) enterHold(r *connect.HoldResult) {
 	l.enter(&connect.FloodResult{

@@ -1,7 +1,6 @@
 package module
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -20,8 +19,6 @@ type sampler struct {
 	builtin *metrics.BuiltinMetrics
 	out     chan<- metrics.SampleContainer
 	logger  logrus.FieldLogger
-	ctx     context.Context
-	isSetup bool
 
 	start     time.Time
 	readReply bool
@@ -54,7 +51,7 @@ func newSampler(i *instance, o *options.Call) *sampler {
 	base.Tags = base.Tags.WithTagsFromMap(o.Tags)
 	s := &sampler{
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
-		out: state.Samples, logger: state.Logger, ctx: i.vu.Context(), isSetup: inSetup(state),
+		out: state.Samples, logger: state.Logger,
 		start: time.Now(), readReply: !o.Plan.SkipReply,
 		base: base, call: base.Tags.With("proto", o.Plan.Protocol()),
 	}
@@ -243,20 +240,10 @@ func (s *sampler) add(metric *metrics.Metric, tags *metrics.TagSet, at time.Time
 	})
 }
 
-// push hands the samples to k6. It may wait for k6, but never makes the event loops wait. k6 waits for the calls of an
-// iteration even after it was interrupted, so what was counted still arrives; it does not wait so for setup().
+// push hands the samples to k6. It may wait for k6, but never makes the event loops wait.
 func (s *sampler) push() {
-	if tooLate := s.isSetup && s.ctx.Err() != nil; len(s.samples) > 0 && !tooLate {
-		s.send()
+	if len(s.samples) > 0 {
+		s.out <- metrics.Samples(s.samples)
 	}
 	s.samples = nil
-}
-
-func (s *sampler) send() {
-	if s.holds {
-		// k6 waits for calls, and for the end of an iteration, but not for connections that are held while the test is being
-		// stopped. Then its channel may be closed already, which can't be asked, only tried.
-		defer func() { _ = recover() }()
-	}
-	s.out <- metrics.Samples(s.samples)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
@@ -40,12 +41,16 @@ func ParseSockets(options any) (*Sockets, error) {
 }
 
 func (s *Sockets) remote(v any) error {
-	const accepted = "want the URL of an mconnect-server -http, such as 'http://10.0.0.1:8090', or the other end of connections, such as '10.0.0.1:80'"
+	const accepted = "want the URL of the host's mconnect-server -http, such as 'http://10.0.0.1:8090', or the other end of connections, such as '10.0.0.1:80'"
 	given, ok := v.(string)
 	if !ok {
 		return errors.New(accepted)
 	}
 	if strings.Contains(given, "://") {
+		u, err := url.Parse(given)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return errors.New(accepted)
+		}
 		s.Remote = given
 		return nil
 	}
