@@ -10,7 +10,7 @@
  * @example
  * import { flood } from 'k6/x/mconnect';
  *
- * export const options = { thresholds: { mconnect_connect_failed: ['rate==0'] } };
+ * export const options = { thresholds: { mconnect_connects: ['count>0'], mconnect_connect_failed: ['rate==0'] } };
  *
  * export default async function () {
  *   const result = await flood('10.0.0.2:5001', { connections: 20000, source: '50.0.0.0/16' });
@@ -65,7 +65,10 @@ export interface CallOptions {
   rate?: number;
   /** Bounds each connection: the time until it is established, and from there the time until the answer. Default `'5s'`. */
   connectTimeout?: Duration;
-  /** Bounds the whole call. Default: 2 s plus 1 ms per connection, or plus `connections / rate` if that is longer. */
+  /**
+   * Bounds the whole call. Default: 1 ms per connection, or `connections / rate` if that is longer, plus 2 s, or plus
+   * `connectTimeout` if that is given and longer.
+   */
   timeout?: Duration;
   /**
    * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
@@ -201,7 +204,7 @@ export interface HoldOptions extends CallOptions {
    */
   duration?: Duration;
   /**
-   * Interval in which each connection is sent `payload` and must answer with something; one that has not answered the last
+   * Needed with UDP. Interval in which each connection is sent `payload` and must answer with something; one that has not answered the last
    * one by then is dead: an error of class `no_reply`. Default: nothing is sent.
    */
   keepalive?: Duration;
@@ -220,8 +223,6 @@ export interface HoldResult {
   established_max: number;
   /** How many were established when they were closed from here; until then, how many are now. */
   established_at_close: number;
-  /** Open connections on which something has arrived. */
-  served: number;
   bytes_received: number;
   /** `completed`: closed from here. `closed`: closed or reset by the peer. */
   states: States;
@@ -272,7 +273,7 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   step?: number;
   /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
-  /** If set, each connection is sent this, and must answer within `patience` to count as served. */
+  /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. */
   payload?: string | ArrayBuffer;
 }
 
@@ -298,7 +299,10 @@ export interface CapacityResult {
   lower_bound: boolean;
   /** The limit in words, with what to do about it. */
   explanation: string;
+  /** Connections that were begun. */
   attempted: number;
+  /** Connections of the last step that were not begun any more. */
+  not_initiated: number;
   /** Closed by the target. */
   closed: number;
   /** Established, but without the bytes that others got. */
@@ -424,7 +428,7 @@ export interface Spread {
   dev: number;
 }
 
-/** All calls of this k6 process that have ended, added up under the names and in the units of `mconnect -output json`. */
+/** All calls of this k6 process that have ended, those of hold() and capacity() without answers, added up under the names and in the units of `mconnect -output json`. */
 export interface Report {
   hosts: Record<string, number>;
   connects: number;

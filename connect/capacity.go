@@ -59,18 +59,19 @@ var limitExplanations = map[Limit]string{
 
 // CapacityResult is how many connections a target holds, and why not more. As JSON, durations are in nanoseconds.
 type CapacityResult struct {
-	Connections int64            `json:"connections"` // held at once, and served as far as that can be told
-	Limit       Limit            `json:"limit"`
-	LowerBound  bool             `json:"lower_bound"` // the target may hold more
-	Explanation string           `json:"explanation"`
-	Attempted   int64            `json:"attempted"`
-	Errors      map[Class]int64  `json:"errors"`
-	First       map[Class]string `json:"first_errors"`
-	Closed      int64            `json:"closed"`   // by the target
-	Unserved    int64            `json:"unserved"` // established, but without the bytes that others got
-	SYNRetries  int64            `json:"syn_retransmits"`
-	StartTime   time.Time        `json:"start_time"`
-	Duration    time.Duration    `json:"duration"`
+	Connections  int64            `json:"connections"` // held at once, and served as far as that can be told
+	Limit        Limit            `json:"limit"`
+	LowerBound   bool             `json:"lower_bound"` // the target may hold more
+	Explanation  string           `json:"explanation"`
+	Attempted    int64            `json:"attempted"`     // connections that were begun
+	NotInitiated int64            `json:"not_initiated"` // connections of the last step that were not
+	Errors       map[Class]int64  `json:"errors"`
+	First        map[Class]string `json:"first_errors"`
+	Closed       int64            `json:"closed"`   // by the target
+	Unserved     int64            `json:"unserved"` // established, but without the bytes that others got
+	SYNRetries   int64            `json:"syn_retransmits"`
+	StartTime    time.Time        `json:"start_time"`
+	Duration     time.Duration    `json:"duration"`
 }
 
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
@@ -134,9 +135,9 @@ type search struct {
 
 // capacitySum is what has become of all connections so far.
 type capacitySum struct {
-	established, served, closed, synRetries int64
-	errors                                  map[Class]int64
-	first                                   map[Class]string
+	established, served, closed, synRetries, notInitiated int64
+	errors                                                map[Class]int64
+	first                                                 map[Class]string
 }
 
 // step opens n more connections and watches what becomes of all.
@@ -188,6 +189,7 @@ func (s *search) add() {
 		s.sum.established += r.States.Established
 		s.sum.served += r.Served
 		s.sum.closed += r.States.Closed
+		s.sum.notInitiated += r.States.NotInitiated
 		s.sum.synRetries += r.SYNRetransmits
 		for class, n := range r.Errors {
 			s.sum.errors[class] += n
@@ -215,7 +217,7 @@ func (s *search) verdict() Limit {
 		return LimitApplication
 	case s.unserved() > 0:
 		return LimitNotAccepted
-	case e[ClassTimeout] > 0:
+	case e[ClassTimeout] > 0 && s.sum.established > 0:
 		return LimitAcceptQueue
 	case e[ClassRefused] > 0:
 		return LimitRefused
@@ -242,18 +244,19 @@ func (s *search) result(limit Limit) *CapacityResult {
 		}
 	}
 	return &CapacityResult{
-		Connections: connections,
-		Limit:       limit,
-		LowerBound:  limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
-		Explanation: explanation,
-		Attempted:   s.attempted,
-		Errors:      s.sum.errors,
-		First:       s.sum.first,
-		Closed:      s.sum.closed,
-		Unserved:    unserved,
-		SYNRetries:  s.sum.synRetries,
-		StartTime:   s.started,
-		Duration:    time.Since(s.started),
+		Connections:  connections,
+		Limit:        limit,
+		LowerBound:   limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
+		Explanation:  explanation,
+		Attempted:    s.attempted - s.sum.notInitiated,
+		NotInitiated: s.sum.notInitiated,
+		Errors:       s.sum.errors,
+		First:        s.sum.first,
+		Closed:       s.sum.closed,
+		Unserved:     unserved,
+		SYNRetries:   s.sum.synRetries,
+		StartTime:    s.started,
+		Duration:     time.Since(s.started),
 	}
 }
 

@@ -48,7 +48,7 @@ func (f *floodActivity) timeUp(now int64) { f.stop(now, ClassNoReply) }
 
 func (f *floodActivity) stop(now int64, class Class) {
 	for key, _, ok := f.waiting.First(); ok; key, _, ok = f.waiting.First() {
-		f.lose(key, now, class, f.causes.of("read: the call ended first", socket.OK))
+		f.lose(key, now, class, f.causes.of("read: the call was stopped, or its time (option timeout) was up, first", socket.OK))
 	}
 }
 

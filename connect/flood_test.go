@@ -487,4 +487,6 @@ func TestDefaultTimeout(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 8*time.Second, Plan{Connections: 6000}.withDefaults().Timeout)
 	assert.Equal(t, 102*time.Second, Plan{Connections: 1000, Rate: 10}.withDefaults().Timeout)
+	assert.Equal(t, 10*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: 10 * time.Second}.withDefaults().Timeout)
+	assert.Equal(t, 2*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: time.Second}.withDefaults().Timeout)
 }

@@ -42,7 +42,7 @@ type HoldResult struct {
 	EstablishedAtClose int64 `json:"established_at_close"` // when they were closed from here; until then, now
 	SYNRetransmits     int64 `json:"syn_retransmits"`
 	BytesReceived      int64 `json:"bytes_received"` // by connections that have ended
-	Served             int64 `json:"served"`         // open connections on which something has arrived
+	Served             int64 `json:"-"`              // open connections on which something has arrived
 }
 
 // Held are connections that are kept open. It must be closed, or its context be done, to free them.

@@ -140,7 +140,7 @@ func (p *part) stop(established Class) {
 func (p *part) stopDialling(now int64, class Class) {
 	p.stopped, p.isStarved = true, false
 	for key, _, ok := p.connecting.First(); ok; key, _, ok = p.connecting.First() {
-		p.fail(key, now, class, p.causes.of("connect: the call ended first", socket.OK))
+		p.fail(key, now, class, p.causes.of("connect: the call was stopped, or its time (option timeout) was up, first", socket.OK))
 	}
 }
 

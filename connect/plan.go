@@ -31,7 +31,8 @@ type Plan struct {
 	// ConnectTimeout bounds each connection twice: from dialling until it is established, and from there until the answer.
 	// 0 means DefaultConnectTimeout.
 	ConnectTimeout time.Duration
-	// Timeout bounds the whole call. 0 means 2 s plus 1 ms per connection, or plus Connections/Rate if that is longer.
+	// Timeout bounds the whole call. 0 means 1 ms per connection, or Connections/Rate if that is longer, plus 2 s, or plus
+	// ConnectTimeout if that is given and longer.
 	Timeout time.Duration
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system
@@ -70,14 +71,14 @@ func (p Plan) withDefaults() Plan {
 	if p.Concurrency == 0 {
 		p.Concurrency = DefaultConcurrency
 	}
+	if p.Timeout == 0 {
+		p.Timeout = p.defaultTimeout()
+	}
 	if p.ConnectTimeout == 0 {
 		p.ConnectTimeout = DefaultConnectTimeout
 	}
 	if p.Payload == nil {
 		p.Payload = []byte(DefaultPayload)
-	}
-	if p.Timeout == 0 {
-		p.Timeout = p.defaultTimeout()
 	}
 	return p
 }
@@ -87,7 +88,7 @@ func (p *Plan) defaultTimeout() time.Duration {
 	if p.Rate > 0 {
 		length = max(length, time.Duration(float64(p.Connections)/p.Rate*float64(time.Second)))
 	}
-	return length + 2*time.Second
+	return length + max(2*time.Second, p.ConnectTimeout)
 }
 
 // Bounds of a plan, so that what it costs in memory stays within reason: about 40 bytes for each connection's figures, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -224,7 +225,10 @@ func (r *netRunner) secure(ctx context.Context, tcp net.Conn, t *Target) (net.Co
 		config.ServerName, _, _ = SplitTarget(t.Name)
 	}
 	conn := tls.Client(tcp, config)
-	return conn, conn.HandshakeContext(ctx)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("connected, but the TLS handshake failed: %w", err)
+	}
+	return conn, nil
 }
 
 // report begins a record of an established connection.

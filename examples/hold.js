@@ -12,6 +12,7 @@ const connections = Number(__ENV.CONNECTIONS || 500);
 
 export const options = {
   thresholds: {
+    mconnect_connects: ['count>0'],
     mconnect_connect_failed: ['rate==0'],
     mconnect_established_max: [`value>=${connections}`],
     mconnect_closed: ['value==0'],

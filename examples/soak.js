@@ -17,6 +17,7 @@ export const options = {
     soak: { executor: 'per-vu-iterations', vus: 1, iterations: 1, maxDuration: '24h' },
   },
   thresholds: {
+    mconnect_connects: ['count>0'],
     checks: ['rate==1'],
     mconnect_connect_failed: ['rate==0'],
     mconnect_reply_failed: ['rate==0'],

@@ -15,6 +15,7 @@ export const options = {
     flood: { executor: 'shared-iterations', vus: 2, iterations: 4 },
   },
   thresholds: {
+    mconnect_connects: ['count>0'],
     checks: ['rate==1'],
     mconnect_connect_failed: ['rate==0'],
   },

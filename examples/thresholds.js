@@ -6,6 +6,7 @@ import { flood, listen } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
+    mconnect_connects: ['count>0'],
     // Every connect succeeds, and every connection is answered.
     mconnect_connect_failed: ['rate==0'],
     mconnect_reply_failed: ['rate==0'],

@@ -8,6 +8,7 @@ import { flood, listen } from 'k6/x/mconnect';
 export const options = {
   insecureSkipTLSVerify: !__ENV.TARGET, // the demonstration's certificate is self-signed
   thresholds: {
+    mconnect_connects: ['count>0'],
     checks: ['rate==1'],
     mconnect_connect_failed: ['rate==0'],
     mconnect_connect_duration: ['p(95)<500'],

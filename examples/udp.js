@@ -7,6 +7,7 @@ import { flood, listen } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
+    mconnect_connects: ['count>0'],
     checks: ['rate==1'],
     // A lost datagram, or a lost answer, is a failed read of class no_reply; UDP itself knows no failed connect.
     mconnect_reply_failed: ['rate<0.001'],

@@ -21,7 +21,7 @@ func (i *instance) async(work func() (result, error)) *sobek.Promise {
 		release()
 		settle(func() error {
 			if err != nil {
-				return reject(i.typeError(err))
+				return reject(i.errorOf(err))
 			}
 			v, err := r.value(i)
 			if err != nil {

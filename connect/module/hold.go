@@ -66,7 +66,7 @@ func (h *held) watch() {
 	case <-h.ctx.Done():
 	}
 	r := h.connections.Close()
-	h.sampler.finish(r.Connects, r.Errors, r.First)
+	h.sampler.finishHold(r)
 	h.ledger.enterHold(r)
 }
 

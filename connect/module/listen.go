@@ -2,7 +2,9 @@ package module
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/grafana/sobek"
 
@@ -28,7 +30,7 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	}
 	responder, err := server.Start(o.Server)
 	if err != nil {
-		i.throw(fmt.Errorf("listen(): %w", err))
+		i.throw(listenError(err))
 	}
 	if !inSetup(state) {
 		context.AfterFunc(i.vu.Context(), responder.Close)
@@ -38,4 +40,16 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	_ = object.Set("address", responder.Addr().String())
 	_ = object.Set("close", responder.Close)
 	return object
+}
+
+// listenError tells the server's errors in terms of the script's options.
+func listenError(err error) error {
+	if wrong, ok := errors.AsType[*server.OptionError](err); ok {
+		name := strings.ToLower(wrong.Option[:1]) + wrong.Option[1:]
+		return fmt.Errorf("listen(): option %q: got %q; %s", name, wrong.Value, wrong.Reason)
+	}
+	if taken, ok := errors.AsType[*server.ListenError](err); ok {
+		err = &server.ListenError{Option: `option "address"`, Address: taken.Address, Err: taken.Err}
+	}
+	return failure{fmt.Errorf("listen(): %w", err)}
 }

@@ -3,6 +3,8 @@
 package module
 
 import (
+	"errors"
+
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
 
@@ -64,9 +66,22 @@ func (i *instance) rejected(err error) *sobek.Promise {
 	return promise
 }
 
-// throw makes the function that JavaScript has called throw a TypeError.
+// failure is an error that is not the script's.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// errorOf is what JavaScript gets for an error: a TypeError if the script asked for something wrong, else an Error.
+func (i *instance) errorOf(err error) *sobek.Object {
+	if errors.As(err, &failure{}) {
+		return i.vu.Runtime().NewGoError(err)
+	}
+	return i.typeError(err)
+}
+
+// throw makes the function that JavaScript has called throw.
 func (i *instance) throw(err error) {
-	panic(i.typeError(err)) // how sobek lets Go code throw
+	panic(i.errorOf(err)) // how sobek lets Go code throw
 }
 
 func (i *instance) typeError(err error) *sobek.Object {

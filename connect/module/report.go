@@ -96,7 +96,7 @@ func (l *ledger) enterCapacity(r *connect.CapacityResult) {
 		failed += n
 	}
 	l.enter(&connect.FloodResult{
-		Connects: r.Attempted, FailedConnects: failed, StartTime: r.StartTime, Duration: r.Duration,
+		Connects: r.Attempted + r.NotInitiated, FailedConnects: failed, StartTime: r.StartTime, Duration: r.Duration,
 		Errors: r.Errors, First: r.First, SYNRetransmits: r.SYNRetries,
 	})
 }

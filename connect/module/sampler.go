@@ -210,7 +210,18 @@ func (s *sampler) finishFlood(res *connect.FloodResult) {
 		s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
 		s.add(s.metrics.balancePValue, tags, at, b.PValue)
 	}
+	if left := res.States.NotInitiated; left > 0 && res.Errors[connect.ClassAborted] == 0 && s.root.notices.first("not initiated") {
+		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency, and set a threshold on mconnect_not_initiated", left, res.Connects, res.Timeout)
+	}
 	s.finish(res.Connects, res.Errors, res.First)
+}
+
+// finishHold emits what is known at a hold's end.
+func (s *sampler) finishHold(r *connect.HoldResult) {
+	if closed := r.States.Closed; closed > 0 && s.root.notices.first("closed") {
+		s.logger.Warnf("mconnect: %d of %d held connections were closed by the peer, after %s on average", closed, r.EstablishedTotal, r.Lifetime.Avg.Round(time.Microsecond))
+	}
+	s.finish(r.Connects, r.Errors, r.First)
 }
 
 // finish emits the states as they are at a call's end, and explains each new kind of failure.

@@ -33,7 +33,7 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 			table, err = sockets.Count(ctx, o.Query)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("sockets(): %w", err)
+			return nil, failure{fmt.Errorf("sockets(): %w", err)}
 		}
 		s.table(o, table)
 		return object{table}, nil

@@ -72,6 +72,8 @@ func TestCallsSayWhatIsWrong(t *testing.T) {
 		"hold: flood's option":          {hold, object{"readReply": true}, []string{"hold(): ", `"readReply" is unknown`, "keepalive"}},
 		"hold: no duration":             {hold, object{"duration": "long"}, []string{`"duration": got "long"`, "'8s'"}},
 		"hold: payload for nothing":     {hold, object{"payload": "x"}, []string{"without keepalive", "keepalive: '10s'"}},
+		"hold: UDP in silence":          {hold, object{"network": "udp4"}, []string{"got 'udp4' without keepalive"}},
+		"capacity: UDP in silence":      {capacity, object{"network": "udp"}, []string{"got 'udp' without payload"}},
 		"hold: options as list":         {hold, []any{}, []string{"hold(): options: got []"}},
 		"capacity: no step":             {capacity, object{"step": int64(0)}, []string{"capacity(): ", `"step": got 0`, "1 to"}},
 		"capacity: hold's option":       {capacity, object{"keepalive": "1s"}, []string{`"keepalive" is unknown`}},

@@ -21,5 +21,8 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 	if err := c.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("capacity(): %w", err)
 	}
+	if c.Plan.Protocol() == "udp" && c.Plan.Payload == nil {
+		return nil, fmt.Errorf("capacity(): option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
+	}
 	return c, nil
 }

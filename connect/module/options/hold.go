@@ -19,6 +19,9 @@ func ParseHold(target, options any) (*Hold, error) {
 	if err := h.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
+	if h.Plan.Protocol() == "udp" && h.Keepalive == 0 {
+		return nil, fmt.Errorf("hold(): option \"network\": got '%s' without keepalive; want keepalive: '10s' or the like with it, since UDP has no connections, and only answers tell of a peer", h.Plan.Network)
+	}
 	if h.Plan.Payload != nil && h.Keepalive == 0 {
 		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
 	}

@@ -93,6 +93,9 @@ func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 		"a name without TLS":    {"a:1", object{"serverName": "web"}, []string{`"serverName": got "web"`, "'tls'"}},
 		"an empty name":         {"a:1", object{"network": "tls", "serverName": ""}, []string{"not empty"}},
 		"a reply as number":     {"a:1", object{"readReply": int64(1)}, []string{"true or false"}},
+		"a tag of ours":         {"a:1", object{"tags": object{"error": "x"}}, []string{`tag "error" is not free`}},
+		"a tag without name":    {"a:1", object{"tags": object{"": "x"}}, []string{`tag "" is not free`}},
+		"a function":            {"a:1", object{"timeout": func() {}}, []string{"got a function"}},
 		"tags as a list":        {"a:1", object{"tags": []any{"a"}}, []string{`got ["a"]`}},
 		"a tag of tags":         {"a:1", object{"tags": object{"a": object{}}}, []string{`tag "a"`}},
 	} {

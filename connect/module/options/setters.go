@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,10 @@ func parse(options map[string]any, known map[string]setter) error {
 // show prints a value as it would stand in a script, cut to a readable length.
 func show(v any) string {
 	text, err := json.Marshal(v)
-	if err != nil {
+	switch {
+	case reflect.ValueOf(v).Kind() == reflect.Func:
+		text = []byte("a function")
+	case err != nil:
 		text = fmt.Appendf(nil, "%v", v)
 	}
 	const readable = 80
@@ -228,6 +232,9 @@ func payload(to *[]byte) setter {
 	}
 }
 
+// reservedTags are set by the module itself.
+var reservedTags = []string{"proto", "target", "error", "host", "state"}
+
 func tags(to *map[string]string) setter {
 	return func(v any) error {
 		const accepted = "want an object of names and texts, such as {site: 'ham'}"
@@ -237,6 +244,9 @@ func tags(to *map[string]string) setter {
 		}
 		*to = make(map[string]string, len(object))
 		for name, value := range object {
+			if name == "" || slices.Contains(reservedTags, name) {
+				return fmt.Errorf("tag %q is not free; want other names than '%s'", name, strings.Join(reservedTags, "', '"))
+			}
 			switch value := value.(type) {
 			case string, bool, int64, float64:
 				(*to)[name] = fmt.Sprint(value)
