@@ -25,7 +25,9 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 	}
 	c.sampler.holds = true
 	return i.async(func() (result, error) {
-		r, err := i.root.engine.Capacity(c.ctx, connect.CapacityPlan{Plan: c.begin(c.sampler), Step: o.Step, Patience: o.Patience})
+		plan := connect.CapacityPlan{Plan: c.begin(c.sampler), Step: o.Step, Patience: o.Patience}
+		c.sampler.start = time.Time{} // each step is a call with a start of its own
+		r, err := i.root.engine.Capacity(c.ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("capacity(): %w", err)
 		}

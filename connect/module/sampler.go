@@ -20,7 +20,7 @@ type sampler struct {
 	out     chan<- metrics.SampleContainer
 	logger  logrus.FieldLogger
 
-	start     time.Time
+	start     time.Time // of the call, from which outcomes count; zero if that is not one call of package connect
 	readReply bool
 	holds     bool                // established connections are reported when they begin, not when they end
 	base      metrics.TagsAndMeta // the script's tags
@@ -32,7 +32,7 @@ type sampler struct {
 // targetSeries are the tag sets and batch totals of one target.
 type targetSeries struct {
 	tags   *metrics.TagSet
-	failed [256]*metrics.TagSet // by class
+	failed map[connect.Class]*metrics.TagSet
 	hosts  map[string]*hostSeries
 
 	connects, synRetransmits, sent, received int64
@@ -56,7 +56,7 @@ func newSampler(i *instance, o *options.Call) *sampler {
 		base: base, call: base.Tags.With("proto", o.Plan.Protocol()),
 	}
 	for _, name := range o.Targets {
-		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), hosts: map[string]*hostSeries{}})
+		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), failed: map[connect.Class]*metrics.TagSet{}, hosts: map[string]*hostSeries{}})
 	}
 	return s
 }
@@ -71,13 +71,20 @@ func (s *sampler) Outcomes(batch []connect.Outcome) {
 	var at time.Time
 	for i := range batch {
 		o := &batch[i]
-		at = s.root.stamps.next(s.start.Add(o.Ended))
+		at = s.root.stamps.next(s.timeOf(o))
 		s.outcome(o, s.targets[o.Number%int64(len(s.targets))], at)
 	}
 	for _, t := range s.targets {
 		s.totals(t, at)
 	}
 	s.push()
+}
+
+func (s *sampler) timeOf(o *connect.Outcome) time.Time {
+	if s.start.IsZero() {
+		return time.Now()
+	}
+	return s.start.Add(o.Ended)
 }
 
 func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
