@@ -61,7 +61,16 @@ func bytesPerConnection(ctx context.Context, pid int, port uint16, count int) (f
 		return 0, err
 	}
 	f.Connections = count
-	holder, err := startChild(ctx, "holder", f)
+	after, err := bytesWhileHeld(ctx, "holder", f, pid)
+	if err != nil {
+		return 0, err
+	}
+	return float64(after-before) / float64(count), nil
+}
+
+// bytesWhileHeld is the memory of a process while a child in that role holds connections; pid 0 is the child itself.
+func bytesWhileHeld(ctx context.Context, role string, f flood, pid int) (int64, error) {
+	holder, err := startChild(ctx, role, f)
 	if err != nil {
 		return 0, err
 	}
@@ -70,9 +79,8 @@ func bytesPerConnection(ctx context.Context, pid int, port uint16, count int) (f
 	if err := holder.answer(&held); err != nil {
 		return 0, err
 	}
-	after, err := residentBytes(pid)
-	if err != nil {
-		return 0, err
+	if pid == 0 {
+		pid = holder.cmd.Process.Pid
 	}
-	return float64(after-before) / float64(held), nil
+	return residentBytes(pid)
 }

@@ -121,14 +121,5 @@ func weighHolder(ctx context.Context, s *settings, port uint16) (float64, error)
 
 func holderBytes(ctx context.Context, port uint16, count int) (int64, error) {
 	f := flood{Network: "tcp", Connections: count, Concurrency: concurrency, Targets: newAddresses().take(count, port)}
-	holder, err := startChild(ctx, "reader", f)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = holder.end() }()
-	var held int
-	if err := holder.answer(&held); err != nil {
-		return 0, err
-	}
-	return residentBytes(holder.cmd.Process.Pid)
+	return bytesWhileHeld(ctx, "reader", f, 0)
 }
