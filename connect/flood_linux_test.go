@@ -129,7 +129,7 @@ func TestFloodWhileForking(t *testing.T) {
 			}
 		}
 	})
-	res, err := Flood(t.Context(), Plan{Targets: []Target{{Name: s.Addr().String(), Addr: s.Addr()}}, Connections: 15_000, Timeout: time.Minute})
+	res, err := Flood(t.Context(), Plan{Targets: []Target{{Name: s.Addr().String(), Addr: s.Addr()}}, Connections: 15_000, Timeout: time.Minute, Reset: true})
 	close(ended)
 	forking.Wait()
 	require.NoError(t, err)
