@@ -52,7 +52,7 @@ type Loop struct {
 
 	sources []*Source // by identity; nil where one has left
 	free    []uint32
-	watched []watch // by descriptor
+	watched watches
 	wakeups wakeups
 	turn    []*Source // that had events in this turn
 	now     int64
@@ -70,6 +70,22 @@ type Loop struct {
 // out of the epoll set until the child has closed its own (epoll(7), questions and answers).
 type watch struct {
 	generation, id, key uint32
+}
+
+const watchesPerChunk = 1 << 10
+
+// watches are kept by descriptor, in chunks: growing them copies nothing and leaves no garbage.
+type watches []*[watchesPerChunk]watch
+
+// at returns the place of a descriptor, which must have been made.
+func (w watches) at(fd int) *watch { return &w[fd/watchesPerChunk][fd%watchesPerChunk] }
+
+func (w watches) has(fd int) bool { return fd/watchesPerChunk < len(w) }
+
+func (w *watches) makeRoom(fd int) {
+	for !w.has(fd) {
+		*w = append(*w, new([watchesPerChunk]watch))
+	}
 }
 
 // Source is a handler's place on a loop.
@@ -171,22 +187,22 @@ func (s *Source) Add(fd int, key uint32, events Events) error {
 
 // Modify changes the events that a descriptor is watched for.
 func (s *Source) Modify(fd int, key uint32, events Events) error {
-	s.loop.watched[fd].key = key
+	s.loop.watched.at(fd).key = key
 	return s.loop.control(unix.EPOLL_CTL_MOD, fd, events)
 }
 
 // Remove stops watching a descriptor that stays open.
 func (s *Source) Remove(fd int) error {
-	if fd >= len(s.loop.watched) {
+	if !s.loop.watched.has(fd) {
 		return unix.ENOENT // as the kernel says of a descriptor that is not watched
 	}
-	s.loop.watched[fd].generation++
+	s.loop.watched.at(fd).generation++
 	return s.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
 }
 
 // Close stops watching a descriptor and closes it. No event of it reaches the handler any more.
 func (s *Source) Close(fd int) {
-	s.loop.watched[fd].generation++
+	s.loop.watched.at(fd).generation++
 	closeDescriptor(fd)
 }
 
@@ -197,10 +213,8 @@ func (s *Source) Now() int64 { return s.loop.now }
 func (s *Source) Wake() { s.loop.mark(s) }
 
 func (l *Loop) add(fd int, id, key uint32, events Events) error {
-	for fd >= len(l.watched) {
-		l.watched = append(l.watched, watch{})
-	}
-	w := &l.watched[fd]
+	l.watched.makeRoom(fd)
+	w := l.watched.at(fd)
 	w.generation++
 	w.id, w.key = id, key
 	return l.control(unix.EPOLL_CTL_ADD, fd, events)
@@ -208,7 +222,7 @@ func (l *Loop) add(fd int, id, key uint32, events Events) error {
 
 func (l *Loop) control(op, fd int, events Events) error {
 	// The kernel keeps 64 bits for the caller; x/sys names their two halves Fd and Pad.
-	event := unix.EpollEvent{Events: uint32(events), Fd: int32(fd), Pad: int32(l.watched[fd].generation)} // #nosec G115 -- carried as bits
+	event := unix.EpollEvent{Events: uint32(events), Fd: int32(fd), Pad: int32(l.watched.at(fd).generation)} // #nosec G115 -- carried as bits
 	if errno := epollControl(l.epfd, op, fd, &event); errno != 0 {
 		return fmt.Errorf("epoll_ctl: %w", errno)
 	}
@@ -238,7 +252,7 @@ func (l *Loop) run() {
 
 // dispatch hands an event to its handler. It returns true for the loop's own wake-up.
 func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
-	w := l.watched[e.Fd]
+	w := *l.watched.at(int(e.Fd))
 	if w.generation != uint32(e.Pad) { // #nosec G115 -- carried as bits
 		return false // of a descriptor that is closed
 	}
