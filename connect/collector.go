@@ -15,6 +15,7 @@ type collector struct {
 
 	stop     <-chan struct{} // closed to complete what is established; nil is never
 	onSettle func()          // called once everything is established or has failed; may be nil
+	echoes   func([]Echo)    // called with batches of traffic's echoes, if this is traffic
 }
 
 // run collects until the runner is done.
@@ -63,12 +64,22 @@ func (c *collector) settle() {
 }
 
 func (c *collector) collect(observer Observer) {
-	batches := c.job.collect()
-	for _, batch := range batches {
+	drain(&c.job.outcomes, func(batch []Outcome) {
 		c.tally.add(batch)
 		observer.Outcomes(batch)
+	})
+	if t := c.job.traffic; t != nil {
+		drain(&t.echoes, c.echoes)
 	}
-	c.job.recycle(batches)
+}
+
+// drain shows what has been delivered.
+func drain[T any](from *outbox[T], show func([]T)) {
+	batches := from.collect()
+	for _, batch := range batches {
+		show(batch)
+	}
+	from.recycle(batches)
 }
 
 func tickerOrNever(interval time.Duration) (ticks <-chan time.Time, stop func()) {

@@ -34,7 +34,7 @@ func (f *floodActivity) established(key uint32, now int64, events loop.Events, e
 	}
 }
 
-func (f *floodActivity) ready(key uint32) { f.read(key, socket.OK) }
+func (f *floodActivity) ready(key uint32, _ loop.Events) { f.read(key, socket.OK) }
 
 func (f *floodActivity) tick(now int64) (wake int64) {
 	for key, ok := f.waiting.Expired(now); ok; key, ok = f.waiting.Expired(now) {

@@ -37,7 +37,11 @@ func (answering) established(r *netRunner, c netConn) {
 	r.deliver(o)
 }
 
-func (answering) reset(r *netRunner, o Outcome) {
+func (answering) failed(*netRunner, claim) {}
+
+func (answering) reset(r *netRunner, c netConn) {
+	o := r.report(&c)
+	o.Class, o.Err = ClassReset, c.lost
 	r.job.count(&steps{errors: 1})
 	r.deliver(o)
 }

@@ -25,9 +25,6 @@ func newHoldActivity(p *part) activity {
 	return &holdActivity{part: p, keepalives: loop.NewQueue(int64(interval))}
 }
 
-// never is an interval that does not pass while the process lives, and does not overflow when it is added to the time.
-const never = 100 * 365 * 24 * time.Hour
-
 func (h *holdActivity) established(key uint32, now int64, _ loop.Events, errno syscall.Errno) {
 	c := h.conns.at(key)
 	h.leaveLane(c)
@@ -46,7 +43,7 @@ func (h *holdActivity) established(key uint32, now int64, _ loop.Events, errno s
 	}
 }
 
-func (h *holdActivity) ready(key uint32) {
+func (h *holdActivity) ready(key uint32, _ loop.Events) {
 	c := h.conns.at(key)
 	now := h.place.Now()
 	n, errno := socket.Read(int(c.fd), h.buf[:])

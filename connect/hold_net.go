@@ -19,11 +19,13 @@ func (holding) established(r *netRunner, c netConn) {
 	r.open.Go(h.hold)
 }
 
-func (holding) reset(r *netRunner, o Outcome) {
-	begun := o
-	begun.Event, begun.Class, begun.Err = Established, ClassNone, nil
-	r.deliver(begun)
-	o.Closed = true
+func (holding) failed(*netRunner, claim) {}
+
+func (holding) reset(r *netRunner, c netConn) {
+	o := r.report(&c)
+	o.Event = Established
+	r.deliver(o)
+	o.Event, o.Closed, o.Class, o.Err = Ended, true, ClassReset, c.lost
 	r.job.count(&steps{closed: 1})
 	r.deliver(o)
 }

@@ -21,13 +21,17 @@ type job struct {
 
 	next  atomic.Int64 // the first connection that nobody has claimed
 	ended atomic.Int64 // loop time when the last connection ended
-	outbox
+
+	outcomes outbox[Outcome]
+	wake     chan struct{} // when something has been delivered
+	traffic  *trafficJob   // nil unless this is one
 }
 
 func newJob(plan Plan, total *Counters) *job {
 	now := loop.Now()
 	j := &job{plan: plan, start: now, deadline: now + int64(plan.Timeout), counters: &Counters{}, total: total}
 	j.wake = make(chan struct{}, 1)
+	j.outcomes.wake = j.wake
 	j.count(&steps{planned: plan.Connections})
 	return j
 }
@@ -56,6 +60,9 @@ func (j *job) length(ended bool) time.Duration {
 	}
 	return time.Duration(loop.Now() - j.start)
 }
+
+// never is an interval that does not pass while the process lives, and does not overflow when it is added to the time.
+const never = 100 * 365 * 24 * time.Hour
 
 // claim is the right to make one connection.
 type claim struct {
@@ -100,20 +107,20 @@ func (j *job) outcome(c claim, now int64) Outcome {
 // batchSize is how many outcomes travel together. Small calls get by with less.
 const batchSize = 256
 
-// outbox carries batches of outcomes from the runners to the collector. It never makes a runner wait: what the
-// collector has not taken yet stays queued, which is bounded by the plan's number of connections.
-type outbox struct {
+// outbox carries batches of what has happened from the runners to the collector. It never makes a runner wait: what the
+// collector has not taken yet stays queued.
+type outbox[T any] struct {
 	mu   sync.Mutex
-	full [][]Outcome
-	free [][]Outcome
+	full [][]T
+	free [][]T
 	wake chan struct{}
 }
 
 // deliver hands over a batch and returns an empty one.
-func (o *outbox) deliver(batch []Outcome) []Outcome {
+func (o *outbox[T]) deliver(batch []T) []T {
 	o.mu.Lock()
 	o.full = append(o.full, batch)
-	var empty []Outcome
+	var empty []T
 	if n := len(o.free); n > 0 {
 		empty, o.free = o.free[n-1], o.free[:n-1]
 	}
@@ -126,7 +133,7 @@ func (o *outbox) deliver(batch []Outcome) []Outcome {
 }
 
 // collect takes all batches that were delivered.
-func (o *outbox) collect() [][]Outcome {
+func (o *outbox[T]) collect() [][]T {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	full := o.full
@@ -135,7 +142,7 @@ func (o *outbox) collect() [][]Outcome {
 }
 
 // recycle gives batches back.
-func (o *outbox) recycle(batches [][]Outcome) {
+func (o *outbox[T]) recycle(batches [][]T) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, batch := range batches {

@@ -31,6 +31,15 @@ type Outcome struct {
 	RTT            time.Duration // the kernel's measure of the handshake's round trip; 0 where it has none
 	SYNRetransmits int64
 	Sent, Received int64 // bytes of payload
+
+	Record *TrafficRecord // of a traffic call's connection that has ended, and was established: its packets and addresses
+}
+
+// Echo is a packet of traffic that came back.
+type Echo struct {
+	Number    int64         // of the connection within its call, from 0
+	At        time.Duration // when it came, since the call's start
+	RoundTrip time.Duration // from the instant when the packet was due
 }
 
 // Lifetime is how long an established connection has lasted.

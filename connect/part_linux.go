@@ -36,7 +36,8 @@ type part struct {
 	flushAt int64
 	causes  causes
 
-	starved claim // waits for a descriptor, if isStarved
+	starved claim   // waits for a descriptor, if isStarved
+	redials redials // of connections that are to be made again
 	isStarved,
 	stopped, // dials no more, because it was told so
 	exhausted, // dials no more, because nothing is left
@@ -48,7 +49,9 @@ type activity interface {
 	// established takes over a connection. errno is an error that the socket has reported since; data may have come before it.
 	established(key uint32, now int64, events loop.Events, errno syscall.Errno)
 	// ready is told what an established connection is ready for.
-	ready(key uint32)
+	ready(key uint32, events loop.Events)
+	// failed is told of a connection that could not be established.
+	failed(c claim, now int64)
 	// tick does what is due, and returns when it wants to be called again at the latest.
 	tick(now int64) (wake int64)
 	// timeUp is called once if the call's time is over.
@@ -122,7 +125,9 @@ func (p *part) settle() {
 	}
 }
 
-func (p *part) dialledAll() bool { return (p.stopped || p.exhausted) && !p.isStarved }
+func (p *part) dialledAll() bool {
+	return (p.stopped || p.exhausted && len(p.redials) == 0) && !p.isStarved
+}
 
 func (p *part) finished() bool { return p.dialledAll() && p.conns.open() == 0 }
 
@@ -138,7 +143,7 @@ func (p *part) stop(established Class) {
 }
 
 func (p *part) stopDialling(now int64, class Class) {
-	p.stopped, p.isStarved = true, false
+	p.stopped, p.isStarved, p.redials = true, false, nil
 	for key, _, ok := p.connecting.First(); ok; key, _, ok = p.connecting.First() {
 		p.fail(key, now, class, p.causes.of("connect: the call was stopped, or its time (option timeout) was up, first", socket.OK))
 	}
@@ -154,7 +159,7 @@ func (p *part) dialDue() (wake int64) {
 		c, wait, ok := p.nextClaim(now)
 		if !ok {
 			p.exhausted = wait == loop.Never
-			return wait
+			return min(wait, p.redials.first())
 		}
 		if !p.dial(c, now) {
 			p.starved, p.isStarved = c, true
@@ -169,8 +174,22 @@ func (p *part) nextClaim(now int64) (c claim, wait int64, ok bool) {
 		p.isStarved = false
 		return p.starved, 0, true
 	}
+	if p.redials.first() <= now {
+		p.steps.planned++
+		return p.redials.pop(), 0, true
+	}
 	return p.job.claim(now)
 }
+
+// redial makes a connection again, when c is planned. After a stop it does nothing.
+func (p *part) redial(c claim) {
+	if !p.stopped {
+		p.redials.push(c)
+	}
+}
+
+// failed implements activity for those that don't mind.
+func (p *part) failed(claim, int64) {}
 
 // dial starts a connection. It returns false if there was no descriptor for it, but will be.
 func (p *part) dial(c claim, now int64) bool {
@@ -242,7 +261,7 @@ func (p *part) launchClass(op string, errno syscall.Errno) Class {
 func (p *part) Ready(key uint32, events loop.Events) {
 	c := p.conns.at(key)
 	if c.connected {
-		p.activity.ready(key)
+		p.activity.ready(key, events)
 		return
 	}
 	var errno syscall.Errno
@@ -272,8 +291,8 @@ func (p *part) establish(key uint32, events loop.Events, errno syscall.Errno) {
 	p.activity.established(key, now, events, errno)
 }
 
-// fail ends a connection as an error.
-func (p *part) fail(key uint32, now int64, class Class, err error) {
+// fail ends a connection as an error, and returns its record.
+func (p *part) fail(key uint32, now int64, class Class, err error) *Outcome {
 	if c := p.conns.at(key); !c.connected && !p.udp {
 		c.info = socket.TCPInfo(int(c.fd)) // for the SYNs that were sent in vain
 		c.info.RTT = 0
@@ -282,9 +301,11 @@ func (p *part) fail(key uint32, now int64, class Class, err error) {
 	o.Class, o.Err = class, err
 	if o.Connected {
 		p.steps.errors++
-	} else {
-		p.steps.dialErrors++
+		return o
 	}
+	p.steps.dialErrors++
+	p.activity.failed(claim{number: o.Number, planned: p.job.start + int64(o.Planned)}, now)
+	return o
 }
 
 // reject ends a connection that never had a socket in flight.
@@ -292,6 +313,7 @@ func (p *part) reject(c claim, now int64, class Class, err error) {
 	o := p.record(c, now)
 	o.Class, o.Err = class, err
 	p.steps.dialErrors++
+	p.activity.failed(c, now)
 }
 
 // end closes a connection and returns its record, to be filled in at once.
@@ -350,7 +372,7 @@ func (p *part) renewBatch() {
 
 func (p *part) flush() {
 	if len(p.batch) > 0 {
-		p.batch = p.job.deliver(p.batch)
+		p.batch = p.job.outcomes.deliver(p.batch)
 	}
 	p.flushAt = loop.Never
 }

@@ -29,6 +29,13 @@ func (e *Engine) newHold(j *job) runner {
 	return newLoopRunner(e, j, newHoldActivity)
 }
 
+func (e *Engine) newTraffic(j *job) runner {
+	if e.portable || j.plan.Protocol() == "tls" {
+		return newNetRunner(j, talking{newRedialLanes(j)})
+	}
+	return newLoopRunner(e, j, newTrafficActivity)
+}
+
 // loopRunner runs a job on event loops, each of which makes a part of the connections.
 type loopRunner struct {
 	job         *job

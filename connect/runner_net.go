@@ -37,16 +37,19 @@ type netRunner struct {
 // before it returns or on a goroutine of r.open.
 type netActivity interface {
 	established(r *netRunner, c netConn)
-	// reset is told of a connection that was reset as soon as it was established; o is all that is known of it.
-	reset(r *netRunner, o Outcome)
+	// reset is told of a connection that was reset as soon as it was established, and is closed.
+	reset(r *netRunner, c netConn)
+	// failed is told of a connection that could not be established.
+	failed(r *netRunner, c claim)
 }
 
-// netConn is an established connection.
+// netConn is an established connection. If it was reset before package net had looked at it, it has no Conn but an error.
 type netConn struct {
 	claim
 	net.Conn          // to talk on
 	tcp      net.Conn // beneath TLS; else the same
 	since    int64    // loop time when it was established
+	lost     error
 }
 
 // stopped is why a runner's contexts end if the call is stopped, with the class for what is established.
@@ -114,11 +117,23 @@ func (r *netRunner) sleepUntil(at int64) {
 
 // connect makes one connection and hands it to the activity.
 func (r *netRunner) connect(c claim) {
+	switch conn, ok := r.establish(c); {
+	case !ok:
+		r.activity.failed(r, c)
+	case conn.lost != nil:
+		r.activity.reset(r, conn)
+	default:
+		r.activity.established(r, conn)
+	}
+}
+
+// establish makes one connection, or reports why it could not.
+func (r *netRunner) establish(c claim) (established netConn, ok bool) {
 	r.job.count(&steps{started: 1})
 	t := &r.job.plan.Targets[r.job.target(c.number)]
 	if t.Err != nil {
 		r.failedDial(c, t.Class, t.Err)
-		return
+		return netConn{}, false
 	}
 	ctx, cancel := context.WithTimeout(r.dialing, r.job.plan.ConnectTimeout)
 	tcp, err := r.dial(ctx, c, t)
@@ -129,39 +144,30 @@ func (r *netRunner) connect(c claim) {
 	}
 	defer cancel()
 	if class := r.classOf(err, ClassTimeout); class == ClassReset && r.proto == "tcp" {
-		r.resetSince(c, err)
-		return
+		// An attempt to connect is refused, never reset: this connection was established, and has been reset since.
+		r.job.count(&steps{connected: 1})
+		return netConn{claim: c, since: loop.Now(), lost: err}, true
 	} else if class != ClassNone {
 		r.failedDial(c, class, err)
-		return
+		return netConn{}, false
 	}
 	conn, err := r.secure(ctx, tcp, t)
 	if err != nil {
 		_ = tcp.Close()
 		r.failedDial(c, r.classOfTLS(err), err)
-		return
+		return netConn{}, false
 	}
 	r.job.count(&steps{connected: 1})
-	r.activity.established(r, netConn{claim: c, Conn: conn, tcp: tcp, since: loop.Now()})
+	return netConn{claim: c, Conn: conn, tcp: tcp, since: loop.Now()}, true
 }
 
-func (r *netRunner) deliver(o Outcome) { r.job.deliver([]Outcome{o}) }
+func (r *netRunner) deliver(o Outcome) { r.job.outcomes.deliver([]Outcome{o}) }
 
 func (r *netRunner) failedDial(c claim, class Class, err error) {
 	o := r.job.outcome(c, loop.Now())
 	o.Class, o.Err = class, err
 	r.job.count(&steps{dialErrors: 1})
 	r.deliver(o)
-}
-
-// resetSince ends a connection that was reset before package net had looked at it: an attempt to connect is refused,
-// never reset, so it was established before.
-func (r *netRunner) resetSince(c claim, err error) {
-	r.job.count(&steps{connected: 1})
-	o := r.job.outcome(c, loop.Now())
-	o.Connected, o.Connect = true, o.Elapsed()
-	o.Class, o.Err = ClassReset, err
-	r.activity.reset(r, o)
 }
 
 // awaitDescriptor waits until it is worth dialling again, if the last attempt found no descriptor. It returns false if it is

@@ -16,6 +16,8 @@ func (e *Engine) newFlood(j *job) runner { return newNetRunner(j, answering{}) }
 
 func (e *Engine) newHold(j *job) runner { return newNetRunner(j, holding{}) }
 
+func (e *Engine) newTraffic(j *job) runner { return newNetRunner(j, talking{newRedialLanes(j)}) }
+
 // controlSource has no options to set on this system.
 func controlSource(netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
 	return nil

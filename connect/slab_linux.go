@@ -15,6 +15,7 @@ type conn struct {
 	info      socket.Info
 	fd        int32
 	sent      int32
+	flow      uint32 // of traffic: what outlives the connection
 	connected bool
 	inLane    bool // counts against the concurrency
 }

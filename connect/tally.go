@@ -76,7 +76,7 @@ var advice = map[Class]string{
 	ClassAddrInUse:        "other sockets have these source ports: use other sourcePorts, or close: 'rst'",
 	ClassAddrNotAvailable: "the source is not an address of this host, or its ports to this target are used up (net.ipv4.ip_local_port_range, TIME_WAIT): use more sources, or close: 'rst'",
 	ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
-	ClassNoReply:          "check that the target answers, as an mconnect server does, and allow it more time; flood() needs no answer with readReply: false",
+	ClassNoReply:          "check that the target answers, as an mconnect server does, and allow it more time; flood() needs no answer with readReply: false, traffic() needs a server that echoes (mconnect-server -echo)",
 	ClassBadReply:         "the target answers something else than a host name: check that it is an mconnect server, or set readReply: false",
 	ClassBlocked:          "allow the target in k6's options blacklistIPs and blockHostnames, and in this host's firewall",
 	ClassDNS:              "check the name, and the resolver's settings",

@@ -1,0 +1,268 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+)
+
+// talking keeps each connection under traffic on a goroutine of its own, which dials it again when it is lost.
+type talking struct {
+	lanes chan struct{} // bounds how many are dialled again at once
+}
+
+func newRedialLanes(j *job) chan struct{} { return make(chan struct{}, j.plan.Concurrency) }
+
+func (a talking) established(r *netRunner, c netConn) {
+	f := newNetFlow(r, a, c.number)
+	r.open.Go(func() {
+		f.talk(c)
+		f.stayUp()
+	})
+}
+
+func (a talking) reset(r *netRunner, c netConn) {
+	f := newNetFlow(r, a, c.number)
+	r.open.Go(func() {
+		f.reset(c)
+		f.stayUp()
+	})
+}
+
+func (a talking) failed(r *netRunner, c claim) {
+	f := newNetFlow(r, a, c.number)
+	f.flow.failed++
+	r.open.Go(f.stayUp)
+}
+
+// netFlow is a flow on package net.
+type netFlow struct {
+	flow
+	pace
+	runner   *netRunner
+	activity talking
+	packet   []byte
+	buf      []byte
+}
+
+func newNetFlow(r *netRunner, a talking, number int64) *netFlow {
+	p := newPace(r.job)
+	return &netFlow{flow: flow{number: number}, pace: p, runner: r, activity: a, packet: make([]byte, p.size), buf: make([]byte, p.size+1)}
+}
+
+// stayUp dials the flow again, as long as that is wanted.
+func (f *netFlow) stayUp() {
+	r := f.runner
+	for r.dialing.Err() == nil {
+		if r.job.traffic.NoReconnect {
+			r.job.traffic.counters.gaveUp.Add(1)
+			return
+		}
+		planned := loop.Now() + int64(f.backoff())
+		if r.sleepUntil(planned); r.dialing.Err() != nil {
+			return
+		}
+		select {
+		case f.activity.lanes <- struct{}{}:
+		case <-r.dialing.Done():
+			return
+		}
+		r.job.count(&steps{planned: 1})
+		c, ok := r.establish(claim{number: f.number, planned: planned})
+		<-f.activity.lanes
+		switch {
+		case !ok:
+			f.failed++
+		case c.lost != nil:
+			f.reset(c)
+		default:
+			f.talk(c)
+		}
+	}
+}
+
+// established takes note of a new connection.
+func (f *netFlow) established(c *netConn, local netip.AddrPort) Outcome {
+	f.begin(local)
+	counts := trafficSteps{connected: 1}
+	if f.lives > 1 {
+		counts.reconnected = 1
+	}
+	f.runner.job.traffic.counters.count(&counts)
+	o := f.runner.report(c)
+	o.Event = Established
+	f.runner.deliver(o)
+	return o
+}
+
+// lost takes note of the end of a connection that did not last.
+func (f *netFlow) lost(o Outcome, class Class, err error) {
+	o.Event, o.Class, o.Err = Ended, class, err
+	f.runner.job.count(&steps{errors: 1})
+	f.runner.job.traffic.counters.count(&trafficSteps{lost: 1})
+	f.runner.deliver(o)
+}
+
+// reset takes note of a connection that was reset as soon as it was established.
+func (f *netFlow) reset(c netConn) {
+	o := f.established(&c, netip.AddrPort{})
+	o.Record = f.record(0)
+	f.lost(o, ClassReset, c.lost)
+}
+
+// talk sends packets until the connection is lost, or the call ends.
+func (f *netFlow) talk(c netConn) {
+	r := f.runner
+	defer r.hangUp(&c)
+	begun := f.established(&c, addrPort(c.LocalAddr()))
+
+	unhook := context.AfterFunc(r.dialing, func() { _ = c.SetDeadline(time.Now()) })
+	defer unhook()
+	err := f.exchange(&c)
+
+	o := r.report(&c)
+	o.RTT, o.SYNRetransmits = begun.RTT, begun.SYNRetransmits
+	_, segments := handshake(c.tcp)
+	o.Record = f.record(max(segments-begun.SYNRetransmits, 0))
+	if r.dialing.Err() != nil && (err == nil || classify(err) == ClassTimeout && !errors.Is(err, errNoEcho)) {
+		r.job.count(&steps{completed: 1})
+		r.deliver(o)
+		return
+	}
+	switch {
+	case errors.Is(err, errNoEcho):
+		f.lost(o, ClassNoReply, err)
+	case errors.Is(err, errTooMuch):
+		f.lost(o, ClassBadReply, err)
+	default:
+		f.lost(o, classify(err), err)
+	}
+}
+
+var (
+	errNoEcho  = errors.New("no echo in time (option lossTimeout)")
+	errTooMuch = errors.New("more came back than was sent")
+)
+
+// draining reports whether the call has ended by itself.
+func (f *netFlow) draining() bool {
+	var s stopped
+	return errors.As(context.Cause(f.runner.holding), &s) && s.class == ClassNone
+}
+
+// exchange sends packets when they are due, and takes their echoes. It returns nil if the call has ended; one that ends by itself lets what
+// is on its way come back.
+func (f *netFlow) exchange(c *netConn) error {
+	if f.slot = loop.Now(); f.interval > 0 {
+		f.slot = f.firstSlot(&f.flow, f.slot)
+	}
+	for {
+		if f.runner.dialing.Err() != nil && (f.waiting == 0 || !f.draining()) {
+			return nil
+		}
+		now := loop.Now()
+		if f.waiting != 0 && now >= f.since+int64(f.runner.job.traffic.LossTimeout) {
+			if f.datagram && f.draining() {
+				return nil // a datagram may get lost
+			}
+			return errNoEcho
+		}
+		if now >= f.slot && f.runner.dialing.Err() == nil {
+			if err := f.useSlot(c, now); err != nil {
+				return err
+			}
+		}
+		if err := f.read(c); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *netFlow) useSlot(c net.Conn, now int64) error {
+	planned := now
+	if f.interval > 0 {
+		var dropped int64
+		var ok bool
+		planned, dropped, ok = f.takeSlots(&f.flow, now)
+		f.runner.job.traffic.counters.count(&trafficSteps{dropped: dropped})
+		if !ok {
+			return nil
+		}
+	} else if f.slot = loop.Never; f.datagram {
+		f.slot = now + int64(f.runner.job.traffic.LossTimeout)/unheardPart
+	}
+	f.stamp(f.packet, planned)
+	f.sending(&f.flow, planned, now)
+	f.runner.job.traffic.counters.count(&trafficSteps{sent: 1})
+	_ = c.SetWriteDeadline(time.Now().Add(f.runner.job.traffic.LossTimeout))
+	_, err := c.Write(f.packet)
+	return err
+}
+
+// read waits for an echo, until the next packet is due or the one on its way is late.
+func (f *netFlow) read(c net.Conn) error {
+	ended, until := f.runner.dialing.Err() != nil, f.slot
+	if ended {
+		until = loop.Never // nothing more is due
+	}
+	if f.waiting != 0 {
+		until = min(until, f.since+int64(f.runner.job.traffic.LossTimeout))
+	}
+	_ = c.SetReadDeadline(loop.Time(until))
+	if !ended && f.runner.dialing.Err() != nil {
+		return nil // the stop's own deadline may just have been overwritten
+	}
+	n, err := c.Read(f.buf)
+	if n > 0 {
+		return f.took(f.buf[:n])
+	}
+	if classify(err) == ClassTimeout {
+		return nil
+	}
+	if err == nil && !f.datagram {
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+func (f *netFlow) took(data []byte) error {
+	now, planned := loop.Now(), int64(0)
+	var counts trafficSteps
+	if f.datagram {
+		var moved bool
+		if planned, moved = f.tookDatagram(&f.flow, data, now); moved {
+			counts.moved = 1
+		}
+	} else {
+		var ok bool
+		if planned, ok = f.tookStream(&f.flow, data); !ok {
+			return errTooMuch
+		}
+	}
+	if planned == 0 {
+		return nil
+	}
+	if f.interval == 0 && f.waiting == 0 {
+		f.slot = now
+	}
+	counts.received = 1
+	t := f.runner.job.traffic
+	t.counters.count(&counts)
+	t.echoes.deliver([]Echo{{Number: f.number, At: time.Duration(now - f.start), RoundTrip: time.Duration(now - planned)}})
+	return nil
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort()
+	case *net.UDPAddr:
+		return a.AddrPort()
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,177 @@
+package connect
+
+import (
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+// unknownHost stands for servers that have not told their names.
+const unknownHost = "(unknown)"
+
+// trafficTally adds up what becomes of a traffic call's connections and packets.
+type trafficTally struct {
+	failures
+	job        *job
+	roundTrips *stats.Histogram
+	unmade     map[int64]unmade // connections that are being dialled, and have failed at it
+	records    []TrafficRecord
+	samples    []TrafficSample
+	last       trafficSteps // as of the last sample
+
+	lostBy, lastingBy   Hosts
+	firstLoss, lastLoss time.Duration
+	lastRise            time.Duration // when the last of the lasting connections was established
+}
+
+// unmade is a connection that could not be established so far.
+type unmade struct {
+	started time.Duration
+	class   Class
+}
+
+func newTrafficTally(j *job) *trafficTally {
+	return &trafficTally{
+		failures: newFailures(&j.plan), job: j, roundTrips: stats.NewHistogram(),
+		unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
+	}
+}
+
+func (t *trafficTally) add(batch []Outcome) {
+	for i := range batch {
+		o := &batch[i]
+		switch {
+		case o.Event == Established:
+			t.dialled(o)
+		case !o.Connected:
+			t.dialled(o)
+			t.fail(o)
+			t.failedDial(o)
+		default:
+			t.ended(o)
+		}
+	}
+}
+
+// failedDial remembers since when a connection is being dialled.
+func (t *trafficTally) failedDial(o *Outcome) {
+	u, known := t.unmade[o.Number]
+	if !known {
+		u.started = o.Planned
+	}
+	u.class = o.Class
+	t.unmade[o.Number] = u
+}
+
+// ended takes note of a connection that was lost, or has lasted.
+func (t *trafficTally) ended(o *Outcome) {
+	r := *o.Record
+	r.Started, r.Connected, r.Ended, r.Error = o.Planned, o.Planned+o.Connect, o.Ended, o.Class
+	if u, failedBefore := t.unmade[o.Number]; failedBefore {
+		r.Started = u.started
+		delete(t.unmade, o.Number)
+	}
+	r.Remote = t.plan.Targets[t.job.target(o.Number)].Addr
+	t.keep(r)
+	host := r.Host
+	if host == "" {
+		host = unknownHost
+	}
+	if o.Class == ClassNone {
+		t.lastingBy.Add(host, 1)
+		t.lastRise = max(t.lastRise, r.Connected)
+		return
+	}
+	t.fail(o)
+	t.lostBy.Add(host, 1)
+	if t.firstLoss == 0 || o.Ended < t.firstLoss {
+		t.firstLoss = o.Ended
+	}
+	t.lastLoss = max(t.lastLoss, o.Ended)
+}
+
+func (t *trafficTally) keep(r TrafficRecord) {
+	if len(t.records) < MaxTrafficRecords {
+		t.records = append(t.records, r)
+	}
+}
+
+func (t *trafficTally) echoed(batch []Echo) {
+	for i := range batch {
+		t.roundTrips.Add(batch[i].RoundTrip)
+	}
+	if observer := t.job.traffic.Packets; observer != nil {
+		observer.Echoes(batch)
+	}
+}
+
+// sample takes down what has happened since the last sample.
+func (t *trafficTally) sample() {
+	gaveUp := t.job.traffic.counters.gaveUp.Load()
+	now, last := t.job.traffic.counters.now(), t.last
+	t.last = now
+	active := now.connected - now.lost
+	s := TrafficSample{
+		Time:       time.Duration(loop.Now() - t.job.start),
+		Active:     active,
+		Connecting: max(t.plan.Connections-active-gaveUp, 0),
+		New:        now.connected - last.connected,
+		Lost:       now.lost - last.lost,
+		Sent:       now.sent - last.sent,
+		Received:   now.received - last.received,
+		Dropped:    now.dropped - last.dropped,
+	}
+	t.samples = append(t.samples, s)
+	if observer := t.job.traffic.Packets; observer != nil {
+		observer.Sample(s, now.reconnected-last.reconnected, now.moved-last.moved)
+	}
+}
+
+func (t *trafficTally) result() *TrafficResult {
+	plan := &t.job.traffic.TrafficPlan
+	for _, u := range t.unmade {
+		t.keep(TrafficRecord{Started: u.started, Ended: t.job.length(true), Error: u.class})
+	}
+	r := &TrafficResult{
+		Network: plan.Network, Rate: plan.Rate, PacketSize: plan.PacketSize,
+		Connections:    plan.Connections,
+		Lost:           t.last.lost,
+		Lasting:        t.last.connected - t.last.lost,
+		Reconnects:     t.last.reconnected,
+		FailedConnects: t.failedConnects,
+		Moved:          t.last.moved,
+		Sent:           t.last.sent,
+		Received:       t.last.received,
+		Dropped:        t.last.dropped,
+		StartTime:      loop.Time(t.job.start),
+		Duration:       t.job.length(true),
+		LostByHost:     t.lostBy,
+		LastingByHost:  t.lastingBy,
+		RoundTrip:      t.roundTrips.Summary(),
+		RoundTrips:     t.roundTrips.Buckets(),
+		Errors:         t.byClass(),
+		First:          t.first,
+		Samples:        t.samples,
+		Records:        t.records,
+	}
+	for i := range plan.Targets {
+		r.Targets = append(r.Targets, plan.Targets[i].Name)
+	}
+	for i := range t.records {
+		r.Retransmits += t.records[i].Retransmits
+	}
+	t.disturbance(r)
+	return r
+}
+
+// disturbance tells when connections were lost, and when all were up again.
+func (t *trafficTally) disturbance(r *TrafficResult) {
+	if r.Lost == 0 {
+		return
+	}
+	r.FirstLoss, r.LastLoss = &t.firstLoss, &t.lastLoss
+	if r.Lasting == r.Connections {
+		r.Recovered = &t.lastRise
+	}
+}
