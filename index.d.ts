@@ -396,6 +396,12 @@ export interface ListenOptions {
   address?: string;
   /** The name in the answers. Default: this host's name. */
   hostname?: string;
+  /**
+   * Echoes, as ctraffic's server does, instead of telling the host name: for `traffic()`. The first 64 bytes of a TCP stream come
+   * back when all of them are there, their beginning overwritten with the host name, the rest byte for byte; datagrams
+   * likewise. Default false.
+   */
+  echo?: boolean;
   /** `'tls'` makes TCP speak TLS. Default `'tcp'`. UDP is answered in any case. */
   network?: 'tcp' | 'udp' | 'tls';
   /** Certificate and key for TLS, as PEM text. Default: a self-signed certificate for this address and localhost, made for the occasion. */

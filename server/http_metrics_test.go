@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"io"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 // Several servers in one process: each tells its own figures.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	busy := startHTTP(t, server.Options{UDP: true, MaxConnections: 3})
+	busy := startHTTP(t, server.Options{UDP: true, MaxConnections: 4, Echo: "127.0.0.1:0"})
 	quiet := startHTTP(t, server.Options{})
 	conn := transports["plain"].connect(t, busy.Addr())
 	expectName(t, conn)
@@ -21,9 +22,11 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err)
 	expectName(t, conn)
 	askUDP(t, busy.UDPAddr(), busy.UDPAddr())
+	echoed := transports["plain"].connect(t, busy.EchoAddr())
+	assert.Len(t, echoOf(t, echoed, bytes.NewReader(random(100))), 100)
 	fetch(t, busy, "POST", "/notify", "Hello")
 	eventually(t, busy, func(s server.Stats) bool {
-		return s.Replies == 2 && s.DatagramsAnswered == 1 && s.HTTP.Active == 0
+		return s.Replies == 2 && s.DatagramsAnswered == 1 && s.Echo.Active == 0 && s.HTTP.Active == 0
 	})
 
 	response, body := fetch(t, busy, "GET", "/metrics", "")
@@ -38,6 +41,14 @@ func TestMetrics(t *testing.T) {
 		"mconnect_server_received_bytes_total 5",
 		"mconnect_server_udp_datagrams_total 1",
 		"mconnect_server_udp_answered_total 1",
+		"mconnect_server_echo_connections_accepted_total 1",
+		"mconnect_server_echo_connections_active 0",
+		"mconnect_server_echo_connections_refused_total 0",
+		"mconnect_server_echo_connections_timed_out_total 0",
+		"mconnect_server_echo_received_bytes_total 100",
+		"mconnect_server_echo_sent_bytes_total 100",
+		"mconnect_server_echo_udp_datagrams_total 0",
+		"mconnect_server_echo_udp_answered_total 0",
 		"mconnect_server_http_connections_accepted_total 2",
 		"mconnect_server_http_connections_active 1",
 		"mconnect_server_http_connections_refused_total 0",

@@ -29,11 +29,13 @@ const (
 
 // Options are what a server is started with. The zero value is a plain TCP responder on DefaultAddress.
 type Options struct {
-	// Address is the host:port of the TCP and UDP responder; "" is DefaultAddress. Port 0 lets the system choose one,
-	// the same for TCP and UDP. An empty host or [::] takes both IPv4 and IPv6.
+	// Address is the host:port of the TCP and UDP responder; "" is DefaultAddress, or none if there is an Echo. Port 0 lets the
+	// system choose one, the same for TCP and UDP. An empty host or [::] takes both IPv4 and IPv6.
 	Address string
 	// UDP also answers datagrams on Address.
 	UDP bool
+	// Echo is the host:port of ctraffic's echo, for TCP and UDP, in the form of Address; "" is none.
+	Echo string
 	// Probe is the host:port of the Kubernetes liveness probe, http://Probe/healthz; "" is no probe.
 	Probe string
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
@@ -63,15 +65,15 @@ type Options struct {
 	// Loops is the number of event loops (Linux, plain TCP); 0 is one per processor that Go uses, at most 4.
 	Loops int
 
-	// TLSCert and TLSKey are PEM files; with both, the TCP responder speaks TLS. "" is plain TCP.
+	// TLSCert and TLSKey are PEM files; with both, the responder and the echo speak TLS over TCP. "" is plain TCP.
 	TLSCert, TLSKey string
-	// TLS, if set, makes the TCP responder speak TLS with a certificate that is not in files.
+	// TLS, if set, makes these speak TLS with a certificate that is not in files.
 	TLS *tls.Config
 
 	// Log gets one line per listener and rare, rate-limited warnings; nil is no log.
 	Log *slog.Logger
 
-	// OnAccept, if set, is told the address of every TCP client that the responder serves, before its first answer. OnDatagram
+	// OnAccept, if set, is told the address of every TCP client that the responder or the echo serves, before its first answer. OnDatagram
 	// is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
 	OnAccept   func(client netip.AddrPort)
 	OnDatagram func(client netip.AddrPort)
@@ -121,16 +123,18 @@ func (o *Options) completeName() error {
 }
 
 func (o *Options) completeAddresses() error {
-	if o.Address == "" {
+	if o.Address == "" && o.Echo == "" {
 		o.Address = DefaultAddress
 	}
-	if err := checkAddress("Address", o.Address); err != nil {
-		return err
+	for _, a := range []struct{ option, address string }{{"Address", o.Address}, {"Echo", o.Echo}, {"Probe", o.Probe}, {"HTTP", o.HTTP}} {
+		if a.address == "" {
+			continue
+		}
+		if err := checkAddress(a.option, a.address); err != nil {
+			return err
+		}
 	}
-	if o.Probe == "" {
-		return nil
-	}
-	return checkAddress("Probe", o.Probe)
+	return nil
 }
 
 func (o *Options) completeHTTP() error {
@@ -142,10 +146,7 @@ func (o *Options) completeHTTP() error {
 	case o.HTTPTimeout == 0:
 		o.HTTPTimeout = DefaultHTTPTimeout
 	}
-	if o.HTTP == "" {
-		return nil
-	}
-	return checkAddress("HTTP", o.HTTP)
+	return nil
 }
 
 func checkAddress(option, address string) error {

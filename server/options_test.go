@@ -29,6 +29,7 @@ func TestWrongOptions(t *testing.T) {
 		"bare IPv6":           {server.Options{Address: "::1:5001"}, "Address", `Address "::1:5001": too many colons in address: use`},
 		"port out of range":   {server.Options{Address: "[::1]:65536"}, "Address", "port is not a number from 0 to 65535"},
 		"port by name":        {server.Options{Address: "[::1]:http"}, "Address", "port is not a number"},
+		"echo without port":   {server.Options{Echo: "5003"}, "Echo", `Echo "5003": missing port`},
 		"probe without port":  {server.Options{Probe: "healthz"}, "Probe", `Probe "healthz": missing port`},
 		"long name":           {server.Options{Hostname: strings.Repeat("x", 256)}, "Hostname", "use 1 to 255 bytes of printable UTF-8"},
 		"name with newline":   {server.Options{Hostname: "web\n1"}, "Hostname", `Hostname "web\n1": not a name that clients accept`},
@@ -70,6 +71,8 @@ func TestListenersThatCannotBeOpened(t *testing.T) {
 	}{
 		"address in use":       {server.Options{Address: taken.Addr().String()}, syscall.EADDRINUSE, "address already in use: stop what listens there"},
 		"UDP address in use":   {server.Options{Address: takenUDP.LocalAddr().String(), UDP: true}, syscall.EADDRINUSE, "address already in use: stop what listens there"},
+		"echo's in use":        {server.Options{Echo: taken.Addr().String()}, syscall.EADDRINUSE, "Echo"},
+		"echo's UDP in use":    {server.Options{Echo: takenUDP.LocalAddr().String()}, syscall.EADDRINUSE, "Echo"},
 		"probe's in use":       {server.Options{Address: "127.0.0.1:0", Probe: taken.Addr().String()}, syscall.EADDRINUSE, "Probe"},
 		"not of this host":     {server.Options{Address: "192.0.2.1:5001"}, syscall.EADDRNOTAVAIL, "use an address of this host"},
 		"UDP, not of this one": {server.Options{Address: "192.0.2.1:0", UDP: true}, syscall.EADDRNOTAVAIL, "use an address of this host"},

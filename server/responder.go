@@ -1,83 +1,48 @@
 package server
 
-import (
-	"context"
-	"crypto/tls"
-	"errors"
-	"net"
-	"syscall"
-)
+import "net"
 
-// How often another port is tried when the system chose one for TCP that is taken for UDP.
-const portAttempts = 16
+// responder tells its host name: to each TCP connection at once and for each read, and for each datagram.
+type responder struct{ *Server }
 
 // openResponder opens TCP and, if asked for, UDP on the same address.
-func (s *Server) openResponder() error {
-	config, err := s.options.tls()
+func (s *Server) openResponder() (err error) {
+	if s.options.Address == "" { // only the echo is wanted
+		return nil
+	}
+	s.tcp, s.udp, err = s.openPort(port{
+		option: "Address", address: s.options.Address, udp: s.options.UDP, role: responder{s}, tally: &s.tally,
+	})
 	if err != nil {
 		return err
 	}
-	tcp, udp, err := s.listen()
-	if err != nil {
-		return err
-	}
-	s.tcp = addrPort(tcp.Addr())
-	if udp != nil {
-		s.udp = addrPort(udp.LocalAddr())
-		s.services = append(s.services, startUDP(s, udp))
-	}
-	service, err := s.serveTCP(tcp, config)
-	if err != nil {
-		_ = tcp.Close()
-		return &ListenError{"Address", s.options.Address, err}
-	}
-	s.services = append(s.services, service)
-	s.log.Info("Listen on address; "+s.tcp.String(), "address", s.tcp.String(), "tls", config != nil,
+	s.log.Info("Listen on address; "+s.tcp.String(), "address", s.tcp.String(), "tls", s.tls != nil,
 		"hostname", s.options.Hostname, "max_connections", s.options.MaxConnections)
-	if udp != nil {
+	if s.udp.IsValid() {
 		s.log.Info("Listen on UDP address; "+s.udp.String(), "address", s.udp.String())
 	}
 	return nil
 }
 
-func (s *Server) serveTCP(listener *net.TCPListener, config *tls.Config) (service, error) {
-	if config != nil {
-		return startNet(s, tls.NewListener(listener, config)), nil
-	}
-	return startTCP(s, listener)
-}
+func (r responder) answer([]byte) []byte { return r.name }
 
-func (s *Server) listen() (tcp *net.TCPListener, udp *net.UDPConn, err error) {
-	_, port, _ := net.SplitHostPort(s.options.Address)
-	for range portAttempts {
-		tcp, udp, err = s.listenOnce()
-		if port != "0" || !errors.Is(err, syscall.EADDRINUSE) {
-			break
+func (r responder) serve(n *netClients, conn net.Conn) {
+	buffer := make([]byte, netReadSize)
+	for r.tell(n, conn) {
+		if _, ok := n.hear(conn, buffer); !ok {
+			return
 		}
 	}
-	if err != nil {
-		return nil, nil, &ListenError{"Address", s.options.Address, err}
-	}
-	return tcp, udp, nil
 }
 
-func (s *Server) listenOnce() (*net.TCPListener, *net.UDPConn, error) {
-	config := net.ListenConfig{KeepAlive: -1} // idle connections end by IdleTimeout
-	config.SetMultipathTCP(false)
-	listener, err := config.Listen(context.Background(), "tcp", s.options.Address)
-	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // by the caller
+func (r responder) tell(n *netClients, conn net.Conn) bool {
+	if !n.within(conn.SetWriteDeadline, writeTimeout) {
+		return false
 	}
-	tcp := listener.(*net.TCPListener) //nolint:forcetypeassert // network tcp gives just that
-	if !s.options.UDP {
-		return tcp, nil, nil
+	if _, err := conn.Write(r.name); err != nil {
+		n.count.dropped.Add(1)
+		return false
 	}
-	host, _, _ := net.SplitHostPort(s.options.Address)
-	_, port, _ := net.SplitHostPort(tcp.Addr().String())
-	conn, err := config.ListenPacket(context.Background(), "udp", net.JoinHostPort(host, port))
-	if err != nil {
-		_ = tcp.Close()
-		return nil, nil, err //nolint:wrapcheck // by the caller
-	}
-	return tcp, conn.(*net.UDPConn), nil //nolint:forcetypeassert // network udp gives just that
+	n.count.replies.Add(1)
+	return true
 }

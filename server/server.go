@@ -2,30 +2,34 @@ package server
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
-// Server is a running responder.
+// Server is a running server.
 type Server struct {
 	options Options
 	name    []byte
 	log     *slog.Logger
+	tls     *tls.Config // nil for plain TCP
 	gate    *gate
-	tally   tally
+	twins   *twins
+
+	tally, echoTally tally
 
 	overLimit, shortage seldom
 
-	services                  []service
-	tcp, udp, probe, httpAddr netip.AddrPort
-	http                      httpCounters
+	services []service
+	tcp, udp netip.AddrPort
+	echoAddr netip.AddrPort
+	probe    netip.AddrPort
+	httpAddr netip.AddrPort
+	http     httpCounters
 
 	stop    sync.Once
 	stopErr error
@@ -45,7 +49,14 @@ func Start(options Options) (*Server, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{options: options, name: []byte(options.Hostname), log: options.Log, gate: newGate(options.MaxConnections)}
+	config, err := options.tls()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		options: options, tls: config, name: []byte(options.Hostname), log: options.Log,
+		gate: newGate(options.MaxConnections), twins: newTwins(),
+	}
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, err
@@ -54,7 +65,7 @@ func Start(options Options) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	for _, open := range []func() error{s.openResponder, s.openProbe, s.openHTTP} {
+	for _, open := range []func() error{s.openResponder, s.openEcho, s.openProbe, s.openHTTP} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -62,11 +73,14 @@ func (s *Server) open() error {
 	return nil
 }
 
-// Addr is the address that the TCP responder listens on.
+// Addr is the address that the TCP responder listens on; not valid without one.
 func (s *Server) Addr() netip.AddrPort { return s.tcp }
 
 // UDPAddr is the address of the UDP responder; not valid without one.
 func (s *Server) UDPAddr() netip.AddrPort { return s.udp }
+
+// EchoAddr is the address of the echo, for TCP and UDP; not valid without one.
+func (s *Server) EchoAddr() netip.AddrPort { return s.echoAddr }
 
 // ProbeAddr is the address of the liveness probe; not valid without one.
 func (s *Server) ProbeAddr() netip.AddrPort { return s.probe }
@@ -76,12 +90,12 @@ func (s *Server) HTTPAddr() netip.AddrPort { return s.httpAddr }
 
 // Stats are the totals so far. They can be asked for at any time, also after Stop.
 func (s *Server) Stats() Stats {
-	stats := s.tally.total()
+	stats := s.tally.responder()
+	stats.Echo = s.echoTally.echo()
 	stats.HTTP = HTTPStats{
 		Accepted: s.http.accepted.Load(), Active: s.http.active.Load(), Refused: s.http.refused.Load(),
 		Pending: s.http.pending.Load(), Served: s.http.served.Load(),
 	}
-	stats.Active = max(0, s.gate.inside.Load()-stats.HTTP.Active) // the two are not read at the same instant
 	return stats
 }
 
@@ -138,47 +152,4 @@ func (s *Server) short(err error) {
 	if s.shortage.ok() {
 		s.log.Error("Connections can't be accepted", "error", err, "limit_of_descriptors", limits.Descriptors())
 	}
-}
-
-// A ListenError says which listener could not be opened, why, and what to do.
-type ListenError struct {
-	Option  string // the field of Options that has the address
-	Address string
-	Err     error
-}
-
-func (e *ListenError) Error() string {
-	text := fmt.Sprintf("%s %q: %v", e.Option, e.Address, e.Err)
-	if advice := e.advice(); advice != "" {
-		return text + ": " + advice
-	}
-	return text
-}
-
-// Unwrap returns the system's error.
-func (e *ListenError) Unwrap() error { return e.Err }
-
-func (e *ListenError) advice() string {
-	switch {
-	case errors.Is(e.Err, syscall.EADDRINUSE):
-		return "stop what listens there, or choose another port"
-	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
-		return "use an address of this host, or [::] for all of them"
-	case errors.Is(e.Err, syscall.EACCES):
-		return "use a port from 1024 up, or run with CAP_NET_BIND_SERVICE"
-	case errors.Is(e.Err, syscall.EAFNOSUPPORT):
-		return "this system lacks that IP version, use the other one"
-	}
-	return ""
-}
-
-// addrPort is the address of a TCP or UDP listener.
-func addrPort(a net.Addr) netip.AddrPort {
-	type ported interface{ AddrPort() netip.AddrPort }
-	p, ok := a.(ported)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := p.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

@@ -1,14 +1,11 @@
 package server
 
-// slab keeps the descriptors of a loop's connections under small keys. It grows by chunks, so that growing copies
-// nothing and a connection costs 8 bytes.
+// slab keeps the descriptors of a loop's connections under small keys, at 8 bytes each.
 type slab struct {
-	chunks []*[chunkSize]place
+	places shelf[place]
 	free   uint32 // first free key + 1
 	used   uint32 // keys ever given
 }
-
-const chunkSize = 1024
 
 type place struct {
 	fd   int32  // -1 where free
@@ -19,27 +16,37 @@ type place struct {
 func (s *slab) take(fd int) uint32 {
 	if s.free != 0 {
 		key := s.free - 1
-		p := s.at(key)
+		p := s.places.at(key)
 		s.free = p.next
 		*p = place{fd: int32(fd)} // #nosec G115 -- descriptors are 32 bits wide
 		return key
 	}
 	key := s.used
-	if key%chunkSize == 0 {
-		s.chunks = append(s.chunks, new([chunkSize]place))
-	}
 	s.used++
-	*s.at(key) = place{fd: int32(fd)} // #nosec G115 -- descriptors are 32 bits wide
+	s.places.makeRoom(key)
+	*s.places.at(key) = place{fd: int32(fd)} // #nosec G115 -- descriptors are 32 bits wide
 	return key
 }
 
 // give frees a key.
 func (s *slab) give(key uint32) {
-	*s.at(key) = place{fd: -1, next: s.free}
+	*s.places.at(key) = place{fd: -1, next: s.free}
 	s.free = key + 1
 }
 
 // fd is the descriptor under a key in use, or -1.
-func (s *slab) fd(key uint32) int { return int(s.at(key).fd) }
+func (s *slab) fd(key uint32) int { return int(s.places.at(key).fd) }
 
-func (s *slab) at(key uint32) *place { return &s.chunks[key/chunkSize][key%chunkSize] }
+const chunkSize = 1024
+
+// shelf keeps something for each key. It grows by chunks, so that growing copies nothing and leaves no garbage.
+type shelf[T any] []*[chunkSize]T
+
+// at returns the place of a key, which must have been made.
+func (s shelf[T]) at(key uint32) *T { return &s[key/chunkSize][key%chunkSize] }
+
+func (s *shelf[T]) makeRoom(key uint32) {
+	for int(key/chunkSize) >= len(*s) {
+		*s = append(*s, new([chunkSize]T))
+	}
+}

@@ -19,7 +19,23 @@ type Stats struct {
 	Datagrams         int64 // UDP datagrams received
 	DatagramsAnswered int64
 
-	HTTP HTTPStats // of the HTTP listener, which the above do not count
+	// Of the echo and of the HTTP listener, which the above do not count.
+	Echo EchoStats
+	HTTP HTTPStats
+}
+
+// EchoStats are those of the echo.
+type EchoStats struct {
+	Accepted int64 // TCP connections served
+	Active   int64 // of these, open now
+	Refused  int64 // TCP connections closed at once: over MaxConnections, or no file descriptor left
+	TimedOut int64 // TCP connections closed after IdleTimeout
+
+	Received int64 // bytes read from TCP connections
+	Sent     int64 // bytes written to them
+
+	Datagrams         int64 // UDP datagrams received
+	DatagramsAnswered int64
 }
 
 // HTTPStats are those of the HTTP listener.
@@ -33,10 +49,10 @@ type HTTPStats struct {
 
 // counters are those of one loop or goroutine, so that counting does not make processors share memory.
 type counters struct {
-	accepted, refused, timedOut  atomic.Int64
-	replies, dropped, received   atomic.Int64
-	datagrams, datagramsAnswered atomic.Int64
-	_                            [64]byte
+	accepted, left, refused, timedOut atomic.Int64
+	replies, dropped, received, sent  atomic.Int64
+	datagrams, datagramsAnswered      atomic.Int64
+	_                                 [64]byte
 }
 
 // tally adds up the counters of all loops and goroutines.
@@ -53,12 +69,12 @@ func (t *tally) newPart() *counters {
 	return c
 }
 
-func (t *tally) total() Stats {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var s Stats
-	for _, c := range t.parts {
+// responder returns the totals of a tally as the responder's.
+func (t *tally) responder() (s Stats) {
+	t.each(func(c *counters) {
+		left := c.left.Load() // before accepted, so that Active is never below 0
 		s.Accepted += c.accepted.Load()
+		s.Active += c.accepted.Load() - left
 		s.Refused += c.refused.Load()
 		s.TimedOut += c.timedOut.Load()
 		s.Replies += c.replies.Load()
@@ -66,6 +82,30 @@ func (t *tally) total() Stats {
 		s.Received += c.received.Load()
 		s.Datagrams += c.datagrams.Load()
 		s.DatagramsAnswered += c.datagramsAnswered.Load()
-	}
+	})
 	return s
+}
+
+// echo returns the totals of a tally as the echo's.
+func (t *tally) echo() (s EchoStats) {
+	t.each(func(c *counters) {
+		left := c.left.Load() // before accepted, so that Active is never below 0
+		s.Accepted += c.accepted.Load()
+		s.Active += c.accepted.Load() - left
+		s.Refused += c.refused.Load()
+		s.TimedOut += c.timedOut.Load()
+		s.Received += c.received.Load()
+		s.Sent += c.sent.Load()
+		s.Datagrams += c.datagrams.Load()
+		s.DatagramsAnswered += c.datagramsAnswered.Load()
+	})
+	return s
+}
+
+func (t *tally) each(add func(*counters)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.parts {
+		add(c)
+	}
 }

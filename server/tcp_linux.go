@@ -6,11 +6,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
 )
 
-// sendBuffer bounds what the kernel keeps for a client that sends but never reads; answers are short.
-const sendBuffer = 16 << 10
+// A loopRole has a part on event loops.
+type loopRole interface {
+	talkOn(t *tcpLoop) talk
+	// sendBuffer bounds what the kernel keeps for a client that does not read, in bytes.
+	sendBuffer() int
+}
+
+// A talk is what a loop's clients are told. Its methods run on the loop's goroutine.
+type talk interface {
+	// welcome is called for a new client, before it is watched.
+	welcome(key uint32)
+	// ready does what the client is ready for. It returns false when the connection is over.
+	ready(key uint32, events loop.Events) (open bool)
+	// forget is called when the connection ends.
+	forget(key uint32)
+}
 
 // tcpLoops serves one listening socket on several event loops.
 type tcpLoops struct {
@@ -19,7 +34,7 @@ type tcpLoops struct {
 }
 
 // startTCP serves plain TCP on event loops and takes over the listener.
-func startTCP(s *Server, listener *net.TCPListener) (service, error) {
+func startTCP(s *Server, p port, listener *net.TCPListener) (service, error) {
 	fd, err := duplicate(listener)
 	if err != nil {
 		return nil, err
@@ -28,11 +43,11 @@ func startTCP(s *Server, listener *net.TCPListener) (service, error) {
 	_ = listener.Close()
 	// What a listening socket is set to, its connections inherit (tcp(7), socket(7)).
 	_ = socket.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	_ = socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	_ = socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, p.role.sendBuffer())
 
 	t := &tcpLoops{listener: fd}
 	for range s.options.Loops {
-		l, err := startTCPLoop(s, fd)
+		l, err := startTCPLoop(s, p, fd)
 		if err != nil {
 			t.close()
 			return nil, err

@@ -34,20 +34,22 @@ type tcpLoop struct {
 	resume    int64 // when accepting goes on after a shortage; else loop.Never
 	spare     int   // given up to accept one more when descriptors are used up
 
+	talk   talk
 	conns  slab
 	idle   *loop.Queue
-	buffer []byte // what clients send is counted, and forgotten
+	buffer []byte // what one client has sent, until the next one is heard
 }
 
-func startTCPLoop(s *Server, listener int) (*tcpLoop, error) {
+func startTCPLoop(s *Server, p port, listener int) (*tcpLoop, error) {
 	l, err := loop.Start()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // says what was started
 	}
 	t := &tcpLoop{
-		server: s, count: s.tally.newPart(), loop: l, listener: listener, accepting: true, resume: loop.Never,
+		server: s, count: p.tally.newPart(), loop: l, listener: listener, accepting: true, resume: loop.Never,
 		spare: -1, idle: loop.NewQueue(int64(s.options.IdleTimeout)), buffer: make([]byte, readSize),
 	}
+	t.talk = p.role.talkOn(t)
 	t.do(func() {
 		t.source = l.Attach(t)
 		t.keepSpare()
@@ -79,7 +81,9 @@ func (t *tcpLoop) Ready(key uint32, events loop.Events) {
 		t.accept(acceptBatch)
 		return
 	}
-	t.answer(key, events)
+	if !t.talk.ready(key, events) {
+		t.hangUp(key)
+	}
 }
 
 // Tick implements loop.Handler: it closes idle connections, and goes on accepting after a shortage.
@@ -153,8 +157,8 @@ func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
 	if s.options.OnAccept != nil {
 		s.options.OnAccept(client)
 	}
-	t.tell(fd)
 	key := t.conns.take(fd)
+	t.talk.welcome(key)
 	t.idle.Push(key, t.source.Now())
 	if err := t.source.Add(fd, key, loop.Readable); err != nil {
 		s.short(err)
@@ -162,37 +166,34 @@ func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
 	}
 }
 
-// answer reads what a client has sent and answers it.
-func (t *tcpLoop) answer(key uint32, events loop.Events) {
-	fd := t.conns.fd(key)
-	n, errno := socket.Read(fd, t.buffer)
+// hear reads at most so many bytes of what a client has sent; they are good until the next call. It returns false when
+// the connection is over.
+func (t *tcpLoop) hear(key uint32, events loop.Events, most int) (data []byte, open bool) {
+	n, errno := socket.Read(t.conns.fd(key), t.buffer[:most])
 	if errno == unix.EAGAIN && events&(loop.Failed|loop.HungUp) == 0 {
-		return
+		return nil, true
 	}
 	if n == 0 { // its end, or an error
-		t.hangUp(key)
-		return
+		return nil, false
 	}
 	t.count.received.Add(int64(n))
 	t.idle.Remove(key)
 	t.idle.Push(key, t.source.Now())
-	t.tell(fd)
+	return t.buffer[:n], true
 }
 
-// tell writes the host name. A client that does not read loses answers: nothing is kept for it.
-func (t *tcpLoop) tell(fd int) {
-	if n, _ := socket.Write(fd, t.server.name); n < len(t.server.name) {
-		t.count.dropped.Add(1)
-		return
-	}
-	t.count.replies.Add(1)
+// watch changes what a client is watched for. It returns false when that is not possible, and the connection over.
+func (t *tcpLoop) watch(key uint32, events loop.Events) (open bool) {
+	return t.source.Modify(t.conns.fd(key), key, events) == nil
 }
 
 func (t *tcpLoop) hangUp(key uint32) {
 	t.source.Close(t.conns.fd(key))
 	t.idle.Remove(key)
+	t.talk.forget(key)
 	t.conns.give(key)
 	t.server.gate.leave()
+	t.count.left.Add(1)
 }
 
 // shed accepts a connection just to close it, with the spare descriptor, so that its client need not wait in vain.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -22,6 +24,7 @@ const (
 // netClients serves a listener with a goroutine per connection over package net.
 type netClients struct {
 	server   *Server
+	role     role
 	count    *counters
 	listener net.Listener
 
@@ -36,9 +39,9 @@ type netClients struct {
 }
 
 // startNet serves a listener, which it takes over, over package net.
-func startNet(s *Server, listener net.Listener) service {
+func startNet(s *Server, p port, listener net.Listener) service {
 	n := &netClients{
-		server: s, count: s.tally.newPart(), listener: listener,
+		server: s, role: p.role, count: p.tally.newPart(), listener: listener,
 		stopping: make(chan struct{}), conns: map[net.Conn]struct{}{},
 	}
 	n.accepter.Go(n.accept)
@@ -82,24 +85,33 @@ func (n *netClients) welcome(conn net.Conn) {
 
 func (n *netClients) serve(conn net.Conn) {
 	defer n.hangUp(conn)
-	// The first write of a TLS connection is also its handshake.
-	if !n.within(conn.SetDeadline, handshakeTimeout) || !n.tell(conn) {
-		return
+	if n.shakeHands(conn) {
+		n.role.serve(n, conn)
 	}
-	buffer := make([]byte, netReadSize)
-	for n.within(conn.SetReadDeadline, n.server.options.IdleTimeout) {
-		received, err := conn.Read(buffer)
-		if received == 0 {
-			if errors.Is(err, os.ErrDeadlineExceeded) && !n.closing.Load() {
-				n.count.timedOut.Add(1)
-			}
-			return
-		}
-		n.count.received.Add(int64(received))
-		if !n.within(conn.SetWriteDeadline, writeTimeout) || !n.tell(conn) {
-			return
-		}
+}
+
+func (n *netClients) shakeHands(conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return true
 	}
+	return n.within(conn.SetDeadline, handshakeTimeout) && secure.HandshakeContext(context.Background()) == nil
+}
+
+// hear reads what a client has sent. It returns false when the connection is over.
+func (n *netClients) hear(conn net.Conn, buffer []byte) (received int, open bool) {
+	if !n.within(conn.SetReadDeadline, n.server.options.IdleTimeout) {
+		return 0, false
+	}
+	received, err := conn.Read(buffer)
+	if received == 0 {
+		if errors.Is(err, os.ErrDeadlineExceeded) && !n.closing.Load() {
+			n.count.timedOut.Add(1)
+		}
+		return 0, false
+	}
+	n.count.received.Add(int64(received))
+	return received, true
 }
 
 // within sets a deadline; it returns false if the connection has to end. Looking after setting makes sure that the
@@ -108,21 +120,13 @@ func (n *netClients) within(set func(time.Time) error, timeout time.Duration) bo
 	return set(time.Now().Add(timeout)) == nil && !n.closing.Load()
 }
 
-func (n *netClients) tell(conn net.Conn) bool {
-	if _, err := conn.Write(n.server.name); err != nil {
-		n.count.dropped.Add(1)
-		return false
-	}
-	n.count.replies.Add(1)
-	return true
-}
-
 func (n *netClients) hangUp(conn net.Conn) {
 	_ = conn.Close()
 	n.mu.Lock()
 	delete(n.conns, conn)
 	n.mu.Unlock()
 	n.server.gate.leave()
+	n.count.left.Add(1)
 }
 
 func (n *netClients) drain() {

@@ -4,7 +4,10 @@ package server
 
 import "net"
 
-// startTCP serves plain TCP over package net, where there are no event loops.
-func startTCP(s *Server, listener *net.TCPListener) (service, error) {
-	return startNet(s, listener), nil
+// loopRole is empty where there are no event loops.
+type loopRole any
+
+// startTCP serves plain TCP over package net.
+func startTCP(s *Server, p port, listener *net.TCPListener) (service, error) {
+	return startNet(s, p, listener), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -23,18 +24,19 @@ const (
 	udpRest = 10 * time.Millisecond
 )
 
-// udpAnswerer answers each datagram with the host name, from the address that it was sent to.
+// udpAnswerer answers each datagram as its role wants, from the address that it was sent to.
 type udpAnswerer struct {
 	server  *Server
+	role    role
+	tally   *tally
 	conn    *net.UDPConn
-	port    uint16
-	twins   *rate.Limiter
 	readers sync.WaitGroup
 }
 
 // startUDP serves a socket, which it takes over.
-func startUDP(s *Server, conn *net.UDPConn) service {
-	u := &udpAnswerer{server: s, conn: conn, port: addrPort(conn.LocalAddr()).Port(), twins: rate.NewLimiter(twinAnswers, twinAnswers)}
+func startUDP(s *Server, p port, conn *net.UDPConn) service {
+	u := &udpAnswerer{server: s, role: p.role, tally: p.tally, conn: conn}
+	s.twins.add(addrPort(conn.LocalAddr()).Port())
 	_ = conn.SetReadBuffer(udpBuffer)
 	if err := askForDestination(conn); err != nil {
 		s.log.Warn("UDP answers come from the system's choice of address", "error", err)
@@ -46,10 +48,10 @@ func startUDP(s *Server, conn *net.UDPConn) service {
 }
 
 func (u *udpAnswerer) read() {
-	count := u.server.tally.newPart()
+	count := u.tally.newPart()
 	data, control := make([]byte, maxDatagram), make([]byte, controlSize)
 	for {
-		_, n, _, client, err := u.conn.ReadMsgUDPAddrPort(data, control)
+		size, n, _, client, err := u.conn.ReadMsgUDPAddrPort(data, control)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -64,17 +66,15 @@ func (u *udpAnswerer) read() {
 		if u.server.options.OnDatagram != nil {
 			u.server.options.OnDatagram(netip.AddrPortFrom(client.Addr().Unmap(), client.Port()))
 		}
-		if _, _, err := u.conn.WriteMsgUDPAddrPort(u.server.name, fromDestination(control[:n]), client); err == nil {
+		if _, _, err := u.conn.WriteMsgUDPAddrPort(u.role.answer(data[:size]), fromDestination(control[:n]), client); err == nil {
 			count.datagramsAnswered.Add(1)
 		}
 	}
 }
 
-// wanted tells clients from forged senders. Port 0 is nobody's. A sender with this responder's own port may be a client by
-// chance, but also another responder, and one forged datagram would keep the two busy with each other for ever: it is
-// answered at a rate that hurts nobody.
+// wanted tells clients from forged senders. Port 0 is nobody's.
 func (u *udpAnswerer) wanted(client netip.AddrPort) bool {
-	return client.Port() != 0 && (client.Port() != u.port || u.twins.Allow())
+	return client.Port() != 0 && (!u.server.twins.has(client.Port()) || u.server.twins.answers.Allow())
 }
 
 // drain does nothing: answering a datagram keeps nobody waiting.
@@ -83,4 +83,24 @@ func (u *udpAnswerer) drain() {}
 func (u *udpAnswerer) close() {
 	_ = u.conn.Close()
 	u.readers.Wait()
+}
+
+// twins are senders with a port number on which this server answers, too. They may be clients by chance, but also other
+// servers, and one forged datagram would keep the two busy with each other for ever: they are answered at a rate that
+// hurts nobody.
+type twins struct {
+	ports   [2]atomic.Uint32 // the responder's and the echo's; 0 is none
+	answers *rate.Limiter
+}
+
+func newTwins() *twins { return &twins{answers: rate.NewLimiter(twinAnswers, twinAnswers)} }
+
+func (t *twins) add(port uint16) {
+	if !t.ports[0].CompareAndSwap(0, uint32(port)) {
+		t.ports[1].Store(uint32(port))
+	}
+}
+
+func (t *twins) has(port uint16) bool {
+	return t.ports[0].Load() == uint32(port) || t.ports[1].Load() == uint32(port)
 }

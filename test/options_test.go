@@ -70,6 +70,8 @@ func TestWrongOptions(t *testing.T) {
 		{"listen: certificate over TCP", `listen({cert: 'x', key: 'y'})`, []string{"listen()", `"cert"`, "'tls'"}},
 		{"listen: certificate without key", `listen({network: 'tls', cert: 'x'})`, []string{"listen()", "cert", "key"}},
 		{"listen: certificate that is none", `listen({network: 'tls', cert: 'x', key: 'y'})`, []string{"listen()", "cert", "PEM"}},
+		{"listen: echo as text", `listen({echo: 'yes'})`, []string{"listen()", `"echo"`, `got "yes"`, "true or false"}},
+		{"listen: echo without port", `listen({echo: true, address: '127.0.0.1'})`, []string{"listen()", `"address"`, "host:port"}},
 		{"listen: no connections", `listen({maxConnections: 0})`, []string{"listen()", `"maxConnections"`, "got 0", "from 1"}},
 	}
 	snippets := make([]string, 0, len(tests))

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
-// listen is listen(options) of the JS API: the companion server's responder in this process. One that was started in
+// listen is listen(options) of the JS API: the companion server's responder or echo in this process. One that was started in
 // setup() stays until the test ends, one of a VU's function until its iteration does.
 func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	state := i.vu.State()
@@ -28,6 +28,9 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 			i.throw(fmt.Errorf("listen(): %w", err))
 		}
 	}
+	if o.Echo {
+		o.Server.Address, o.Server.Echo = "", o.Server.Address
+	}
 	responder, err := server.Start(o.Server)
 	if err != nil {
 		i.throw(listenError(err))
@@ -37,7 +40,11 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	}
 	rt := i.vu.Runtime()
 	object := rt.NewObject()
-	_ = object.Set("address", responder.Addr().String())
+	address := responder.Addr()
+	if o.Echo {
+		address = responder.EchoAddr()
+	}
+	_ = object.Set("address", address.String())
 	_ = object.Set("close", responder.Close)
 	return object
 }
@@ -46,6 +53,9 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 func listenError(err error) error {
 	if wrong, ok := errors.AsType[*server.OptionError](err); ok {
 		name := strings.ToLower(wrong.Option[:1]) + wrong.Option[1:]
+		if name == "echo" {
+			name = "address" // which the script has given it
+		}
 		return fmt.Errorf("listen(): option %q: got %q; %s", name, wrong.Value, wrong.Reason)
 	}
 	if taken, ok := errors.AsType[*server.ListenError](err); ok {

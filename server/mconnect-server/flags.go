@@ -27,7 +27,8 @@ const (
 	envPrefix = "MCONNECT_"
 	usageHead = `Usage: mconnect-server [flags]
 
-Answers every TCP connection and UDP datagram with its host name, as "mconnect -server" does.
+Answers every TCP connection and UDP datagram with its host name, as "mconnect -server" does; with -echo it is also
+ctraffic's server.
 SIGTERM and SIGINT drain, a second signal ends at once.
 
 Each flag but -version can also be set by an environment variable: MCONNECT_ADDRESS for -address, MCONNECT_MAX_CONNECTIONS
@@ -72,12 +73,13 @@ func (s *settings) flagSet() *flag.FlagSet {
 	_ = f.Bool("server", true, "accepted for mconnect's sake, and ignored: this is the server")
 	f.StringVar(&o.Address, "address", server.DefaultAddress, "`host:port` to listen on; [::]:5001 is every address of this host")
 	f.BoolVar(&o.UDP, "udp", false, "answer UDP datagrams too, from the address they were sent to")
+	f.StringVar(&o.Echo, "echo", "", "`host:port` of ctraffic's echo, TCP and UDP, such as [::]:5003; empty for none")
 	f.StringVar(&o.Probe, "k8sprobe", "", "`host:port` of the Kubernetes liveness probe, http://host:port/healthz; empty for none")
 	f.BoolVar(&s.version, "version", false, "print the version and exit")
 	f.StringVar(&o.Hostname, "hostname", "", "`name` to answer with, at most 255 bytes (default: the system's host name)")
 	f.IntVar(&o.MaxConnections, "max-connections", 0, "most TCP connections at once, those beyond are closed at once\n(default: the limit of file descriptors less a reserve of 512)")
 	f.DurationVar(&o.IdleTimeout, "idle-timeout", server.DefaultIdleTimeout, "close a TCP connection on which nothing arrives for so long;\nmconnect -keep holds connections for an hour and only reads")
-	f.StringVar(&o.TLSCert, "tls-cert", "", "PEM `file` with the certificate; with -tls-key, TCP speaks TLS")
+	f.StringVar(&o.TLSCert, "tls-cert", "", "PEM `file` with the certificate; with -tls-key, the responder and the echo speak TLS over TCP")
 	f.StringVar(&o.TLSKey, "tls-key", "", "PEM `file` with the certificate's key")
 	f.DurationVar(&o.Drain, "drain", server.DefaultDrain, "time for clients to finish after SIGTERM; 0 closes them at once")
 	f.StringVar(&s.logFormat, "log", "text", "`format` of the log on standard error: text or json")
@@ -131,7 +133,7 @@ func (s *settings) logger(w io.Writer) *slog.Logger {
 
 // flagOf is the flag for each option of the server that can be wrong.
 var flagOf = map[string]string{
-	"Address": "address", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
+	"Address": "address", "Echo": "echo", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
 	"IdleTimeout": "idle-timeout", "TLSCert": "tls-cert", "TLSKey": "tls-key",
 	"HTTP": "http", "HTTPDelay": "delay", "HTTPTimeout": "timeout",
 }

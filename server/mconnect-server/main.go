@@ -65,7 +65,7 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) {
 	signal := <-signals
 	stats := srv.Stats()
-	log.Info("Draining; a second signal ends at once", "signal", signal.String(), "active", stats.Active+stats.HTTP.Active)
+	log.Info("Draining; a second signal ends at once", "signal", signal.String(), "active", stats.Active+stats.Echo.Active+stats.HTTP.Active)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -86,6 +86,11 @@ func logEnd(log *slog.Logger, srv *server.Server, seen *sources) {
 		"accepted", stats.Accepted, "refused", stats.Refused, "active", stats.Active, "timed_out", stats.TimedOut,
 		"replies", stats.Replies, "dropped", stats.Dropped, "bytes_received", stats.Received,
 		"udp_datagrams", stats.Datagrams, "udp_answered", stats.DatagramsAnswered,
+	}
+	if srv.EchoAddr().IsValid() {
+		attributes = append(attributes, "echo_accepted", stats.Echo.Accepted, "echo_refused", stats.Echo.Refused,
+			"echo_bytes_received", stats.Echo.Received, "echo_bytes_sent", stats.Echo.Sent,
+			"echo_udp_datagrams", stats.Echo.Datagrams, "echo_udp_answered", stats.Echo.DatagramsAnswered)
 	}
 	if srv.HTTPAddr().IsValid() {
 		attributes = append(attributes, "http_accepted", stats.HTTP.Accepted, "http_refused", stats.HTTP.Refused,

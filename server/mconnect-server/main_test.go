@@ -158,6 +158,7 @@ func TestDefaults(t *testing.T) {
 	s, err := parse(nil, environment(nil), io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, "[::1]:5001", s.options.Address)
+	assert.Empty(t, s.options.Echo)
 	assert.Empty(t, s.options.Probe)
 	assert.False(t, s.options.UDP)
 	assert.Equal(t, 65*time.Minute, s.options.IdleTimeout)
@@ -215,6 +216,29 @@ func TestHTTPUntilSignal(t *testing.T) {
 	assert.InDelta(t, 0, last["accepted"], 0)
 }
 
+func TestEchoUntilSignal(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, map[string]string{"MCONNECT_ECHO": "127.0.0.1:0"}, "-address", "127.0.0.1:0", "-hostname", "web-1")
+	line := p.next(t)
+	assert.Regexp(t, `^Echo on; 127\.0\.0\.1:\d+$`, line["msg"])
+	conn, err := net.Dial("tcp", line["address"].(string))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = conn.Write(make([]byte, 64))
+	require.NoError(t, err)
+	back := make([]byte, 64)
+	_, err = io.ReadFull(conn, back)
+	require.NoError(t, err)
+	assert.Equal(t, "web-1", string(bytes.TrimRight(back, "\x00")))
+	require.NoError(t, conn.Close())
+	last := p.stop(t, syscall.SIGTERM)
+	assert.InDelta(t, 1, last["echo_accepted"], 0)
+	assert.InDelta(t, 64, last["echo_bytes_received"], 0)
+	assert.InDelta(t, 64, last["echo_bytes_sent"], 0)
+	assert.InDelta(t, 0, last["accepted"], 0)
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -244,6 +268,7 @@ func TestRefusals(t *testing.T) {
 		"host name":          {[]string{"-hostname", "a\tb"}, nil, exitUsage, `-hostname "a\tb": not a name that clients accept`},
 		"key without cert":   {[]string{"-tls-key", "key.pem"}, nil, exitUsage, `-tls-cert "": TLS needs both`},
 		"probe without port": {[]string{"-k8sprobe", "x"}, nil, exitUsage, `-k8sprobe "x": missing port`},
+		"echo without port":  {[]string{"-echo", "x"}, nil, exitUsage, `-echo "x": missing port`},
 		"address in use":     {[]string{"-address", taken.Addr().String()}, nil, exitFailed, `-address "` + taken.Addr().String() + `": listen tcp`},
 		"probe in use": {
 			[]string{"-address", "127.0.0.1:0", "-k8sprobe", taken.Addr().String()},
@@ -270,7 +295,7 @@ func TestVersionAndHelp(t *testing.T) {
 
 	assert.Equal(t, exitOK, run([]string{"-help"}, environment(nil), &stdout, &stderr, nil))
 	for _, flag := range []string{
-		"server", "address", "udp", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
+		"server", "address", "udp", "echo", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
 		"tls-cert", "tls-key", "drain", "log", "log-sources", "http", "delay", "stats", "timeout", "close",
 	} {
 		assert.Contains(t, stderr.String(), "\n  -"+flag)

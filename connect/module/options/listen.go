@@ -10,6 +10,7 @@ import (
 // Listen is what a script asks of listen().
 type Listen struct {
 	Server    server.Options // without TLS
+	Echo      bool           // the echo listens on Server.Address, not the responder
 	TLS       bool
 	Cert, Key string // PEM; both "" for a certificate made for the occasion
 }
@@ -29,6 +30,7 @@ func ParseListen(options any) (*Listen, error) {
 	err := parse(object, map[string]setter{
 		"address":        text(&s.Address),
 		"hostname":       text(&s.Hostname),
+		"echo":           flag(&l.Echo),
 		"network":        oneOf(&network, "tcp", "udp", "tls"),
 		"cert":           text(&l.Cert),
 		"key":            text(&l.Key),

@@ -118,13 +118,15 @@ func TestParseListen(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "127.0.0.1:0", l.Server.Address)
 	assert.True(t, l.Server.UDP)
-	l, err = options.ParseListen(object{"address": "[::1]:0", "hostname": "web", "network": "tls", "maxConnections": int64(7), "idleTimeout": "1m"})
+	assert.False(t, l.Echo)
+	l, err = options.ParseListen(object{"address": "[::1]:0", "echo": true, "hostname": "web", "network": "tls", "maxConnections": int64(7), "idleTimeout": "1m"})
 	require.NoError(t, err)
 	assert.True(t, l.TLS)
+	assert.True(t, l.Echo)
 	assert.Equal(t, "web", l.Server.Hostname)
 	assert.Equal(t, 7, l.Server.MaxConnections)
 	assert.Equal(t, time.Minute, l.Server.IdleTimeout)
-	for _, wrong := range []any{int64(1), object{"port": int64(5)}, object{"address": int64(5)}, object{"cert": "x"}, object{"cert": "x", "key": "y"}, object{"network": "tls", "key": "y"}} {
+	for _, wrong := range []any{int64(1), object{"port": int64(5)}, object{"address": int64(5)}, object{"echo": "yes"}, object{"cert": "x"}, object{"cert": "x", "key": "y"}, object{"network": "tls", "key": "y"}} {
 		_, err := options.ParseListen(wrong)
 		assert.ErrorContains(t, err, "listen(): ", "%v", wrong)
 	}

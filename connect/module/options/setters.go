@@ -131,15 +131,24 @@ func hintNumber(v any) string {
 	return ""
 }
 
-// unless sets a flag if the option is false.
-func unless(to *bool) setter {
+func flag(to *bool) setter {
 	return func(v any) error {
 		b, ok := v.(bool)
 		if !ok {
 			return errors.New("want true or false")
 		}
-		*to = !b
+		*to = b
 		return nil
+	}
+}
+
+// unless sets a flag if the option is false.
+func unless(to *bool) setter {
+	return func(v any) error {
+		var on bool
+		err := flag(&on)(v)
+		*to = err == nil && !on
+		return err
 	}
 }
 

@@ -1,0 +1,70 @@
+package server
+
+import "net"
+
+const (
+	// echoHead is how much of a TCP stream the echo waits for and marks with its host name.
+	echoHead = 64
+	// echoReadSize is what one read takes, and so the most that is kept for a client that does not read its echo.
+	echoReadSize = 16 << 10
+)
+
+// echo is ctraffic's server: it sends back what it gets, the beginning of each TCP stream and of each datagram
+// overwritten with its host name.
+type echo struct{ *Server }
+
+// openEcho opens the echo, if asked for, on TCP and UDP.
+func (s *Server) openEcho() (err error) {
+	if s.options.Echo == "" {
+		return nil
+	}
+	s.echoAddr, _, err = s.openPort(port{
+		option: "Echo", address: s.options.Echo, udp: true, role: echo{s}, tally: &s.echoTally,
+	})
+	if err != nil {
+		return err
+	}
+	s.log.Info("Echo on; "+s.echoAddr.String(), "address", s.echoAddr.String(), "tls", s.tls != nil,
+		"hostname", s.options.Hostname)
+	return nil
+}
+
+// mark overwrites the beginning of a stream or datagram with as much of the host name as there is room for.
+func (e echo) mark(beginning []byte) []byte {
+	copy(beginning, e.name)
+	return beginning
+}
+
+func (e echo) answer(datagram []byte) []byte { return e.mark(datagram) }
+
+func (e echo) serve(n *netClients, conn net.Conn) {
+	buffer := make([]byte, echoReadSize)
+	for have, marked := 0, false; ; {
+		received, ok := n.hear(conn, buffer[have:])
+		if !ok {
+			return
+		}
+		have += received
+		if !marked && have < echoHead {
+			continue
+		}
+		if !marked {
+			e.mark(buffer[:echoHead])
+			marked = true
+		}
+		if !e.send(n, conn, buffer[:have]) {
+			return
+		}
+		have = 0
+	}
+}
+
+// send waits for a client that reads slowly, as long as for one that sends slowly.
+func (e echo) send(n *netClients, conn net.Conn, data []byte) bool {
+	if !n.within(conn.SetWriteDeadline, n.server.options.IdleTimeout) {
+		return false
+	}
+	sent, err := conn.Write(data)
+	n.count.sent.Add(int64(sent))
+	return err == nil
+}
