@@ -34,6 +34,8 @@ type callsReport struct {
 	RTT            spread                   `json:"rtt"`
 	Balance        balance.Balance          `json:"balance"`
 	SYNRetransmits int64                    `json:"syn_retransmits"`
+
+	Traffic []*connect.TrafficResult `json:"traffic,omitempty"` // the last maxTraffic calls of traffic()
 }
 
 // spread is the part of a summary that can be told of many calls together.
@@ -87,6 +89,25 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	l.reply = l.reply.Merge(r.ReplyTime)
 	l.error = l.error.Merge(r.ErrorTime)
 	l.rtt = l.rtt.Merge(r.RTT)
+}
+
+// maxTraffic and maxRecords bound what the ledger keeps of traffic(): the last calls, and records of a call that has few. A part
+// of the records would mislead, so it's all or none; scripts have the results themselves.
+const (
+	maxTraffic = 100
+	maxRecords = 1000
+)
+
+// enterTraffic enters a call of traffic(), which is kept as it is, and is no part of the sums.
+func (l *ledger) enterTraffic(r *connect.TrafficResult) {
+	kept := *r
+	if len(kept.Records) > maxRecords {
+		kept.Records = []connect.TrafficRecord{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.sum.Traffic[max(0, len(l.sum.Traffic)-maxTraffic+1):]
+	l.sum.Traffic = append(slices.Clone(last), &kept) // a copy: reports may have the old slice
 }
 
 // enterCapacity enters a search for a limit, whose failures are what it looked for.
