@@ -91,6 +91,8 @@ func (t *trafficActivity) established(key uint32, now int64, _ loop.Events, errn
 	events := loop.Readable | loop.Writable | loop.PeerDone | loop.Edge
 	if t.udp {
 		events = loop.Readable
+	} else {
+		_ = socket.SetInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // a packet's end must not wait for the peer's delayed ACK
 	}
 	if err := t.place.Modify(int(c.fd), key, events); err != nil {
 		t.lose(f, now, ClassOther, err)

@@ -27,7 +27,14 @@ type TrafficResult struct {
 	Dropped        int64         `json:"dropped"`     // packets that could not be sent in their slot, as an echo was late
 	Retransmits    int64         `json:"retransmits"` // TCP segments that the kernel sent again
 	StartTime      time.Time     `json:"start_time"`
+	Timeout        time.Duration `json:"timeout"`
 	Duration       time.Duration `json:"duration"`
+	States         States        `json:"states"` // of all connections that were dialled, again and again
+
+	ConnectTime    stats.Summary `json:"connect_time"`
+	ErrorTime      stats.Summary `json:"error_time"`
+	RTT            stats.Summary `json:"rtt"` // kernel's handshake round trip, where it has one
+	SYNRetransmits int64         `json:"syn_retransmits"`
 
 	LostByHost    Hosts            `json:"lost_by_host"`
 	LastingByHost Hosts            `json:"lasting_by_host"`

@@ -120,6 +120,10 @@ func requireTrafficSums(t *testing.T, r *TrafficResult) {
 	assert.Equal(t, r.Lasting, sum(r.LastingByHost))
 	assert.Equal(t, r.Lost+r.FailedConnects, sum(r.Errors), "%v", r.Errors)
 	assert.Equal(t, r.Received, r.RoundTrip.Count)
+	assert.Equal(t, r.Lasting, r.States.Completed)
+	assert.Equal(t, r.Lost+r.FailedConnects, r.States.Error)
+	assert.Zero(t, r.States.Dialing+r.States.Established+r.States.Closed)
+	assert.Equal(t, r.Lost+r.Lasting, r.ConnectTime.Count)
 	for class := range r.Errors {
 		assert.NotEmpty(t, r.First[class])
 	}

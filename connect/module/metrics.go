@@ -14,6 +14,9 @@ type mconnectMetrics struct {
 	notInitiated, dialing, established                *metrics.Metric
 	completed, closed, failed                         *metrics.Metric
 	establishedMax                                    *metrics.Metric
+	packetsSent, packetsReceived, packetsDropped      *metrics.Metric
+	connectionsLost, reconnects, retransmits          *metrics.Metric
+	roundTrip, flowsMoved                             *metrics.Metric
 	balanceMaxShare, balancePValue                    *metrics.Metric
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
 }
@@ -42,6 +45,14 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		closed:          metric("mconnect_closed", metrics.Gauge),
 		failed:          metric("mconnect_error", metrics.Gauge),
 		establishedMax:  metric("mconnect_established_max", metrics.Gauge),
+		packetsSent:     metric("mconnect_packets_sent", metrics.Counter),
+		packetsReceived: metric("mconnect_packets_received", metrics.Counter),
+		packetsDropped:  metric("mconnect_packets_dropped", metrics.Counter),
+		connectionsLost: metric("mconnect_connections_lost", metrics.Counter),
+		reconnects:      metric("mconnect_reconnects", metrics.Counter),
+		retransmits:     metric("mconnect_retransmits", metrics.Counter),
+		roundTrip:       metric("mconnect_round_trip", metrics.Trend, metrics.Time),
+		flowsMoved:      metric("mconnect_flows_moved", metrics.Counter),
 		capacity:        metric("mconnect_capacity", metrics.Gauge),
 		sockets:         metric("mconnect_sockets", metrics.Gauge),
 		fds:             metric("mconnect_fds", metrics.Gauge),

@@ -51,6 +51,7 @@ func (i *instance) Exports() modules.Exports {
 		"flood":     i.flood,
 		"hold":      i.hold,
 		"capacity":  i.capacity,
+		"traffic":   i.traffic,
 		"sockets":   i.sockets,
 		"preflight": i.preflight,
 		"listen":    i.listen,

@@ -1,0 +1,117 @@
+package module
+
+import (
+	"time"
+
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+)
+
+// maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip. Of more packets only every so many-th one
+// does, so that k6, which keeps every value of a Trend, can go on for long without a pace. The call's result has them all.
+const maxRoundTrips = 10_000
+
+// packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
+type packetSampler struct {
+	*sampler
+	size int64
+	all  *metrics.TagSet // the call's, with all targets
+	lost map[lostFrom]*metrics.TagSet
+
+	echoes, taken, step int64 // in this second: packets that came back, those that became samples; of how many one does
+}
+
+// lostFrom is a series of mconnect_connections_lost.
+type lostFrom struct {
+	target int64
+	host   string
+}
+
+var _ connect.PacketObserver = &packetSampler{}
+
+func newPacketSampler(s *sampler, o *options.Traffic) *packetSampler {
+	p := &packetSampler{
+		sampler: s, size: int64(o.PacketSize), all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
+	}
+	if p.size == 0 {
+		p.size = connect.DefaultPacketSize
+	}
+	return p
+}
+
+// Outcomes implements connect.Observer.
+func (p *packetSampler) Outcomes(batch []connect.Outcome) {
+	for i := range batch {
+		if o := &batch[i]; o.Record != nil {
+			p.ended(o)
+		}
+	}
+	p.push()
+	p.sampler.Outcomes(batch)
+}
+
+// ended takes note of a connection that was lost, or has lasted.
+func (p *packetSampler) ended(o *connect.Outcome) {
+	at := p.root.stamps.next(p.timeOf(o))
+	target := o.Number % int64(len(p.targets))
+	if n := o.Record.Retransmits; n > 0 {
+		p.add(p.metrics.retransmits, p.targets[target].tags, at, float64(n))
+	}
+	if o.Class != connect.ClassNone {
+		p.add(p.metrics.connectionsLost, p.lostTags(target, o.Record.Host), at, 1)
+	}
+}
+
+func (p *packetSampler) lostTags(target int64, host string) *metrics.TagSet {
+	from := lostFrom{target, p.root.hosts.tag(host)}
+	if p.lost[from] == nil {
+		p.lost[from] = p.targets[target].tags.With("host", from.host)
+	}
+	return p.lost[from]
+}
+
+// Echoes implements connect.PacketObserver.
+func (p *packetSampler) Echoes(batch []connect.Echo) {
+	for i := range batch {
+		e := &batch[i]
+		if p.echoes++; p.taken >= maxRoundTrips || p.echoes%p.step != 0 {
+			continue
+		}
+		p.taken++
+		tags := p.targets[e.Number%int64(len(p.targets))].tags
+		p.add(p.metrics.roundTrip, tags, p.root.stamps.next(p.start.Add(e.At)), metrics.D(e.RoundTrip))
+	}
+	p.push()
+}
+
+// Sample implements connect.PacketObserver.
+func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64) {
+	p.step = p.echoes/maxRoundTrips + 1
+	p.echoes, p.taken = 0, 0
+	at := p.root.stamps.next(time.Now())
+	for _, counter := range []struct {
+		metric *metrics.Metric
+		n      int64
+	}{
+		{p.metrics.packetsSent, s.Sent},
+		{p.metrics.packetsReceived, s.Received},
+		{p.metrics.packetsDropped, s.Dropped},
+		{p.metrics.reconnects, reconnects},
+		{p.metrics.flowsMoved, moved},
+		{p.builtin.DataSent, s.Sent * p.size},
+		{p.builtin.DataReceived, s.Received * p.size},
+	} {
+		p.add(counter.metric, p.all, at, float64(counter.n))
+	}
+	p.push()
+}
+
+// finishTraffic warns of what was lost.
+func (s *sampler) finishTraffic(r *connect.TrafficResult) {
+	if r.Lost > 0 && s.root.notices.first("lost") {
+		s.logger.Warnf("mconnect: %d connections were lost under traffic, the first %s and the last %s after the start; %d lasted", r.Lost, r.FirstLoss.Round(time.Millisecond), r.LastLoss.Round(time.Millisecond), r.Lasting)
+	}
+	s.finish(r.States.Total(), r.Errors, r.First)
+}
