@@ -19,12 +19,14 @@ const childCommand = "child"
 
 // roles are what a child can be. Each ends when its task is done, or when its input ends, as it does with the parent.
 var roles = map[string]func(in io.Reader, out io.Writer) error{
-	"floor":  floodRole(floor),
-	"net":    floodRole(perGoroutine),
-	"engine": floodRole(engine),
-	"holder": holdRole(false),
-	"reader": holdRole(true),
-	"server": serveRole,
+	"floor":          floodRole(floor),
+	"net":            floodRole(perGoroutine),
+	"engine":         floodRole(engine),
+	"traffic-net":    trafficRole(trafficPerGoroutine),
+	"traffic-engine": trafficRole(trafficEngine),
+	"holder":         holdRole(false),
+	"reader":         holdRole(true),
+	"server":         serveRole,
 }
 
 func playRole(name string) error {

@@ -1,7 +1,7 @@
 // What `make bench` runs in k6: one flood, with all metrics and the end-of-test summary's arithmetic.
 import { flood, report } from 'k6/x/mconnect';
 
-const { network, connections, concurrency, targets } = JSON.parse(__ENV.FLOOD);
+const { network, connections, concurrency, targets } = JSON.parse(__ENV.TASK);
 
 export const options = { summaryTrendStats: ['count'] };
 

@@ -27,45 +27,45 @@ type k6Result struct {
 // byK6 makes a flood in the k6 at that path.
 func byK6(path string) func(context.Context, flood) (time.Duration, error) {
 	return func(ctx context.Context, f flood) (time.Duration, error) {
-		dir, err := os.MkdirTemp("", "mconnect-bench-")
-		if err != nil {
-			return 0, fmt.Errorf("making a directory for the script: %w", err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		r, err := runScript(ctx, path, dir, f)
-		if err != nil {
+		r := &k6Result{}
+		if err := runScript(ctx, path, floodScript, f, r); err != nil {
 			return 0, err
 		}
 		return r.Duration, r.check(f)
 	}
 }
 
-func runScript(ctx context.Context, path, dir string, f flood) (*k6Result, error) {
-	script, result := filepath.Join(dir, "flood.js"), filepath.Join(dir, "result.json")
-	if err := os.WriteFile(script, floodScript, 0o600); err != nil {
-		return nil, fmt.Errorf("writing the script: %w", err)
-	}
-	task, err := json.Marshal(f)
+// runScript gives a script its task and reads the result that it leaves.
+func runScript(ctx context.Context, path string, script []byte, task, to any) error {
+	dir, err := os.MkdirTemp("", "mconnect-bench-")
 	if err != nil {
-		return nil, fmt.Errorf("writing the task: %w", err)
+		return fmt.Errorf("making a directory for the script: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file, result := filepath.Join(dir, "script.js"), filepath.Join(dir, "result.json")
+	if err := os.WriteFile(file, script, 0o600); err != nil {
+		return fmt.Errorf("writing the script: %w", err)
+	}
+	given, err := json.Marshal(task)
+	if err != nil {
+		return fmt.Errorf("writing the task: %w", err)
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, "run", "--quiet", "--no-usage-report",
-		"--env", "FLOOD="+string(task), "--env", "RESULT="+result, script) // #nosec G204 -- the user's own k6
+		"--env", "TASK="+string(given), "--env", "RESULT="+result, file) // #nosec G204 -- the user's own k6
 	cmd.Env = withoutK6(os.Environ())
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
+		return fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
 	}
 	text, err := os.ReadFile(result) // #nosec G304 -- in a directory of our own
 	if err != nil {
-		return nil, fmt.Errorf("%s run left no result: %w", path, err)
+		return fmt.Errorf("%s run left no result: %w", path, err)
 	}
-	r := &k6Result{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("%s run left a result that can't be read: %w", path, err)
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%s run left a result that can't be read: %w", path, err)
 	}
-	return r, nil
+	return nil
 }
 
 // withoutK6 leaves out the variables that would make k6 do more, or less, than it does by default.

@@ -42,6 +42,9 @@ func run(ctx context.Context, args []string) error {
 	if err := race(ctx, s, r); err != nil {
 		return err
 	}
+	if err := raceTraffic(ctx, s, r); err != nil {
+		return err
+	}
 	if err := weighClients(ctx, s, r); err != nil {
 		return err
 	}

@@ -19,14 +19,14 @@ type responder struct {
 }
 
 // startResponder returns when the server answers.
-func startResponder(ctx context.Context, path string) (*responder, error) {
+func startResponder(ctx context.Context, path string, more ...string) (*responder, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	address := net.JoinHostPort("0.0.0.0", strconv.Itoa(int(port)))
 	r := &responder{port: port}
-	r.cmd = exec.CommandContext(ctx, path, "-udp", "-address", address) // #nosec G204 -- the user's own server
+	r.cmd = exec.CommandContext(ctx, path, append([]string{"-udp", "-address", address}, more...)...) // #nosec G204 -- the user's own server
 	r.cmd.Stderr = &r.stderr
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", path, err)
