@@ -50,7 +50,7 @@ export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
   | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
 
-/** Options that flood(), hold() and capacity() share. */
+/** Options that flood(), hold(), capacity() and traffic() share. */
 export interface CallOptions {
   /** Default `'tcp'`. */
   network?: Network;
@@ -265,6 +265,138 @@ export interface Held {
  * which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
  */
 export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;
+
+export interface TrafficOptions extends Omit<CallOptions, 'rate'> {
+  /** How long packets are sent. Default `'10s'`. What is on its way then may still come back. */
+  duration?: Duration;
+  /** KB/s (1024 bytes) of all connections together. Default 0: each packet is sent as soon as the last one has come back. */
+  rate?: number;
+  /** Bytes, 64 to 1,048,576; UDP 72 to 65,507. Default 1024. */
+  packetSize?: number;
+  /** A connection that has waited so long for an echo is lost. Default `'1s'`. */
+  lossTimeout?: Duration;
+  /** Dial again what is lost, or could not be established, after 100 ms to 1 s. Default true. */
+  reconnect?: boolean;
+  /** Default `'1500ms'`. */
+  connectTimeout?: Duration;
+  /** Bounds the whole call. Default: `duration` plus `lossTimeout` plus 1 s. */
+  timeout?: Duration;
+}
+
+/** What happened in one second, or in the last part of one. */
+export interface TrafficSample {
+  /** The second's end, in milliseconds since the start. */
+  time: number;
+  /** Connections that are established at its end. */
+  active: number;
+  /** Connections that are being dialled, or wait to be, at its end. */
+  connecting: number;
+  /** Connections established during it. */
+  new: number;
+  /** Connections lost during it. */
+  lost: number;
+  /** Packets. */
+  sent: number;
+  received: number;
+  dropped: number;
+}
+
+/** The life of one connection. Times are in milliseconds since the start. A connection that is dialled again is a new record. */
+export interface TrafficRecord {
+  /** When it was first dialled. */
+  started: number;
+  /** 0 if it was never established. */
+  connected: number;
+  ended: number;
+  /** Empty if it lasted to the end. */
+  error: ErrorClass | '';
+  /** Packets. */
+  sent: number;
+  received: number;
+  dropped: number;
+  /** TCP segments that the kernel sent again (Linux). */
+  retransmits: number;
+  local: string;
+  remote: string;
+  /** Who answered last; empty if nobody has told a name. */
+  host: string;
+}
+
+/** A number of durations, from `from` (included) to `to`, in milliseconds. */
+export interface Bucket {
+  from: number;
+  to: number;
+  count: number;
+}
+
+/** If all connections could be established, connections + reconnects = lost + lasting. The samples add up to the totals. */
+export interface TrafficResult {
+  network: Network;
+  targets: Target[];
+  /** KB/s that were asked for. */
+  rate: number;
+  packet_size: number;
+  /** Connections asked for at once. */
+  connections: number;
+  /** Connections that died under traffic. */
+  lost: number;
+  /** Connections that were alive at the end. */
+  lasting: number;
+  /** Connections that were established in place of lost ones. */
+  reconnects: number;
+  failed_connects: number;
+  /** UDP flows that another host than before went on to answer. */
+  moved: number;
+  /** Packets. */
+  sent: number;
+  /** Packets that came back. Of a UDP flow, an echo that a later one has overtaken counts as lost. */
+  received: number;
+  /** Packets that were not sent in their slot, since the last echo was late. */
+  dropped: number;
+  /** TCP segments that the kernel sent again (Linux). */
+  retransmits: number;
+  lost_by_host: Record<string, number>;
+  lasting_by_host: Record<string, number>;
+  /** Of packets, from the instant when each was due until its echo was complete. */
+  round_trip: Summary;
+  /** The same as a histogram, with four buckets for each doubling. */
+  round_trips: Bucket[];
+  /** Why connects failed and connections were lost. */
+  errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  /** When the first and the last connection was lost, in milliseconds since the start; null if none was. */
+  first_loss: number | null;
+  last_loss: number | null;
+  /** When all connections were up again, in milliseconds since the start; null if none was lost, or not all were up at the end. */
+  recovered: number | null;
+  /** One for each second. */
+  samples: TrafficSample[];
+  /** At most 100,000. */
+  records: TrafficRecord[];
+  /** Of all connections dialled, again and again: lasting ones are `completed`, lost ones `error`. */
+  states: States;
+  connect_time: Summary;
+  error_time: Summary;
+  rtt: Summary;
+  syn_retransmits: number;
+  start_time: string;
+  /** In milliseconds. */
+  timeout: number;
+  /** In milliseconds. */
+  duration: number;
+}
+
+/**
+ * Keeps connections up, sends packets on them for `duration`, and waits for their echoes: against `mconnect-server -echo`, ctraffic's server,
+ * or anything else that echoes. Each connection has slots for its packets, spread evenly, and one packet on its way: a slot that comes while
+ * the echo is late counts as dropped, and without an echo for `lossTimeout` the connection is lost. UDP sends in every slot.
+ * Backends can be changed meanwhile: `await Promise.all([traffic(…), change()])`.
+ *
+ * Metrics: those of connecting, as for flood(); `mconnect_packets_sent`, `mconnect_packets_received`, `mconnect_packets_dropped`,
+ * `mconnect_reconnects`, `mconnect_retransmits`, `mconnect_flows_moved`, `mconnect_connections_lost` (Counters, the last one with tag `host`),
+ * `mconnect_round_trip` (Trend, of at most 10,000 packets a second), `data_sent`, `data_received`.
+ */
+export function traffic(target: Target | Target[], options?: TrafficOptions): Promise<TrafficResult>;
 
 export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   /** The most to try. Default: what this process has file descriptors for. */
