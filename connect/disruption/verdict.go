@@ -1,5 +1,9 @@
 package disruption
 
+import (
+	"fmt"
+)
+
 // Verdict says how many flows a change of the backends has moved, and how many it had to move.
 //
 // Moved = Inevitable + Claimed + Needless.
@@ -19,7 +23,7 @@ type Verdict struct {
 	Claimed    int64 `json:"claimed"`    // moved from a host that stayed to one that was added
 	Needless   int64 `json:"needless"`   // moved from a host that stayed to another that was there before, or should be gone
 
-	Stale int64 `json:"stale"` // of Flows: still answered by a host that was removed
+	Stale int64 `json:"stale"` // of Flows: answered, after the change, by a host that was removed
 	Lost  int64 `json:"lost"`  // not in Flows: answered before, but not after the change
 	Found int64 `json:"found"` // not in Flows: answered after, but not before the change
 
@@ -27,13 +31,64 @@ type Verdict struct {
 	To   map[string]int64 `json:"to"`   // moved flows by the host that answered after
 }
 
-// Model is a way to choose a backend for a flow. It decides how many flows a change has to move.
-type Model string
+// Of compares who answered the same 5-tuples before and after a change. The error says which part of the change does not
+// fit the answers, or that the two calls have no 5-tuple in common.
+func Of(before, after *Flows, change Change) (*Verdict, error) {
+	if before.protocol != after.protocol {
+		return nil, fmt.Errorf("before is %s and after is %s; want two floods of the same protocol", before, after)
+	}
+	if err := change.settle(before, after); err != nil {
+		return nil, err
+	}
+	v := &Verdict{
+		Model: change.Model, Backends: change.Backends, Removed: listed(change.Removed), Added: listed(change.Added),
+		IdealShare: change.ideal(), From: map[string]int64{}, To: map[string]int64{},
+	}
+	v.compare(before, after)
+	if v.Flows == 0 {
+		return nil, fmt.Errorf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
+	}
+	v.MovedShare = float64(v.Moved) / float64(v.Flows)
+	v.Excess = v.MovedShare - v.IdealShare
+	return v, nil
+}
 
-// The models.
-const (
-	Maglev    Model = "maglev"    // stateless consistent hashing
-	ECMP      Model = "ecmp"      // hash-threshold
-	Resilient Model = "resilient" // hash buckets that keep their backend, as in Linux's resilient nexthop groups
-	Stateful  Model = "stateful"  // connection tracking
-)
+func (v *Verdict) compare(before, after *Flows) {
+	removed, added := set(v.Removed), set(v.Added)
+	then := before.byTuple()
+	for t, place := range after.byTuple() {
+		was, answered := then[t]
+		if !answered {
+			v.Found++
+			continue
+		}
+		delete(then, t)
+		from, to := before.host(was), after.host(place)
+		v.Flows++
+		if removed[to] {
+			v.Stale++
+		}
+		if from != to {
+			v.move(from, to, removed[from], added[to])
+		}
+	}
+	v.Lost = int64(len(then))
+}
+
+// move counts a flow that another host answers now.
+func (v *Verdict) move(from, to string, removed, added bool) {
+	v.Moved++
+	v.From[from]++
+	v.To[to]++
+	switch {
+	case removed:
+		v.Inevitable++
+	case added:
+		v.Claimed++
+	default:
+		v.Needless++
+	}
+}
+
+// listed is never nil, so that JSON has a list and not null.
+func listed(list []string) []string { return append([]string{}, list...) }

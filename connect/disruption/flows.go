@@ -1,0 +1,99 @@
+package disruption
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// MaxFlows bounds what one call can record: two bytes in memory for each connection, and one or two where it is encoded.
+const MaxFlows = 10_000_000
+
+// Names beyond the first maxHosts, which only a hostile server has, share one.
+const (
+	maxHosts   = 10_000
+	otherHosts = "(other)"
+)
+
+// Flows says which host answered each connection of a call. What connection i was, its target and its source, follows from
+// the call's plan, so nothing of it is stored but the host.
+type Flows struct {
+	protocol string
+	targets  []netip.AddrPort // used in turn
+	sources  source.Sequence
+
+	hosts   []string
+	answers []uint16 // by connection: its host's place among hosts, from 1; 0 is no answer
+	places  map[string]uint16
+}
+
+// New makes a record of a call that takes targets in turn and sources in their sequence.
+func New(protocol string, targets []netip.AddrPort, sources source.Sequence) *Flows {
+	return &Flows{protocol: protocol, targets: targets, sources: sources, places: map[string]uint16{}}
+}
+
+// Record notes who answered the call's connection with that number, below MaxFlows.
+func (f *Flows) Record(number int64, host string) {
+	if missing := number + 1 - int64(len(f.answers)); missing > 0 {
+		f.answers = append(f.answers, make([]uint16, missing)...)
+	}
+	f.answers[number] = f.place(host)
+}
+
+func (f *Flows) place(host string) uint16 {
+	if place, known := f.places[host]; known {
+		return place
+	}
+	if len(f.hosts) == maxHosts && host != otherHosts {
+		return f.place(otherHosts)
+	}
+	f.hosts = append(f.hosts, host)
+	f.places[host] = uint16(len(f.hosts)) // #nosec G115 -- at most maxHosts + 1
+	return f.places[host]
+}
+
+// Hosts are the names of those that answered.
+func (f *Flows) Hosts() []string { return f.hosts }
+
+// String describes the flows by what decides whether those of two calls are the same.
+func (f *Flows) String() string {
+	from := "the system's choice of address"
+	if f.sources.Pool != nil {
+		from = f.sources.Pool.String()
+	}
+	return fmt.Sprintf("%d %s connections to %v from %s, ports %s, number %d of the test and on",
+		len(f.answers), f.protocol, f.targets, from, f.sources.Ports, f.sources.Start)
+}
+
+// tuple is what tells flows of one protocol apart. A source address left to the operating system is invalid: the system
+// chooses the same one for the same target, as long as nobody changes its routes.
+type tuple struct{ source, target netip.AddrPort }
+
+// all yields the connections that were answered, each with the place of its host.
+func (f *Flows) all() iter.Seq2[tuple, uint16] {
+	return func(yield func(tuple, uint16) bool) {
+		for i, place := range f.answers {
+			if place == 0 {
+				continue
+			}
+			t := tuple{source: f.sources.At(uint64(i)), target: f.targets[i%len(f.targets)]} // #nosec G115 -- an index
+			if !yield(t, place) {
+				return
+			}
+		}
+	}
+}
+
+// byTuple is who answered each 5-tuple. One that was dialled more than once counts once, as its last connection was answered.
+func (f *Flows) byTuple() map[tuple]uint16 {
+	hosts := make(map[tuple]uint16, len(f.answers))
+	for t, place := range f.all() {
+		hosts[t] = place
+	}
+	return hosts
+}
+
+// host is the name at a place.
+func (f *Flows) host(place uint16) string { return f.hosts[place-1] }
