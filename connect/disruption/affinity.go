@@ -2,32 +2,36 @@ package disruption
 
 import "net/netip"
 
-// Affinity says whether the flows of one source address stay with one host.
+// Affinity says whether the connections of one source address to one target stay with one host.
 type Affinity struct {
-	Sources int64 `json:"sources"` // addresses from which at least two connections were answered
+	Sources int64 `json:"sources"` // addresses from which at least two connections to the same target were answered
 	Sticky  int64 `json:"sticky"`  // those of them whose answers all came from one host
-	// Share is Sticky / Sources, 0 if there are none. Hashing addresses alone, as for sessions of clients, gives 1.
+	// Share is Sticky / Sources, 0 if there are none: 1 if the load balancer chooses by address, as session affinity asks for.
 	Share float64 `json:"share"`
 }
 
 // Affinity judges the call's answers.
 func (f *Flows) Affinity() Affinity {
+	type client struct {
+		source netip.Addr
+		target netip.AddrPort
+	}
 	type answers struct {
 		host   uint16
 		many   bool
 		sticky bool
 	}
-	bySource := map[netip.Addr]answers{}
+	clients := map[client]answers{}
 	for t, host := range f.all() {
-		address := t.source.Addr()
-		if a, known := bySource[address]; known {
-			bySource[address] = answers{host: host, many: true, sticky: a.sticky && a.host == host}
+		c := client{t.source.Addr(), t.target}
+		if a, known := clients[c]; known {
+			clients[c] = answers{host: host, many: true, sticky: a.sticky && a.host == host}
 		} else {
-			bySource[address] = answers{host: host, sticky: true}
+			clients[c] = answers{host: host, sticky: true}
 		}
 	}
 	var a Affinity
-	for _, s := range bySource {
+	for _, s := range clients {
 		if s.many {
 			a.Sources++
 			if s.sticky {

@@ -84,7 +84,7 @@ func (f *Flows) decode(e *encoded) (err error) {
 		var target netip.AddrPort
 		if text != "" {
 			if target, err = netip.ParseAddrPort(text); err != nil {
-				return err
+				return fmt.Errorf("target %q: %w", text, err)
 			}
 		}
 		d.targets = append(d.targets, target)

@@ -46,7 +46,7 @@ func (f *Flows) place(host string) uint16 {
 	if place, known := f.places[host]; known {
 		return place
 	}
-	if len(f.hosts) == maxHosts && host != otherHosts {
+	if len(f.hosts) >= maxHosts && host != otherHosts {
 		return f.place(otherHosts)
 	}
 	f.hosts = append(f.hosts, host)

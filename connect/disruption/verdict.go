@@ -2,6 +2,7 @@ package disruption
 
 import (
 	"fmt"
+	"math"
 )
 
 // Verdict says how many flows a change of the backends has moved, and how many it had to move.
@@ -42,15 +43,21 @@ func Of(before, after *Flows, change Change) (*Verdict, error) {
 	}
 	v := &Verdict{
 		Model: change.Model, Backends: change.Backends, Removed: listed(change.Removed), Added: listed(change.Added),
-		IdealShare: change.ideal(), From: map[string]int64{}, To: map[string]int64{},
+		IdealShare: exact(change.ideal()), From: map[string]int64{}, To: map[string]int64{},
 	}
 	v.compare(before, after)
 	if v.Flows == 0 {
 		return nil, fmt.Errorf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
 	}
 	v.MovedShare = float64(v.Moved) / float64(v.Flows)
-	v.Excess = v.MovedShare - v.IdealShare
+	v.Excess = exact(v.MovedShare - v.IdealShare)
 	return v, nil
+}
+
+// exact takes away what sums of fractions are off by, so that a threshold such as excess<=0 holds for the ideal.
+func exact(share float64) float64 {
+	const digits = 1e9
+	return math.Round(share*digits) / digits
 }
 
 func (v *Verdict) compare(before, after *Flows) {
