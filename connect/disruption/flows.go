@@ -2,7 +2,6 @@ package disruption
 
 import (
 	"fmt"
-	"iter"
 	"net/netip"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -65,34 +64,6 @@ func (f *Flows) String() string {
 	}
 	return fmt.Sprintf("%d %s connections to %v from %s, ports %s, number %d of the test and on",
 		len(f.answers), f.protocol, f.targets, from, f.sources.Ports, f.sources.Start)
-}
-
-// tuple is what tells flows of one protocol apart. A source address left to the operating system is invalid: the system
-// chooses the same one for the same target, as long as nobody changes its routes.
-type tuple struct{ source, target netip.AddrPort }
-
-// all yields the connections that were answered, each with the place of its host.
-func (f *Flows) all() iter.Seq2[tuple, uint16] {
-	return func(yield func(tuple, uint16) bool) {
-		for i, place := range f.answers {
-			if place == 0 {
-				continue
-			}
-			t := tuple{source: f.sources.At(uint64(i)), target: f.targets[i%len(f.targets)]} // #nosec G115 -- an index
-			if !yield(t, place) {
-				return
-			}
-		}
-	}
-}
-
-// byTuple is who answered each 5-tuple. One that was dialled more than once counts once, as its last connection was answered.
-func (f *Flows) byTuple() map[tuple]uint16 {
-	hosts := make(map[tuple]uint16, len(f.answers))
-	for t, place := range f.all() {
-		hosts[t] = place
-	}
-	return hosts
 }
 
 // host is the name at a place.

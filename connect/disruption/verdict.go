@@ -62,15 +62,16 @@ func exact(share float64) float64 {
 
 func (v *Verdict) compare(before, after *Flows) {
 	removed, added := set(v.Removed), set(v.Added)
-	then := before.byTuple()
-	for t, place := range after.byTuple() {
-		was, answered := then[t]
-		if !answered {
+	for was, is := range pairs(before, after) {
+		if was == 0 {
 			v.Found++
 			continue
 		}
-		delete(then, t)
-		from, to := before.host(was), after.host(place)
+		if is == 0 {
+			v.Lost++
+			continue
+		}
+		from, to := before.host(was), after.host(is)
 		v.Flows++
 		if removed[to] {
 			v.Stale++
@@ -79,7 +80,6 @@ func (v *Verdict) compare(before, after *Flows) {
 			v.move(from, to, removed[from], added[to])
 		}
 	}
-	v.Lost = int64(len(then))
 }
 
 // move counts a flow that another host answers now.

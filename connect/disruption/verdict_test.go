@@ -156,6 +156,52 @@ func TestVerdictCountsA5TupleOnce(t *testing.T) {
 	assert.EqualValues(t, 1, v.Found)
 }
 
+// Calls need not be alike to have 5-tuples in common.
+func TestVerdictOfCallsThatDiffer(t *testing.T) {
+	t.Parallel()
+	pool := func(text string) *source.Pool {
+		p, err := source.ParsePool(text)
+		require.NoError(t, err)
+		return p
+	}
+	target, other := netip.MustParseAddrPort("10.9.9.9:5001"), netip.MustParseAddrPort("10.9.9.9:5002")
+	ports := source.Ports{First: 1000, Last: 1003}
+	sources := source.Sequence{Pool: pool("10.0.0.1-10.0.0.4"), Ports: ports}
+	call := func(targets []netip.AddrPort, sources source.Sequence, host string) *disruption.Flows {
+		flows := disruption.New("tcp", targets, sources)
+		for n := range int64(16) {
+			flows.Record(n, host)
+		}
+		return flows
+	}
+	before := call([]netip.AddrPort{target}, sources, "a")
+	for name, row := range map[string]struct {
+		after       *disruption.Flows
+		flows, lost int64
+	}{
+		"the same":              {call([]netip.AddrPort{target}, sources, "b"), 16, 0},
+		"in another order":      {call([]netip.AddrPort{target}, source.Sequence{Pool: pool("10.0.0.3-10.0.0.4,10.0.0.1-10.0.0.2"), Ports: ports}, "b"), 16, 0},
+		"started later":         {call([]netip.AddrPort{target}, source.Sequence{Pool: sources.Pool, Ports: source.Ports{First: 1000, Last: 1009}, Start: 4}, "b"), 12, 4},
+		"other sources":         {call([]netip.AddrPort{target}, source.Sequence{Pool: pool("10.0.0.3-10.0.0.6"), Ports: ports}, "b"), 8, 8},
+		"half to another":       {call([]netip.AddrPort{target, other}, sources, "b"), 8, 8},
+		"at random, some twice": {call([]netip.AddrPort{target}, source.Sequence{Pool: sources.Pool, Ports: ports, Random: true, Seed: 3}, "b"), 10, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, err := disruption.Of(before, row.after, disruption.Change{Model: disruption.Stateful})
+			require.NoError(t, err)
+			assert.Equal(t, row.flows, v.Flows)
+			assert.Equal(t, row.lost, v.Lost)
+			assert.Equal(t, v.Flows, v.Moved)
+			back, err := disruption.Of(row.after, before, disruption.Change{Model: disruption.Stateful})
+			require.NoError(t, err)
+			assert.Equal(t, row.flows, back.Flows)
+			assert.Equal(t, row.lost, back.Found)
+			assert.Equal(t, v.Found, back.Lost)
+		})
+	}
+}
+
 // What changed can be left to the answers.
 func TestChangeFromAnswers(t *testing.T) {
 	t.Parallel()

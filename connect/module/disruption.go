@@ -41,6 +41,7 @@ func (i *instance) flowsOf(result sobek.Value) any {
 func (s *sampler) verdict(v *disruption.Verdict) {
 	tags := s.base.Tags.With("model", string(v.Model))
 	at := s.root.stamps.next(time.Now())
+	s.add(s.metrics.comparedFlows, tags, at, float64(v.Flows))
 	s.add(s.metrics.movedShare, tags, at, v.MovedShare)
 	s.add(s.metrics.excess, tags, at, v.Excess)
 	s.add(s.metrics.lostFlows, tags, at, float64(v.Lost))

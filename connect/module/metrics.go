@@ -19,7 +19,7 @@ type mconnectMetrics struct {
 	roundTrip, flowsMoved                             *metrics.Metric
 	balanceMaxShare, balancePValue                    *metrics.Metric
 	balanceCV, balanceJain, affinity                  *metrics.Metric
-	movedShare, excess, lostFlows                     *metrics.Metric
+	comparedFlows, lostFlows, movedShare, excess      *metrics.Metric
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
 }
 
@@ -64,6 +64,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		balanceCV:       metric("mconnect_balance_cv", metrics.Gauge),
 		balanceJain:     metric("mconnect_balance_jain", metrics.Gauge),
 		affinity:        metric("mconnect_affinity_share", metrics.Gauge),
+		comparedFlows:   metric("mconnect_disruption_flows", metrics.Counter),
 		movedShare:      metric("mconnect_disruption_moved_share", metrics.Gauge),
 		excess:          metric("mconnect_disruption_excess", metrics.Gauge),
 		lostFlows:       metric("mconnect_disruption_lost", metrics.Gauge),
