@@ -125,7 +125,8 @@ func TestOfWeights(t *testing.T) {
 			t.Parallel()
 			got := balance.Of(row.answers, row.weights)
 			requireAlmost(t, row.want, got)
-			assert.Equal(t, row.shares, got.Expected)
+			due := got.Expected
+			assert.Equal(t, row.shares, due)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package disruption
 
 import (
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -80,10 +81,4 @@ func pairsByTuple(before, after *Flows) iter.Seq2[uint16, uint16] {
 }
 
 // byTuple is who answered each 5-tuple. One that was dialled more than once counts once, as its last connection was answered.
-func (f *Flows) byTuple() map[tuple]uint16 {
-	hosts := make(map[tuple]uint16, len(f.answers))
-	for t, place := range f.all() {
-		hosts[t] = place
-	}
-	return hosts
-}
+func (f *Flows) byTuple() map[tuple]uint16 { return maps.Collect(f.all()) }

@@ -1,0 +1,165 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+)
+
+// fixedFlows are options of floods that dial the same 2,000 5-tuples.
+func fixedFlows(source, network string) object {
+	return object{"connections": 2000, "network": network, "source": source, "sourcePorts": "20000-20019", "close": "rst", "flows": true, "timeout": "1m"}
+}
+
+// flooding dials a target's 5-tuples in a k6 process, and returns the flows as JSON.
+func flooding(t *testing.T, ns *namespace, target string, options object) json.RawMessage {
+	t.Helper()
+	done := holdTest{
+		body: `
+			const r = await flood(args.target, args.options);
+			tell('completed', r.states.completed);
+			tell('first_errors', r.first_errors);
+			tell('flows', r.flows);`,
+		args: object{"target": target, "options": options}, ns: ns,
+	}.start(t).end(t, exitOK)
+	require.Equal(t, []string{"2000"}, done.told["completed"], "%v", done.told["first_errors"])
+	return json.RawMessage(done.told["flows"][0])
+}
+
+// judged lets another k6 process judge what happened between two floods.
+func judged(t *testing.T, before, after json.RawMessage, options object) *disruption.Verdict {
+	t.Helper()
+	done := holdTest{
+		body: `tell('verdict', mconnect.disruption({ flows: args.before }, { flows: args.after }, args.options));`,
+		args: object{"before": before, "after": after, "options": options},
+	}.start(t).end(t, exitOK)
+	var v disruption.Verdict
+	require.NoError(t, json.Unmarshal([]byte(done.told["verdict"][0]), &v))
+	for metric, want := range map[string]float64{
+		"mconnect_disruption_moved_share": v.MovedShare,
+		"mconnect_disruption_excess":      v.Excess,
+		"mconnect_disruption_lost":        float64(v.Lost),
+	} {
+		assert.InDelta(t, want, done.Metrics[metric].Values["value"], 1e-9, metric)
+	}
+	assert.Equal(t, v.Flows, done.Metrics["mconnect_disruption_flows"].count())
+	return &v
+}
+
+// A router with a multipath route moves as many flows as hash-threshold does, by the position of the next hop that leaves.
+func TestDisruptionByMultipathRoute(t *testing.T) {
+	r := newRouter(t, 10)
+	all := r.backends
+	r.route(t, all)
+	before := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
+	for _, test := range []struct {
+		name    string
+		removed []string
+		ideal   float64
+	}{
+		{"nobody leaves", []string{}, 0},
+		{"the first leaves", all[:1], .5},
+		{"the last leaves", all[9:], .5},
+		{"one in the middle leaves", all[4:5], .278},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r.route(t, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(test.removed, name) }))
+			after := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
+			r.route(t, all)
+			again := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
+			out := judged(t, before, after, object{"model": "ecmp", "backends": all, "removed": test.removed})
+			back := judged(t, after, again, object{"model": "ecmp", "backends": all, "added": test.removed})
+			for _, v := range []*disruption.Verdict{out, back} {
+				assert.EqualValues(t, 2000, v.Flows)
+				assert.InDelta(t, test.ideal, v.IdealShare, .001)
+				assert.InDelta(t, v.IdealShare, v.MovedShare, .05)
+				assert.Zero(t, v.Lost+v.Found+v.Stale)
+			}
+			assert.Zero(t, out.Claimed)
+			assert.Zero(t, back.Inevitable)
+			assert.Equal(t, out.Moved, back.Moved, "hash-threshold has no memory")
+		})
+	}
+}
+
+// Connection tracking keeps the flows that it knows: of those of a backend that was taken from the rules, too.
+func TestDisruptionByConnectionTracking(t *testing.T) {
+	ns := newNamespace(t)
+	const target = "127.0.1.1:5001"
+	var all []string
+	for i := range 4 {
+		all = append(all, fmt.Sprintf("web-%d", i+1))
+		startBackend(t, ns, all[i], fmt.Sprintf("127.0.2.%d:5001", i+1))
+	}
+	distribute := func(backends int) {
+		var places []string
+		for i := range backends {
+			places = append(places, fmt.Sprintf("%d : 127.0.2.%d", i, i+1))
+		}
+		ns.rules(t, fmt.Sprintf(`table ip e2e
+			delete table ip e2e
+			table ip e2e {
+				chain out {
+					type nat hook output priority -100
+					ip daddr 127.0.1.1 dnat to numgen inc mod %d map { %s }
+				}
+			}`, backends, strings.Join(places, ", ")))
+	}
+	distribute(4)
+	options := fixedFlows("127.9.0.1-127.9.0.100", "udp")
+	before := flooding(t, ns, target, options)
+	distribute(3)
+	after := flooding(t, ns, target, options)
+	v := judged(t, before, after, object{"model": "stateful", "backends": all, "removed": "web-4"})
+	assert.EqualValues(t, 2000, v.Flows)
+	assert.Zero(t, v.Moved, "flows from %v to %v", v.From, v.To)
+	assert.EqualValues(t, 500, v.Stale)
+	assert.InDelta(t, -.25, v.Excess, 1e-9)
+}
+
+// Flows come back from setup(), verdicts are in the report, and a threshold decides.
+func TestDisruptionDecidesTheExitCode(t *testing.T) {
+	for _, test := range []struct {
+		name, model string
+		code        int
+	}{
+		{"as many as consistent hashing moves", "maglev", exitOK},
+		{"more than connection tracking moves", "stateful", exitThresholds},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ns := newNamespace(t)
+			done := holdTest{
+				body: `
+					const names = ['web-1', 'web-2'];
+					const responders = names.map((hostname) => listen({ hostname }));
+					const targets = responders.map((r) => r.address);
+					const before = JSON.parse(JSON.stringify(await flood(targets, args.flows)));
+					responders[1].close();
+					listen({ hostname: 'web-3', address: targets[1] });
+					const after = await flood(targets, args.flows);
+					tell('verdict', mconnect.disruption(before, after, { model: args.model, removed: [], added: 'web-3', tags: { change: 'in' } }));
+					tell('affinity', before.affinity);
+					tell('balance', before.balance);`,
+				args:   object{"model": test.model, "flows": fixedFlows("127.9.0.1-127.9.0.100", "tcp")},
+				script: object{"thresholds": object{"mconnect_disruption_excess{change:in}": []string{"value<=0.2"}, "mconnect_balance_jain": []string{"value>0.99"}}},
+				ns:     ns,
+			}.start(t).end(t, test.code)
+			var v disruption.Verdict
+			require.NoError(t, json.Unmarshal([]byte(done.told["verdict"][0]), &v))
+			assert.EqualValues(t, 1000, v.Moved)
+			assert.Equal(t, v.Moved, v.Claimed)
+			assert.Equal(t, []string{"web-1", "web-2", "web-3"}, v.Backends)
+			assert.Equal(t, []string{`{"sources":100,"sticky":100,"share":1}`}, done.told["affinity"])
+			assert.Equal(t, []disruption.Verdict{v}, done.Report.Disruptions)
+		})
+	}
+}
