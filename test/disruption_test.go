@@ -55,38 +55,44 @@ func judged(t *testing.T, before, after json.RawMessage, options object) *disrup
 	return &v
 }
 
-// A router with a multipath route moves as many flows as hash-threshold does, by the position of the next hop that leaves.
-func TestDisruptionByMultipathRoute(t *testing.T) {
+// A router moves as many flows as its model says: with a multipath route by the position of the next hop that leaves, with
+// a resilient group those of the one that leaves.
+func TestDisruptionByRouter(t *testing.T) {
 	r := newRouter(t, 10)
 	all := r.backends
-	r.route(t, all)
-	before := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
 	for _, test := range []struct {
-		name    string
-		removed []string
-		ideal   float64
+		name, model string
+		route       func(*testing.T, []string)
+		removed     []string
+		ideal       float64
 	}{
-		{"nobody leaves", []string{}, 0},
-		{"the first leaves", all[:1], .5},
-		{"the last leaves", all[9:], .5},
-		{"one in the middle leaves", all[4:5], .278},
+		{"multipath, nobody leaves", "ecmp", r.route, []string{}, 0},
+		{"multipath, the first leaves", "ecmp", r.route, all[:1], .5},
+		{"multipath, the last leaves", "ecmp", r.route, all[9:], .5},
+		{"multipath, one in the middle leaves", "ecmp", r.route, all[4:5], .278},
+		{"resilient, nobody leaves", "resilient", r.group, []string{}, 0},
+		{"resilient, the first leaves", "resilient", r.group, all[:1], .1},
+		{"resilient, two leave", "resilient", r.group, all[4:6], .2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r.route(t, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(test.removed, name) }))
-			after := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
-			r.route(t, all)
-			again := flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
-			out := judged(t, before, after, object{"model": "ecmp", "backends": all, "removed": test.removed})
-			back := judged(t, after, again, object{"model": "ecmp", "backends": all, "added": test.removed})
+			var flows [3]json.RawMessage
+			for i, removed := range [][]string{nil, test.removed, nil} {
+				test.route(t, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(removed, name) }))
+				flows[i] = flooding(t, r.clients, r.target, fixedFlows(r.sources, "tcp"))
+			}
+			out := judged(t, flows[0], flows[1], object{"model": test.model, "backends": all, "removed": test.removed})
+			back := judged(t, flows[1], flows[2], object{"model": test.model, "backends": all, "added": test.removed})
 			for _, v := range []*disruption.Verdict{out, back} {
 				assert.EqualValues(t, 2000, v.Flows)
 				assert.InDelta(t, test.ideal, v.IdealShare, .001)
 				assert.InDelta(t, v.IdealShare, v.MovedShare, .05)
 				assert.Zero(t, v.Lost+v.Found+v.Stale)
+				if test.model == "resilient" {
+					assert.Zero(t, v.Needless)
+				}
 			}
 			assert.Zero(t, out.Claimed)
 			assert.Zero(t, back.Inevitable)
-			assert.Equal(t, out.Moved, back.Moved, "hash-threshold has no memory")
 		})
 	}
 }

@@ -59,6 +59,19 @@ func (r *router) route(t *testing.T, backends []string) {
 	r.center.run(t, command)
 }
 
+// group sends the connections through a resilient nexthop group, whose hash buckets keep their backend as long as it is there.
+func (r *router) group(t *testing.T, backends []string) {
+	t.Helper()
+	var members []string
+	for _, name := range backends {
+		number := strings.TrimPrefix(name, "web-")
+		r.center.run(t, fmt.Sprintf("ip nexthop replace id %s via 10.1.%s.2 dev to-%s", number, number, number))
+		members = append(members, number)
+	}
+	r.center.run(t, "ip nexthop replace id 1000 group "+strings.Join(members, "/")+" type resilient buckets 1000 idle_timer 0 unbalanced_timer 0")
+	r.center.run(t, "ip route replace 10.0.0.1/32 nhid 1000")
+}
+
 // startBackend starts ./mconnect-server with a name of its own.
 func startBackend(t *testing.T, ns *namespace, name, address string) {
 	t.Helper()
