@@ -23,7 +23,7 @@ type Change struct {
 // settle fills in what the change leaves open, and checks that it makes sense for these answers.
 func (c *Change) settle(before, after *Flows) error {
 	if !slices.Contains(Models, string(c.Model)) {
-		return fmt.Errorf("option \"model\": got %q; want '%s', the way the load balancer chooses backends", c.Model, strings.Join(Models, "', '"))
+		return fmt.Errorf("option \"model\": got %q; want the way that the load balancer chooses backends: '%s'", c.Model, strings.Join(Models, "', '"))
 	}
 	if err := c.settleBackends(before.Hosts(), after.Hosts()); err != nil {
 		return err
