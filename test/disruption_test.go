@@ -101,15 +101,14 @@ func TestDisruptionByRouter(t *testing.T) {
 func TestDisruptionByConnectionTracking(t *testing.T) {
 	ns := newNamespace(t)
 	const target = "127.0.1.1:5001"
-	var all []string
-	for i := range 4 {
-		all = append(all, fmt.Sprintf("web-%d", i+1))
-		startBackend(t, ns, all[i], fmt.Sprintf("127.0.2.%d:5001", i+1))
+	all := []string{"web-1", "web-2", "web-3", "web-4"}
+	for i, name := range all {
+		startBackend(t, ns, name, fmt.Sprintf("127.0.2.%d:5001", i+1))
 	}
 	distribute := func(backends int) {
-		var places []string
-		for i := range backends {
-			places = append(places, fmt.Sprintf("%d : 127.0.2.%d", i, i+1))
+		places := make([]string, backends)
+		for i := range places {
+			places[i] = fmt.Sprintf("%d : 127.0.2.%d", i, i+1)
 		}
 		ns.rules(t, fmt.Sprintf(`table ip e2e
 			delete table ip e2e

@@ -62,7 +62,7 @@ func (r *router) route(t *testing.T, backends []string) {
 // group sends the connections through a resilient nexthop group, whose hash buckets keep their backend as long as it is there.
 func (r *router) group(t *testing.T, backends []string) {
 	t.Helper()
-	var members []string
+	members := make([]string, 0, len(backends))
 	for _, name := range backends {
 		number := strings.TrimPrefix(name, "web-")
 		r.center.run(t, fmt.Sprintf("ip nexthop replace id %s via 10.1.%s.2 dev to-%s", number, number, number))

@@ -55,7 +55,7 @@ func Of(answers map[string]int64, weights map[string]float64) Balance {
 func shares(weights map[string]float64, answers map[string]int64) map[string]float64 {
 	var sum float64
 	for _, weight := range weights {
-		sum += weight
+		sum += max(0, weight)
 	}
 	due := make(map[string]float64, len(weights))
 	for name := range answers {
