@@ -120,6 +120,7 @@ func TestDisruptionByConnectionTracking(t *testing.T) {
 			}`, backends, strings.Join(places, ", ")))
 	}
 	distribute(4)
+	ns.sysctl(t, "netfilter/nf_conntrack_udp_timeout", "600") // whatever the machine is busy with
 	options := fixedFlows("127.9.0.1-127.9.0.100", "udp")
 	before := flooding(t, ns, target, options)
 	distribute(3)

@@ -62,7 +62,7 @@ func (f *Flows) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("no record of flows: %w; %s", err, hint)
 	}
 	if e.Version != version {
-		return fmt.Errorf("no record of flows in version %d, but in version %d; %s", version, e.Version, hint)
+		return fmt.Errorf("no record of flows of version %d, but of version %d; %s", version, e.Version, hint)
 	}
 	if err := f.decode(&e); err != nil {
 		return fmt.Errorf("a broken record of flows: %w; %s", err, hint)

@@ -80,7 +80,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{`+good+`,"answers":"AQEA"}`), &flows))
 	for name, row := range map[string]struct{ text, says string }{
 		"a number":              {`5`, "no record of flows"},
-		"an empty object":       {`{}`, "version 1, but in version 0"},
+		"an empty object":       {`{}`, "version 1, but of version 0"},
 		"another version":       {`{"version":2}`, "version 2"},
 		"no target":             {`{"version":1,"ports":"1-2"}`, "no target"},
 		"no ports":              {`{"version":1,"targets":[""]}`, "ports"},

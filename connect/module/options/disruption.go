@@ -23,7 +23,10 @@ func ParseDisruption(before, after, options any) (*Disruption, error) {
 	if !ok {
 		return nil, fmt.Errorf("disruption(): options: got %s; want an object such as {model: 'maglev', removed: 'web-1'}", show(options))
 	}
-	err := errors.Join(flows(&d.Before, "before", before), flows(&d.After, "after", after))
+	err := flows(&d.Before, "before", before)
+	if err == nil {
+		err = flows(&d.After, "after", after)
+	}
 	if err == nil {
 		err = parse(object, map[string]setter{
 			"model":    (*model)(&d.Change.Model).set,
@@ -46,10 +49,10 @@ func flows(to *disruption.Flows, name string, v any) error {
 		return fmt.Errorf("%s: got a value without flows; want the result of flood(target, {flows: true, …})", name)
 	}
 	text, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(text, to)
-	}
 	if err != nil {
+		return fmt.Errorf("%s: its flows are no data (%w); want the flows of a flood's result, unchanged", name, err)
+	}
+	if err := json.Unmarshal(text, to); err != nil {
 		return fmt.Errorf("%s: its flows are %w", name, err)
 	}
 	return nil
