@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -168,4 +169,22 @@ func TestDisruptionDecidesTheExitCode(t *testing.T) {
 			assert.Equal(t, []disruption.Verdict{v}, done.Report.Disruptions)
 		})
 	}
+}
+
+// Flows come back from setup(), and disruption() needs no VU: at init it measures nothing, in handleSummary() the report has it.
+func TestDisruptionAnywhere(t *testing.T) {
+	run := &holding{file: filepath.Join(t.TempDir(), "summary.json")}
+	fixed := asJSON(t, fixedFlows("127.9.0.1-127.9.0.100", "tcp"))
+	run.process = startK6(t, newNamespace(t), nil, "-e", "FIXED="+fixed, "-e", "OUT="+run.file, "test/testdata/disruption.js")
+	done := run.end(t, exitOK)
+	var atInit, fromSetup disruption.Verdict
+	require.NoError(t, json.Unmarshal([]byte(done.told["init"][0]), &atInit))
+	require.NoError(t, json.Unmarshal([]byte(done.told["setup"][0]), &fromSetup))
+	assert.EqualValues(t, 3, atInit.Flows)
+	assert.EqualValues(t, 1, atInit.Moved)
+	assert.InDelta(t, .5, atInit.IdealShare, 0)
+	assert.EqualValues(t, 2000, fromSetup.Flows)
+	assert.Zero(t, fromSetup.Moved+fromSetup.Lost+fromSetup.Found)
+	assert.Equal(t, []disruption.Verdict{fromSetup, atInit}, done.Report.Disruptions, "the latter from handleSummary()")
+	assert.EqualValues(t, 2000, done.Metrics["mconnect_disruption_flows"].count())
 }

@@ -20,16 +20,16 @@ type Change struct {
 	Weights map[string]float64
 }
 
-// settle fills in what the change leaves open, and checks that it makes sense for these answers.
-func (c *Change) settle(before, after *Flows) error {
+// settle fills in what the change leaves open, and checks that it makes sense for those who answered before and after it.
+func (c *Change) settle(before, after []string) error {
 	if !slices.Contains(Models, string(c.Model)) {
 		return fmt.Errorf("option \"model\": got %q; want the way that the load balancer chooses backends: '%s'", c.Model, strings.Join(Models, "', '"))
 	}
-	if err := c.settleBackends(before.Hosts(), after.Hosts()); err != nil {
+	if err := c.settleBackends(before, after); err != nil {
 		return err
 	}
 	if c.Removed == nil && c.Added == nil {
-		c.Removed, c.Added = without(before.Hosts(), after.Hosts()), without(after.Hosts(), before.Hosts())
+		c.Removed, c.Added = without(before, after), without(after, before)
 	}
 	if err := c.known("removed", c.Removed); err != nil {
 		return err

@@ -62,8 +62,12 @@ func (f *Flows) String() string {
 	if f.sources.Pool != nil {
 		from = f.sources.Pool.String()
 	}
-	return fmt.Sprintf("%d %s connections to %v from %s, ports %s, number %d of the test and on",
-		len(f.answers), f.protocol, f.targets, from, f.sources.Ports, f.sources.Start)
+	targets := make([]string, len(f.targets))
+	for i, target := range f.targets {
+		targets[i] = target.String()
+	}
+	return fmt.Sprintf("%d %.9s connections to %s from %.99s, ports %s, number %d of the test and on",
+		len(f.answers), f.protocol, names(targets), from, f.sources.Ports, f.sources.Start)
 }
 
 // host is the name at a place.

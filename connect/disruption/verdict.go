@@ -38,7 +38,10 @@ func Of(before, after *Flows, change Change) (*Verdict, error) {
 	if before.protocol != after.protocol {
 		return nil, fmt.Errorf("before is %s and after is %s; want two floods of the same protocol", before, after)
 	}
-	if err := change.settle(before, after); err != nil {
+	if len(before.hosts) == 0 || len(after.hosts) == 0 {
+		return nil, nothingInCommon(before, after)
+	}
+	if err := change.settle(before.hosts, after.hosts); err != nil {
 		return nil, err
 	}
 	v := &Verdict{
@@ -47,11 +50,15 @@ func Of(before, after *Flows, change Change) (*Verdict, error) {
 	}
 	v.compare(before, after)
 	if v.Flows == 0 {
-		return nil, fmt.Errorf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
+		return nil, nothingInCommon(before, after)
 	}
 	v.MovedShare = float64(v.Moved) / float64(v.Flows)
 	v.Excess = exact(v.MovedShare - v.IdealShare)
 	return v, nil
+}
+
+func nothingInCommon(before, after *Flows) error {
+	return fmt.Errorf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
 }
 
 // exact takes away what sums of fractions are off by, so that a threshold such as excess<=0 holds for the ideal.

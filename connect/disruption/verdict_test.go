@@ -250,6 +250,7 @@ func TestOfSaysWhatIsWrong(t *testing.T) {
 		"no weight":            {flows, disruption.Change{Model: disruption.Maglev, Weights: map[string]float64{"a": 0}}, []string{"weight above 0"}},
 		"other 5-tuples":       {record(t, answer{5, "a"}, answer{6, "b"}), disruption.Change{Model: disruption.Maglev}, []string{"no 5-tuple", "2 tcp connections to [10.9.9.9:5001] from 10.0.0.1", "7 tcp connections", "same iteration"}},
 		"no answers at all":    {record(t), disruption.Change{Model: disruption.Maglev, Backends: []string{"a", "b"}, Removed: []string{}}, []string{"no 5-tuple"}},
+		"nobody answered":      {record(t), disruption.Change{Model: disruption.Maglev}, []string{"no 5-tuple", "answers in both"}},
 		"another protocol":     {udp, disruption.Change{Model: disruption.Maglev}, []string{"udp", "tcp", "same protocol"}},
 		"a list beyond reason": {flows, disruption.Change{Model: disruption.Maglev, Backends: backends(50)}, []string{"38 more"}},
 	} {
