@@ -48,14 +48,15 @@ type instance struct {
 // Exports implements modules.Instance.
 func (i *instance) Exports() modules.Exports {
 	named := map[string]any{
-		"flood":     i.flood,
-		"hold":      i.hold,
-		"capacity":  i.capacity,
-		"traffic":   i.traffic,
-		"sockets":   i.sockets,
-		"preflight": i.preflight,
-		"listen":    i.listen,
-		"report":    i.report,
+		"flood":      i.flood,
+		"hold":       i.hold,
+		"capacity":   i.capacity,
+		"traffic":    i.traffic,
+		"disruption": i.disruption,
+		"sockets":    i.sockets,
+		"preflight":  i.preflight,
+		"listen":     i.listen,
+		"report":     i.report,
 	}
 	return modules.Exports{Default: named, Named: named}
 }
