@@ -151,16 +151,17 @@ func TestTrafficRecovers(t *testing.T) {
 	back := time.Now()
 	startCompanion(t, nil, "127.0.0.1", "-echo", two, "-hostname", "again")
 	require.Eventually(t, func() bool {
-		table, err := sockets.Count(sockets.Query{Port: uint16(portNumber(t, two))})
-		return err == nil && table.States["established"] == each
+		table, err := sockets.Count(t.Context(), sockets.Query{Port: uint16(portNumber(t, two))})
+		return err == nil && table.Established == each
 	}, patience, 10*time.Millisecond)
 	truth := time.Now()
 	done := run.await(t, exitOK)
 	r := done.traffic(t, "result")
-	assert.Equal(t, map[string]int64{"two": each}, r.LostByHost)
+	assert.EqualValues(t, each, r.Lost)
+	assert.NotContains(t, r.LostByHost, "one")
+	assert.Positive(t, r.LostByHost["two"], "those that have had an echo know from whom")
 	assert.Equal(t, map[string]int64{"one": each, "again": each}, r.LastingByHost)
 	assert.EqualValues(t, each, r.Reconnects)
-	assert.GreaterOrEqual(t, r.FailedConnects, int64(0))
 	require.NotNil(t, r.Recovered)
 	assert.False(t, r.at(r.FirstLoss).Before(before))
 	assert.LessOrEqual(t, *r.FirstLoss, *r.LastLoss)
@@ -197,7 +198,7 @@ func TestTrafficOverLossyPath(t *testing.T) {
 				assert.Positive(t, r.Retransmits)
 				assert.Positive(t, r.Dropped, "slots that came while a segment was being sent again")
 				assert.Equal(t, r.Sent, r.Received)
-				assert.EqualValues(t, r.Retransmits, done.Metrics["mconnect_retransmits"].count())
+				assert.Equal(t, r.Retransmits, done.Metrics["mconnect_retransmits"].count())
 			} else {
 				assert.Less(t, r.Received, r.Sent)
 				assert.Greater(t, r.Received, r.Sent*8/10)
