@@ -42,3 +42,14 @@ func (c Class) String() string {
 
 // MarshalText makes a class a readable key in JSON.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads the name of a class; one that this version does not know counts as ClassOther.
+func (c *Class) UnmarshalText(text []byte) error {
+	*c = ClassOther
+	for class, name := range classNames {
+		if name == string(text) {
+			*c = Class(class) // #nosec G115 -- an index below classCount
+		}
+	}
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
@@ -88,7 +89,7 @@ func TestLedger(t *testing.T) {
 	assert.Equal(t, time.Minute, r.Timeout)
 	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 2}, r.Errors)
 	assert.Equal(t, "first", r.First[connect.ClassRefused])
-	assert.Equal(t, spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
+	assert.Equal(t, recording.Spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
 	assert.EqualValues(t, 8, r.States.Completed)
 	assert.Equal(t, 2, r.Balance.Hosts)
 
