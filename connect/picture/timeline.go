@@ -1,0 +1,214 @@
+package picture
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// timeline draws panels one below the other over the same time.
+type timeline struct {
+	times   []float64 // the ends of the intervals, in seconds
+	panels  []panel
+	trouble *trouble
+	hovers  []string // what a pointer shows, one for each interval
+}
+
+// panel has its own scale of values.
+type panel struct {
+	name   string
+	height float64
+	series []series
+	empty  string // what to say if all values are 0
+}
+
+// series has a value for each interval.
+type series struct {
+	name   string
+	paint  paint
+	values []float64
+	kind   kind
+}
+
+type kind int
+
+const (
+	area kind = iota
+	line
+	dashed
+	columns
+)
+
+// trouble is a time that is marked in all panels.
+type trouble struct {
+	from, to float64 // seconds
+	name     string
+}
+
+const (
+	wide       = 1000.0
+	panelSpace = 30.0 // above each panel
+	axisSpace  = 28.0
+)
+
+func (t *timeline) legend() []entry {
+	var entries []entry
+	for _, p := range t.panels {
+		for _, s := range p.series {
+			entries = append(entries, entry{s.paint, s.name})
+		}
+	}
+	return entries
+}
+
+func (t *timeline) size() (width, height float64) {
+	height = axisSpace
+	if t.trouble != nil {
+		height += keySpace
+	}
+	for _, p := range t.panels {
+		height += panelSpace + p.height
+	}
+	return wide, height
+}
+
+func (t *timeline) draw(c *canvas, top float64) {
+	x := axis{low: 0, high: t.times[len(t.times)-1], from: t.left(), to: wide - 16}
+	if t.trouble != nil {
+		top += keySpace
+	}
+	bottom := top
+	for _, p := range t.panels {
+		bottom += panelSpace + p.height
+	}
+	t.drawTrouble(c, x, top, bottom)
+	for _, p := range t.panels {
+		top += panelSpace
+		p.draw(c, x, t.times, top)
+		top += p.height
+	}
+	for _, v := range timeTicks(x.high, 12) {
+		c.text(muted, textSize, middle, x.at(v), bottom+17, clock(v))
+	}
+	t.drawHovers(c, x, bottom)
+}
+
+// left is where the panels begin: right of the widest label.
+func (t *timeline) left() float64 {
+	width := 20.0
+	for _, p := range t.panels {
+		for _, v := range p.ticks() {
+			width = max(width, textWidth(textSize, short(v)))
+		}
+	}
+	return margin + width + 6
+}
+
+func (t *timeline) drawTrouble(c *canvas, x axis, top, bottom float64) {
+	if t.trouble == nil {
+		return
+	}
+	from, to := x.at(t.trouble.from), x.at(min(t.trouble.to, x.high))
+	c.box(shadow, true, from, top, max(to-from, 2), bottom-top)
+	width := textWidth(textSize, t.trouble.name)
+	at := min(from, x.to-width)
+	c.text(bad, textSize, start, max(at, margin), top-7, t.trouble.name)
+}
+
+// drawHovers lays an invisible column over each interval that is wide enough to point at.
+func (t *timeline) drawHovers(c *canvas, x axis, bottom float64) {
+	if len(t.times) > 500 {
+		return
+	}
+	last := 0.0
+	for i, at := range t.times {
+		c.hover(t.hovers[i], x.at(last), bottom-t.depth(), x.at(at)-x.at(last), t.depth())
+		last = at
+	}
+}
+
+// depth is the height of all panels.
+func (t *timeline) depth() float64 {
+	var sum float64
+	for _, p := range t.panels {
+		sum += panelSpace + p.height
+	}
+	return sum
+}
+
+// top is the largest value that the panel has room for. All connections are new in the first interval; what matters comes later, so
+// columns may be cut off there.
+func (p *panel) top() float64 {
+	var most float64
+	for _, s := range p.series {
+		if later := s.values[1:]; s.kind == columns && len(later) > 0 && slices.Max(later) > 0 {
+			most = max(most, slices.Max(later))
+		} else {
+			most = max(most, slices.Max(s.values))
+		}
+	}
+	return most
+}
+
+func (p *panel) ticks() []float64 {
+	return ticks(0, max(p.top(), 1), int(max(p.height/36, 2)))
+}
+
+func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
+	marks := p.ticks()
+	y := axis{low: 0, high: marks[len(marks)-1], from: top + p.height, to: top}
+	c.text(muted, textSize, start, x.from, top-8, p.name)
+	for _, v := range marks {
+		c.line(grid, false, 1, [2]float64{x.from, y.at(v)}, [2]float64{x.to, y.at(v)})
+		c.text(muted, textSize, end, x.from-6, y.at(v)+4, short(v))
+	}
+	if p.top() == 0 && p.empty != "" {
+		c.text(good, textSize, middle, (x.from+x.to)/2, top+p.height/2+4, p.empty)
+	}
+	for _, s := range p.series {
+		s.draw(c, x, y, times)
+	}
+	c.line(muted, false, 1, [2]float64{x.from, y.from}, [2]float64{x.to, y.from})
+}
+
+func (s *series) draw(c *canvas, x, y axis, times []float64) {
+	if s.kind == columns {
+		s.drawColumns(c, x, y, times)
+		return
+	}
+	steps := make([][2]float64, 0, 2*len(times)+2)
+	last := 0.0
+	for i, at := range times {
+		level := y.at(min(s.values[i], y.high))
+		steps = append(steps, [2]float64{x.at(last), level}, [2]float64{x.at(at), level})
+		last = at
+	}
+	if s.kind == area {
+		c.fill(s.paint, true, append([][2]float64{{x.from, y.from}}, append(slices.Clone(steps), [2]float64{x.to, y.from})...))
+	}
+	c.line(s.paint, s.kind == dashed, 2, steps...)
+}
+
+func (s *series) drawColumns(c *canvas, x, y axis, times []float64) {
+	last := 0.0
+	for i, at := range times {
+		from, to := x.at(last), x.at(at)
+		last = at
+		v := s.values[i]
+		if v == 0 {
+			continue
+		}
+		gap := min((to-from)/8, 2)
+		place := y.at(min(v, y.high))
+		c.box(s.paint, false, from+gap, place, max(to-from-2*gap, 0.8), y.from-place)
+		if v > y.high {
+			c.text(s.paint, textSize, start, max(to-gap, from)+4, y.to+9, fmt.Sprintf("↑ %s", short(v)))
+		}
+	}
+}
+
+// groups tells how many intervals have to be drawn as one for at most n.
+func groups(length, n int) int { return max(1, int(math.Ceil(float64(length)/float64(n)))) }
+
+func seconds(d time.Duration) float64 { return d.Seconds() }
