@@ -12,6 +12,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -155,11 +157,28 @@ func copyOf[K comparable, V any](m map[K]V) map[K]V {
 	return c
 }
 
-// report is report() of the JS API: all calls of this process that have ended, in mconnect's own format.
-func (i *instance) report() (sobek.Value, error) {
-	object, err := i.plain(i.root.ledger.report(i.root.engine.Total.States()))
+// report is report(options) of the JS API: all calls of this process that have ended, in mconnect's own format or in pictures.
+func (i *instance) report(opts sobek.Value) sobek.Value {
+	o, err := options.ParseReport(exported(opts))
 	if err != nil {
-		return nil, fmt.Errorf("report(): %w", err)
+		i.throw(err)
 	}
-	return object, nil
+	value, err := i.reportAs(o)
+	if err != nil {
+		i.throw(failure{fmt.Errorf("report(): %w", err)})
+	}
+	return value
+}
+
+func (i *instance) reportAs(o *options.Report) (sobek.Value, error) {
+	all := i.root.ledger.report(i.root.engine.Total.States())
+	if o.Format == options.FormatObject {
+		return i.plain(all)
+	}
+	page := picture.Draw(&all, o.Title)
+	if o.Format == options.FormatSVG {
+		return i.plain(page.SVGs())
+	}
+	text, err := page.HTML()
+	return i.vu.Runtime().ToValue(text), err
 }

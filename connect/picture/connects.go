@@ -72,12 +72,12 @@ func shareChart(name, title, noun string, hosts connect.Hosts) Chart {
 	for i, host := range names {
 		n := float64(hosts[host])
 		c.Table.Rows = append(c.Table.Rows, []string{host, count(hosts[host]), percent(share(n)), percent(equal)})
-		rows[i] = bar{name: host, text: percent(share(n)) + "  " + count(hosts[host]), parts: []part{{plain, share(n)}}, expected: equal}
+		rows[i] = bar{name: host, text: percent(share(n)) + " (" + count(hosts[host]) + ")", parts: []part{{plain, share(n)}}, expected: equal}
 	}
 	c.drawing = &bars{keys: []entry{{plain, "share"}, {ink, "expected " + percent(equal)}}, rows: fold(rows, func(middle []bar) bar {
 		average, _ := averages(middle)
 		return bar{
-			name: count(int64(len(middle))) + " between, on average", text: percent(average) + "  " + significant(average*float64(sum)),
+			name: count(int64(len(middle))) + " between, on average", text: percent(average) + " (" + significant(average*float64(sum)) + ")",
 			parts: []part{{plain, average}}, expected: equal,
 		}
 	})}

@@ -3,6 +3,8 @@ package picture
 import (
 	"fmt"
 	"image/color"
+	"maps"
+	"slices"
 )
 
 // paint is a colour by its meaning. It is the name of a CSS class and of a variable of the page, so that each theme has its own
@@ -20,6 +22,7 @@ const (
 	wary   paint = "wary"   // neither good nor bad: under way
 	ghost  paint = "ghost"  // averages of what there is no room for
 	shadow paint = "shadow" // behind a time of trouble
+	paper  paint = "paper"  // behind everything
 )
 
 // shades are light and dark, chosen for at least 4.5:1 (text) and 3:1 (shapes) on the page's background, and to be told apart
@@ -34,6 +37,7 @@ var shades = map[paint][2]uint32{
 	wary:   {0xA86C00, 0xE5AE45},
 	ghost:  {0x93A0B0, 0x66727F},
 	shadow: {0xC8372D, 0xFF7B6B},
+	paper:  {0xFFFFFF, 0x171D25},
 }
 
 // light is the shade that the light theme has.
@@ -45,7 +49,7 @@ func (p paint) light() color.Color {
 // css writes a rule for each paint, given the theme: 0 is light, 1 is dark.
 func css(theme int, rule string) string {
 	var text string
-	for _, p := range []paint{ink, muted, grid, plain, good, bad, wary, ghost, shadow} {
+	for _, p := range slices.Sorted(maps.Keys(shades)) {
 		text += fmt.Sprintf(rule, string(p), fmt.Sprintf("#%06X", shades[p][theme]))
 	}
 	return text

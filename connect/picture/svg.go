@@ -28,9 +28,12 @@ func (c *Chart) svg(style string) string {
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%[1]g" height="%[2]g" role="img" aria-label="%[3]s">`,
 		drawn.width, drawn.height, escaped(c.Title))
 	if style != "" {
-		fmt.Fprintf(&out, "<title>%s</title><style>%s</style>", escaped(c.Title), style)
+		fmt.Fprintf(&out, "<title>%s</title>", escaped(c.Title))
 	}
 	fmt.Fprintf(&out, "<desc>%s</desc>\n", escaped(c.Description))
+	if style != "" {
+		fmt.Fprintf(&out, `<style>%s</style><rect width="100%%" height="100%%" fill="#FFFFFF" class="f-%s"/>`+"\n", style, paper)
+	}
 	if err := finish(&out, drawn); err != nil {
 		panic(err) // vgsvg has written something else than XML
 	}

@@ -28,8 +28,8 @@ func trafficSection(t *connect.TrafficResult, name string) Section {
 	if len(t.RoundTrips) > 0 {
 		s.Charts = append(s.Charts, timesChart(name+"-round-trip", "Round-trip time of packets", "packets", t.RoundTrips, []mark{
 			{"median", t.RoundTrip.Med},
-			{"95 %", t.RoundTrip.P95},
-			{"99 %", t.RoundTrip.P99},
+			{"p95", t.RoundTrip.P95},
+			{"p99", t.RoundTrip.P99},
 		}))
 	}
 	return s
