@@ -20,11 +20,11 @@ func (a axis) at(v float64) float64 {
 	return a.from + (a.to-a.from)*(v-low)/(high-low)
 }
 
-// ticks are at most n round values from 0, or from low, to the top and a bit beyond, so that the largest value has one above it.
-func ticks(low, high float64, n int) []float64 {
-	step := niceStep(high-low, n)
+// ticks are round values in about n steps from 0 to the largest value, or a bit beyond it.
+func ticks(high float64, n int) []float64 {
+	step := niceStep(high, n)
 	var list []float64
-	for v := math.Floor(low/step) * step; ; v += step {
+	for v := 0.0; ; v += step {
 		list = append(list, v)
 		if v >= high-step*1e-9 {
 			return list

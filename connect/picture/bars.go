@@ -1,6 +1,9 @@
 package picture
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // bars draws a horizontal bar for each name.
 type bars struct {
@@ -103,7 +106,7 @@ func fold(rows []bar, average func(middle []bar) bar) []bar {
 		return rows
 	}
 	tail := len(rows) - tailRows
-	short := append(rows[:headRows:headRows], average(rows[headRows:tail]))
-	short[headRows].ghost = true
-	return append(short, rows[tail:]...)
+	rest := average(rows[headRows:tail])
+	rest.ghost = true
+	return slices.Concat(rows[:headRows], []bar{rest}, rows[tail:])
 }

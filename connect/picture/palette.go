@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // paint is a colour by its meaning. It is the name of a CSS class and of a variable of the page, so that each theme has its own
@@ -48,9 +49,9 @@ func (p paint) light() color.Color {
 
 // css writes a rule for each paint, given the theme: 0 is light, 1 is dark.
 func css(theme int, rule string) string {
-	var text string
+	var text strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(shades)) {
-		text += fmt.Sprintf(rule, string(p), fmt.Sprintf("#%06X", shades[p][theme]))
+		fmt.Fprintf(&text, rule, p, fmt.Sprintf("#%06X", shades[p][theme]))
 	}
-	return text
+	return text.String()
 }

@@ -13,8 +13,6 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-func ref[T any](v T) *T { return &v }
-
 // durations are those of a network that now and then sends a packet again.
 func durations(random *rand.Rand, n int, typical time.Duration) []time.Duration {
 	list := make([]time.Duration, n)
@@ -59,7 +57,7 @@ func failover(names []string) *connect.TrafficResult {
 	}
 	t.Lasting, t.Reconnects = connections, t.Lost
 	t.Errors[connect.ClassReset] = t.Lost
-	t.FirstLoss, t.LastLoss, t.Recovered = ref(20300*time.Millisecond), ref(21100*time.Millisecond), ref(22800*time.Millisecond)
+	t.FirstLoss, t.LastLoss, t.Recovered = new(20300*time.Millisecond), new(21100*time.Millisecond), new(22800*time.Millisecond)
 	for second := range length {
 		s := connect.TrafficSample{Time: time.Duration(second+1) * time.Second, Active: connections, Sent: 4000 - random.Int64N(20), Received: 4000 - random.Int64N(30)}
 		switch second {
@@ -112,7 +110,7 @@ func report(n int) *recording.Report {
 		v.From[names[random.IntN(n)]]++
 	}
 	for range 290 {
-		v.To[names[1+random.IntN(max(n-1, 1))]]++
+		v.To[names[(1+random.IntN(max(n-1, 1)))%n]]++
 	}
 	r.Disruptions = []*disruption.Verdict{v}
 	return r

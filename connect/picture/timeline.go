@@ -74,7 +74,7 @@ func (t *timeline) size() (width, height float64) {
 }
 
 func (t *timeline) draw(c *canvas, top float64) {
-	x := axis{low: 0, high: t.times[len(t.times)-1], from: t.left(), to: wide - 16}
+	x := axis{low: 0, high: t.end(), from: t.left(), to: wide - 16}
 	if t.trouble != nil {
 		top += keySpace
 	}
@@ -93,6 +93,9 @@ func (t *timeline) draw(c *canvas, top float64) {
 	}
 	t.drawHovers(c, x, bottom)
 }
+
+// end is that of the last interval, and never 0: recordings may say anything.
+func (t *timeline) end() float64 { return max(slices.Max(t.times), 1e-3) }
 
 // left is where the panels begin: right of the widest label.
 func (t *timeline) left() float64 {
@@ -152,7 +155,7 @@ func (p *panel) top() float64 {
 }
 
 func (p *panel) ticks() []float64 {
-	return ticks(0, max(p.top(), 1), int(max(p.height/36, 2)))
+	return ticks(max(p.top(), 1), int(max(p.height/36, 2)))
 }
 
 func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {

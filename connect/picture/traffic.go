@@ -64,7 +64,7 @@ func trafficFacts(t *connect.TrafficResult) []Fact {
 
 // notes are the first error of each class.
 func notes(errors map[connect.Class]int64, first map[connect.Class]string) []string {
-	var lines []string
+	lines := make([]string, 0, len(errors))
 	for _, class := range slices.Sorted(maps.Keys(errors)) {
 		line := fmt.Sprintf("%s: %s", class, count(errors[class]))
 		if message := first[class]; message != "" {
@@ -223,8 +223,9 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 		host          string
 		lost, lasting int64
 	}
-	var hosts []fate
-	for _, host := range hostsOf(t) {
+	names := hostsOf(t)
+	hosts := make([]fate, 0, len(names))
+	for _, host := range names {
 		hosts = append(hosts, fate{host, t.LostByHost[host], t.LastingByHost[host]})
 	}
 	slices.SortFunc(hosts, func(a, b fate) int {

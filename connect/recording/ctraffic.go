@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,8 +131,8 @@ func classOf(text string) connect.Class {
 // throughput tells from ctraffic's totals, which it notes about once a second, what was sent and received in each second: the totals
 // at its end are taken to lie on the straight line between the notes before and after.
 func (c *ctraffic) throughput(samples []connect.TrafficSample) {
-	notes := append(c.Samples, ctrafficSample{c.Duration, c.Sent, c.Received, c.Dropped})
-	slices.SortStableFunc(notes, func(a, b ctrafficSample) int { return compare(a.Time, b.Time) })
+	notes := slices.Concat(c.Samples, []ctrafficSample{{c.Duration, c.Sent, c.Received, c.Dropped}})
+	slices.SortStableFunc(notes, func(a, b ctrafficSample) int { return cmp.Compare(a.Time, b.Time) })
 	var last [3]int64
 	for i := range samples {
 		s := &samples[i]
@@ -139,16 +140,6 @@ func (c *ctraffic) throughput(samples []connect.TrafficSample) {
 		s.Sent, s.Received, s.Dropped = max(total[0]-last[0], 0), max(total[1]-last[1], 0), max(total[2]-last[2], 0)
 		last = total
 	}
-}
-
-func compare(a, b span) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // totalsAt are packets sent, received and dropped until an instant.

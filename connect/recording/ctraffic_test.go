@@ -45,7 +45,7 @@ func TestReadCtraffic(t *testing.T) {
 	require.Len(t, report.Traffic, 1)
 	got := report.Traffic[0]
 
-	var rows [][4]int64
+	rows := make([][4]int64, 0, len(got.Samples))
 	var sent, received, dropped int64
 	for i, s := range got.Samples {
 		assert.Equal(t, time.Duration(i+1)*time.Second, s.Time)
@@ -93,8 +93,8 @@ func TestCtrafficRecovers(t *testing.T) {
 		reconnects int64
 	}{
 		"nothing lost":      {0, []string{lasting, lasting}, nil, 0},
-		"one replaced":      {1, []string{lasting, lost, `{"Started":4000000100,"Connect":4300000000,"Ended":10000000000}`}, ref(4300 * time.Millisecond), 1},
-		"both replaced":     {2, []string{lost, lost, `{"Started":4000000100,"Connect":6000000000,"Ended":10000000000}`, `{"Started":4000000100,"Connect":5000000000,"Ended":10000000000}`}, ref(6 * time.Second), 2},
+		"one replaced":      {1, []string{lasting, lost, `{"Started":4000000100,"Connect":4300000000,"Ended":10000000000}`}, new(4300 * time.Millisecond), 1},
+		"both replaced":     {2, []string{lost, lost, `{"Started":4000000100,"Connect":6000000000,"Ended":10000000000}`, `{"Started":4000000100,"Connect":5000000000,"Ended":10000000000}`}, new(6 * time.Second), 2},
 		"one of two":        {2, []string{lost, lost, `{"Started":4000000100,"Connect":6000000000,"Ended":10000000000}`}, nil, 1},
 		"one not again":     {1, []string{lasting, lost}, nil, 0},
 		"replaced and lost": {2, []string{lasting, `{"Started":1,"Connect":1000,"Ended":3000000000,"Err":"EOF"}`, lost}, nil, 1},
@@ -164,8 +164,9 @@ func TestSeconds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got [][4]int64
-			for _, sample := range recording.Seconds(row.records, row.duration) {
+			samples := recording.Seconds(row.records, row.duration)
+			got := make([][4]int64, 0, len(samples))
+			for _, sample := range samples {
 				got = append(got, [4]int64{sample.Active, sample.New, sample.Lost, sample.Connecting})
 			}
 			assert.Equal(t, row.want, got)

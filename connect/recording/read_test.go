@@ -18,8 +18,6 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-func ref[T any](v T) *T { return &v }
-
 // aTraffic is a short call in which a connection is lost and replaced.
 func aTraffic() *connect.TrafficResult {
 	const ms = time.Millisecond
@@ -30,7 +28,7 @@ func aTraffic() *connect.TrafficResult {
 		RoundTrip:  stats.Summary{Min: ms, Avg: 2 * ms, Med: 2 * ms, Max: 9 * ms, Dev: ms, P90: 3 * ms, P95: 4 * ms, P99: 5 * ms},
 		RoundTrips: []stats.Bucket{{From: ms, To: 2 * ms, Count: 200}, {From: 2 * ms, To: 3 * ms, Count: 98}},
 		Errors:     map[connect.Class]int64{connect.ClassReset: 1}, First: map[connect.Class]string{connect.ClassReset: "tcp 10.0.0.1:5003: reset"},
-		FirstLoss: ref(1500 * ms), LastLoss: ref(1500 * ms), Recovered: ref(1700 * ms),
+		FirstLoss: new(1500 * ms), LastLoss: new(1500 * ms), Recovered: new(1700 * ms),
 		Samples: []connect.TrafficSample{
 			{Time: 1000 * ms, Active: 2, New: 2, Sent: 100, Received: 100},
 			{Time: 2000 * ms, Active: 2, New: 1, Lost: 1, Sent: 100, Received: 98, Dropped: 2},

@@ -11,6 +11,8 @@ func New(gs *state.GlobalState) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "mconnect",
 		Short: "Analyze and draw recordings of layer-4 tests",
+		Args:  cobra.NoArgs, // what it does, its subcommands do
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newReport(gs))
 	return c

@@ -38,7 +38,7 @@ func newReport(gs *state.GlobalState) *cobra.Command {
 		Short:   "Analyze or draw a recording of ctraffic, mconnect or this extension",
 		Long:    reportHelp,
 		Example: reportExample,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneRecording,
 		RunE: func(_ *cobra.Command, args []string) error {
 			f.recording = args[0]
 			return f.report(gs.Stdin, gs.Stdout)
@@ -48,6 +48,13 @@ func newReport(gs *state.GlobalState) *cobra.Command {
 	c.Flags().StringVar(&f.svg, "svg", "", "write each chart to a file in this `directory`, which is made if missing")
 	c.Flags().StringVar(&f.title, "title", "", "the page's title (default: the recording's file name)")
 	return c
+}
+
+func oneRecording(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("got %d files; want one recording, as in: k6 x mconnect report run.json", len(args))
+	}
+	return nil
 }
 
 // report reads the recording, and prints or draws it.
