@@ -142,6 +142,7 @@ func (l *ledger) report(now connect.States) recording.Report {
 	r.States = now
 	r.Disruptions = append([]*disruption.Verdict{}, r.Disruptions...)
 	r.Hosts, r.Errors, r.First = copyOf(r.Hosts), copyOf(r.Errors), copyOf(r.First)
+	r.ConnectTimes = append([]stats.Bucket{}, r.ConnectTimes...) // never nil either
 	if r.Calls > 0 {
 		r.Duration = l.end.Sub(r.StartTime)
 	}

@@ -78,23 +78,18 @@ func notes(errors map[connect.Class]int64, first map[connect.Class]string) []str
 // mostIntervals is as many as a line of that width shows.
 const mostIntervals = 1000
 
-// thinned makes one sample of several, if there are too many: the least that were active, the most that were connecting, and sums.
+// thinned joins samples of which there are too many, and a last one that is too short.
 func thinned(samples []connect.TrafficSample) []connect.TrafficSample {
+	samples = recording.Whole(samples)
 	size := groups(len(samples), mostIntervals)
 	if size == 1 {
 		return samples
 	}
 	var thin []connect.TrafficSample
 	for group := range slices.Chunk(samples, size) {
-		sum := group[0]
-		for _, s := range group[1:] {
-			sum.Time, sum.Active, sum.Connecting = s.Time, min(sum.Active, s.Active), max(sum.Connecting, s.Connecting)
-			sum.New, sum.Lost = sum.New+s.New, sum.Lost+s.Lost
-			sum.Sent, sum.Received, sum.Dropped = sum.Sent+s.Sent, sum.Received+s.Received, sum.Dropped+s.Dropped
-		}
-		thin = append(thin, sum)
+		thin = append(thin, recording.Join(group))
 	}
-	return thin
+	return recording.Whole(thin)
 }
 
 func valuesOf(samples []connect.TrafficSample, of func(*connect.TrafficSample) float64) []float64 {

@@ -29,6 +29,7 @@ type calls struct {
 	ErrorTime      summary                  `json:"error_time"`
 	RTT            summary                  `json:"rtt"`
 	ConnectTimes   bounded[bucket]          `json:"connect_times"`
+	Balance        *balance.Balance         `json:"balance"`
 	SYNRetransmits count                    `json:"syn_retransmits"`
 	Traffic        bounded[traffic]         `json:"traffic"`
 	Disruptions    bounded[verdict]         `json:"disruptions"`
@@ -54,8 +55,10 @@ func readReport(text []byte) (*Report, error) {
 		ConnectTime: SpreadOf(c.ConnectTime.in(unit)), ReplyTime: SpreadOf(c.ReplyTime.in(unit)),
 		ErrorTime: SpreadOf(c.ErrorTime.in(unit)), RTT: SpreadOf(c.RTT.in(unit)),
 		ConnectTimes:   toBuckets(c.ConnectTimes, unit),
-		Balance:        balance.Of(c.Hosts, nil),
 		SYNRetransmits: int64(c.SYNRetransmits),
+	}
+	if r.Balance = balance.Of(c.Hosts, nil); c.Balance != nil {
+		r.Balance = *c.Balance
 	}
 	for i := range c.Traffic {
 		result, err := c.Traffic[i].result()

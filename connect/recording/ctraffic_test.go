@@ -159,7 +159,7 @@ func TestSeconds(t *testing.T) {
 		"lost at the very end":     {2 * s, []connect.TrafficRecord{{Connected: 1, Ended: 2 * s, Error: lost}}, [][4]int64{{1, 1, 0, 0}, {1, 0, 1, 0}}},
 		"connecting for a while":   {3 * s, []connect.TrafficRecord{{Started: s / 2, Connected: s + s/2, Ended: 3 * s}}, [][4]int64{{0, 1, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 0}}},
 		"never connected":          {3 * s, []connect.TrafficRecord{{Started: s / 2, Ended: 3 * s}}, [][4]int64{{0, 1, 0, 1}, {0, 0, 0, 1}, {0, 0, 0, 1}}},
-		"given up":                 {3 * s, []connect.TrafficRecord{{Started: 1, Ended: s + s/2, Error: lost}}, [][4]int64{{0, 1, 0, 1}, {0, 0, 1, 0}, {}}},
+		"given up":                 {3 * s, []connect.TrafficRecord{{Started: 1, Ended: s + s/2, Error: lost}}, [][4]int64{{0, 1, 0, 1}, {}, {}}},
 		"times that make no sense": {2 * s, []connect.TrafficRecord{{Started: 9 * s, Connected: 1, Ended: 5 * s, Error: lost}, {Started: s / 2, Connected: 9 * s, Ended: 1}}, [][4]int64{{}, {0, 0, 1, 0}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,4 +172,22 @@ func TestSeconds(t *testing.T) {
 			assert.Equal(t, row.want, got)
 		})
 	}
+}
+
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	at := func(times ...time.Duration) []connect.TrafficSample {
+		samples := make([]connect.TrafficSample, len(times))
+		for i, d := range times {
+			samples[i] = connect.TrafficSample{Time: d * time.Millisecond, Active: int64(10 - i), Connecting: int64(i), New: 1, Lost: 2, Sent: 3, Received: 4, Dropped: 5}
+		}
+		return samples
+	}
+	assert.Empty(t, recording.Whole(nil))
+	assert.Equal(t, at(1000, 2000, 2900), recording.Whole(at(1000, 2000, 2900)))
+	given := at(1000, 2000, 2010)
+	assert.Equal(t, []connect.TrafficSample{
+		given[0], {Time: 2010 * time.Millisecond, Active: 8, Connecting: 2, New: 2, Lost: 4, Sent: 6, Received: 8, Dropped: 10},
+	}, recording.Whole(given))
+	assert.Equal(t, at(1000, 2000, 2010), given, "it works on a copy")
 }

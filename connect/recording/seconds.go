@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -32,7 +33,7 @@ func Seconds(records []connect.TrafficRecord, duration time.Duration) []connect.
 func place(samples []connect.TrafficSample, r *connect.TrafficRecord) {
 	last := len(samples) - 1
 	begun, over := from(samples, r.Started), after(samples, r.Ended)
-	if r.Error != connect.ClassNone {
+	if r.Error != connect.ClassNone && r.Connected > 0 {
 		samples[min(over, last)].Lost++
 	}
 	if begun >= over || begun > last {
@@ -51,6 +52,26 @@ func place(samples []connect.TrafficSample, r *connect.TrafficRecord) {
 	if over <= last {
 		samples[over].Active-- // one that never was up has got up just here
 	}
+}
+
+// Whole joins a short last sample with the one before it: rates over a few milliseconds say nothing.
+func Whole(samples []connect.TrafficSample) []connect.TrafficSample {
+	n := len(samples)
+	if n < 3 || samples[n-1].Time-samples[n-2].Time > (samples[n-2].Time-samples[n-3].Time)/2 {
+		return samples
+	}
+	return append(slices.Clone(samples[:n-2]), Join(samples[n-2:]))
+}
+
+// Join makes one sample of several: with the least that were active, the most that were connecting, and the sums of the others.
+func Join(samples []connect.TrafficSample) connect.TrafficSample {
+	sum := samples[0]
+	for _, s := range samples[1:] {
+		sum.Time, sum.Active, sum.Connecting = s.Time, min(sum.Active, s.Active), max(sum.Connecting, s.Connecting)
+		sum.New, sum.Lost = sum.New+s.New, sum.Lost+s.Lost
+		sum.Sent, sum.Received, sum.Dropped = sum.Sent+s.Sent, sum.Received+s.Received, sum.Dropped+s.Dropped
+	}
+	return sum
 }
 
 // from is the first sample at an instant or later.

@@ -101,7 +101,7 @@ func writeHosts(w io.Writer, t *connect.TrafficResult) {
 func writeSeconds(w io.Writer, t *connect.TrafficResult) {
 	fmt.Fprintln(w, "Time\tActive\tNew\tFailed\tConnecting\tThroughput\tDropped")
 	var last time.Duration
-	for _, s := range t.Samples {
+	for _, s := range Whole(t.Samples) {
 		fmt.Fprintf(w, "%.1f\t%d\t%d\t%d\t%d\t%.1f\t%d\n", ((last + s.Time) / 2).Seconds(), s.Active, s.New, s.Lost, s.Connecting,
 			KBPerSecond(s.Received, t.PacketSize, s.Time-last), s.Dropped)
 		last = s.Time
