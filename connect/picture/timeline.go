@@ -190,7 +190,11 @@ func (s *series) draw(c *canvas, x, y axis, times []float64) {
 	if s.kind == area {
 		c.fill(s.paint, true, append([][2]float64{{x.from, y.from}}, append(slices.Clone(steps), [2]float64{x.to, y.from})...))
 	}
-	c.line(s.paint, s.kind == dashed, 2, steps...)
+	width := 2.0
+	if s.kind == dashed {
+		width = 1 // what it covers still shows
+	}
+	c.line(s.paint, s.kind == dashed, width, steps...)
 }
 
 func (s *series) drawColumns(c *canvas, x, y axis, times []float64) {

@@ -185,8 +185,8 @@ func throughputChart(t *connect.TrafficResult, name string) Chart {
 	received := rates(func(s *connect.TrafficSample) int64 { return s.Received })
 	sent := rates(func(s *connect.TrafficSample) int64 { return s.Sent })
 	throughput := panel{name: "KB/s", height: 150, series: []series{
-		{"received", plain, received, area},
 		{"sent", wary, sent, line},
+		{"received", plain, received, area},
 	}}
 	if t.Rate > 0 {
 		throughput.series = append(throughput.series, series{"asked for", ink, slices.Repeat([]float64{t.Rate}, len(samples)), dashed})
