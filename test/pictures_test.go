@@ -103,7 +103,7 @@ func TestChartsInABrowser(t *testing.T) {
 	flooded, err := filepath.Glob(filepath.Join(dir, "*.svg"))
 	require.NoError(t, err)
 	charts = append(charts, flooded...)
-	var names []string
+	names := make([]string, 0, len(charts))
 	for _, file := range charts {
 		names = append(names, strings.TrimSuffix(filepath.Base(file), ".svg"))
 	}

@@ -20,16 +20,14 @@ func (a axis) at(v float64) float64 {
 	return a.from + (a.to-a.from)*(v-low)/(high-low)
 }
 
-// ticks are round values in about n steps from 0 to the largest value, or a bit beyond it.
+// ticks are round values from 0 up, in at most n steps.
 func ticks(high float64, n int) []float64 {
 	step := niceStep(high, n)
 	var list []float64
-	for v := 0.0; ; v += step {
+	for v := 0.0; v <= high+step*1e-9; v += step {
 		list = append(list, v)
-		if v >= high-step*1e-9 {
-			return list
-		}
 	}
+	return list
 }
 
 // niceStep is the smallest of 1, 2 and 5 times a power of ten that takes at most n steps.

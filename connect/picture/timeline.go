@@ -154,15 +154,19 @@ func (p *panel) top() float64 {
 	return most
 }
 
+// axis leaves some room above the largest value.
+func (p *panel) axis(top float64) axis {
+	return axis{low: 0, high: 1.05 * max(p.top(), 1), from: top + p.height, to: top}
+}
+
 func (p *panel) ticks() []float64 {
-	return ticks(max(p.top(), 1), int(max(p.height/36, 2)))
+	return ticks(p.axis(0).high, int(max(p.height/36, 2)))
 }
 
 func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
-	marks := p.ticks()
-	y := axis{low: 0, high: marks[len(marks)-1], from: top + p.height, to: top}
+	y := p.axis(top)
 	c.text(muted, textSize, start, x.from, top-8, p.name)
-	for _, v := range marks {
+	for _, v := range p.ticks() {
 		c.line(grid, false, 1, [2]float64{x.from, y.at(v)}, [2]float64{x.to, y.at(v)})
 		c.text(muted, textSize, end, x.from-6, y.at(v)+4, short(v))
 	}

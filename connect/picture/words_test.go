@@ -44,14 +44,14 @@ func TestWords(t *testing.T) {
 func TestTicks(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ got, want []float64 }{
-		"linear":        {ticks(400, 4), []float64{0, 100, 200, 300, 400}},
-		"beyond":        {ticks(430, 4), []float64{0, 200, 400, 600}},
-		"one":           {ticks(1, 2), []float64{0, 0.5, 1}},
-		"seconds":       {timeTicks(60, 12), []float64{0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60}},
-		"minutes":       {timeTicks(600, 5), []float64{0, 120, 240, 360, 480, 600}},
-		"half a second": {timeTicks(0.5, 5), []float64{0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5}},
-		"logarithmic":   {logTicks(3, 30), []float64{5, 10, 20}},
-		"many decades":  {logTicks(3, 30_000), []float64{10, 100, 1000, 10_000}},
+		"linear":         {ticks(400, 4), []float64{0, 100, 200, 300, 400}},
+		"not to the top": {ticks(430, 4), []float64{0, 200, 400}},
+		"one":            {ticks(1.05, 2), []float64{0, 1}},
+		"seconds":        {timeTicks(60, 12), []float64{0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60}},
+		"minutes":        {timeTicks(600, 5), []float64{0, 120, 240, 360, 480, 600}},
+		"half a second":  {timeTicks(0.5, 5), []float64{0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5}},
+		"logarithmic":    {logTicks(3, 30), []float64{5, 10, 20}},
+		"many decades":   {logTicks(3, 30_000), []float64{10, 100, 1000, 10_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

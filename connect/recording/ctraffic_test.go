@@ -176,10 +176,10 @@ func TestSeconds(t *testing.T) {
 
 func TestWhole(t *testing.T) {
 	t.Parallel()
-	at := func(times ...time.Duration) []connect.TrafficSample {
-		samples := make([]connect.TrafficSample, len(times))
-		for i, d := range times {
-			samples[i] = connect.TrafficSample{Time: d * time.Millisecond, Active: int64(10 - i), Connecting: int64(i), New: 1, Lost: 2, Sent: 3, Received: 4, Dropped: 5}
+	at := func(milliseconds ...int) []connect.TrafficSample {
+		samples := make([]connect.TrafficSample, len(milliseconds))
+		for i, ms := range milliseconds {
+			samples[i] = connect.TrafficSample{Time: time.Duration(ms) * time.Millisecond, Active: int64(10 - i), Connecting: int64(i), New: 1, Lost: 2, Sent: 3, Received: 4, Dropped: 5}
 		}
 		return samples
 	}
