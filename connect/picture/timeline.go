@@ -160,7 +160,7 @@ func (p *panel) axis(top float64) axis {
 }
 
 func (p *panel) ticks() []float64 {
-	return ticks(p.axis(0).high, int(max(p.height/36, 2)))
+	return ticks(p.axis(0).high, int(max(p.height/30, 2)))
 }
 
 func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
