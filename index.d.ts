@@ -706,22 +706,15 @@ export interface Report {
   reply_time: Spread;
   error_time: Spread;
   rtt: Spread;
-  /** How `connect_time` is distributed: buckets whose widths grow with their values. */
+  /** How `connect_time` is distributed, in nanoseconds. */
   connect_times: Bucket[];
   /** By the weights that all floods have in common, else against equal shares. */
   balance: Balance;
   syn_retransmits: number;
-  /** The last 100 results of `traffic()`, in nanoseconds; without `records` where there are more than 1,000. */
-  traffic?: Record<string, any>[];
+  /** The last 100 results of traffic(), but with all durations in nanoseconds; without `records` where there are more than 1,000. */
+  traffic?: TrafficResult[];
   /** The first 1,000 verdicts of disruption(). */
   disruptions: DisruptionVerdict[];
-}
-
-/** A number of durations from `from` up to `to`, in nanoseconds. */
-export interface Bucket {
-  from: number;
-  to: number;
-  count: number;
 }
 
 export interface ReportOptions {

@@ -98,26 +98,23 @@ func TestLedger(t *testing.T) {
 	assert.EqualValues(t, 6, l.report(connect.States{}).Hosts["a"], "a report is a copy")
 }
 
-// Calls of traffic() and verdicts stay as they are, as many as fit, and no script's result is changed for it.
+// Calls of traffic() stay as they are, as many as fit, and no script's result is changed for it.
 func TestLedgerKeepsTheLast(t *testing.T) {
 	t.Parallel()
 	var l ledger
 	assert.Empty(t, l.report(connect.States{}).Traffic)
 	large := &connect.TrafficResult{Records: make([]connect.TrafficRecord, maxRecords+1)}
-	for i := range maxKept + 1 {
+	for i := range maxTraffic + 1 {
 		l.enterTraffic(&connect.TrafficResult{Connections: int64(i), Records: make([]connect.TrafficRecord, maxRecords)})
-		l.enterDisruption(&disruption.Verdict{Flows: int64(i)})
 	}
 	before := l.report(connect.States{})
 	l.enterTraffic(large)
-	require.Len(t, before.Traffic, maxKept)
-	require.Len(t, before.Disruptions, maxKept)
+	require.Len(t, before.Traffic, maxTraffic)
 	assert.EqualValues(t, 1, before.Traffic[0].Connections, "the first is gone")
-	assert.EqualValues(t, 1, before.Disruptions[0].Flows)
 	assert.Len(t, before.Traffic[0].Records, maxRecords)
 	after := l.report(connect.States{})
 	assert.EqualValues(t, 2, after.Traffic[0].Connections)
-	assert.Empty(t, after.Traffic[maxKept-1].Records, "too many records")
+	assert.Empty(t, after.Traffic[maxTraffic-1].Records, "too many records")
 	assert.Len(t, large.Records, maxRecords+1)
 	assert.Zero(t, after.Calls, "they are no part of the sums")
 }

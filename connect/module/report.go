@@ -70,10 +70,10 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	s.ConnectTimes = stats.MergeBuckets(s.ConnectTimes, r.ConnectTimes)
 }
 
-// maxKept and maxRecords bound what the ledger keeps of traffic() and disruption(): the last calls, and the records of a call that
-// has few. A part of the records would mislead, so it's all or none; scripts have the results themselves.
+// maxTraffic and maxRecords bound what the ledger keeps of traffic(): the last calls, and the records of a call that has few. A part
+// of the records would mislead, so it's all or none; scripts have the results themselves.
 const (
-	maxKept    = 100
+	maxTraffic = 100
 	maxRecords = 1000
 )
 
@@ -85,12 +85,8 @@ func (l *ledger) enterTraffic(r *connect.TrafficResult) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sum.Traffic = keep(l.sum.Traffic, &kept)
-}
-
-// keep appends to a copy, since reports may have the old list.
-func keep[T any](list []T, last T) []T {
-	return append(slices.Clone(list[max(0, len(list)-maxKept+1):]), last)
+	last := l.sum.Traffic[max(0, len(l.sum.Traffic)-maxTraffic+1):]
+	l.sum.Traffic = append(slices.Clone(last), &kept) // a copy: reports may have the old list
 }
 
 // weigh keeps the weights that all floods have in common.

@@ -110,3 +110,21 @@ func fold(rows []bar, average func(middle []bar) bar) []bar {
 	rest.ghost = true
 	return slices.Concat(rows[:headRows], []bar{rest}, rows[tail:])
 }
+
+// averagePart is the average of a part of all rows.
+func averagePart(rows []bar, i int) float64 {
+	var sum float64
+	for _, row := range rows {
+		sum += row.parts[i].value
+	}
+	return sum / float64(len(rows))
+}
+
+// averageExpected is the average place of the marks.
+func averageExpected(rows []bar) float64 {
+	var sum float64
+	for i := range rows {
+		sum += rows[i].expected
+	}
+	return sum / float64(len(rows))
+}

@@ -28,6 +28,44 @@ func disruptionSection(v *disruption.Verdict, name string) Section {
 	return s
 }
 
+// disruptionsSection shows several verdicts side by side.
+func disruptionsSection(verdicts []*disruption.Verdict) Section {
+	c := Chart{
+		Name: "disruptions", Title: "Flows moved by each change, against the ideal",
+		Description: fmt.Sprintf("Shares of the flows that %d changes of backends have moved, and those that their models expect.", len(verdicts)),
+		Table:       Table{Columns: []string{"change", "model", "flows", "moved", "share", "ideal", "needlessly", "lost"}},
+	}
+	rows := make([]bar, len(verdicts))
+	for i, v := range verdicts {
+		name := fmt.Sprintf("%d: %s", i+1, change(v))
+		c.Table.Rows = append(c.Table.Rows, []string{
+			name, string(v.Model), count(v.Flows), count(v.Moved), percent(v.MovedShare), percent(v.IdealShare), count(v.Needless), count(v.Lost),
+		})
+		rows[i] = movedBar(v)
+		rows[i].name = name
+	}
+	c.drawing = &bars{keys: movedKeys, rows: fold(rows, func(middle []bar) bar {
+		rest := bar{name: count(int64(len(middle))) + " between, on average", expected: averageExpected(middle)}
+		for i, p := range middle[0].parts {
+			rest.parts = append(rest.parts, part{p.paint, averagePart(middle, i)})
+		}
+		rest.text = percent(rest.total())
+		return rest
+	})}
+	return Section{ID: "disruptions", Title: "Changes of backends", Charts: []Chart{c}}
+}
+
+var movedKeys = []entry{{plain, "backend removed"}, {good, "backend added"}, {bad, "neither"}, {ink, "ideal"}}
+
+// movedBar is the share of flows that moved, by reason.
+func movedBar(v *disruption.Verdict) bar {
+	share := func(n int64) float64 { return float64(n) / float64(max(v.Flows, 1)) }
+	return bar{
+		name: change(v), text: percent(v.MovedShare), expected: v.IdealShare,
+		parts: []part{{plain, share(v.Inevitable)}, {good, share(v.Claimed)}, {bad, share(v.Needless)}},
+	}
+}
+
 // excessTone allows for chance: three standard deviations of a share of so many flows.
 func excessTone(v *disruption.Verdict) string {
 	chance := 3 * math.Sqrt(v.IdealShare*(1-v.IdealShare)/float64(max(v.Flows, 1)))
@@ -58,13 +96,7 @@ func movedChart(v *disruption.Verdict, name string) Chart {
 		c.Table.Rows = append(c.Table.Rows, []string{row.name, count(row.n), percent(share(row.n))})
 	}
 	c.Table.Rows = append(c.Table.Rows, []string{"ideal", significant(v.IdealShare * float64(v.Flows)), percent(v.IdealShare)})
-	c.drawing = &bars{
-		keys: []entry{{plain, "backend removed"}, {good, "backend added"}, {bad, "neither"}, {ink, "ideal"}},
-		rows: []bar{{
-			name: change(v), text: percent(v.MovedShare), expected: v.IdealShare,
-			parts: []part{{plain, share(v.Inevitable)}, {good, share(v.Claimed)}, {bad, share(v.Needless)}},
-		}},
-	}
+	c.drawing = &bars{keys: movedKeys, rows: []bar{movedBar(v)}}
 	return c
 }
 
@@ -105,7 +137,7 @@ func movesChart(v *disruption.Verdict, name string) Chart {
 		}
 	}
 	c.drawing = &bars{keys: []entry{{bad, "moved away"}, {plain, "moved to it"}}, rows: fold(rows, func(middle []bar) bar {
-		away, to := averages(middle)
+		away, to := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
 			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(away) + " away, " + significant(to) + " to it",
 			parts: []part{{bad, away}, {plain, to}},

@@ -4,6 +4,7 @@ package picture
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
@@ -41,16 +42,31 @@ func Draw(r *recording.Report, title string) *Page {
 	if !r.StartTime.IsZero() {
 		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.Format("2006-01-02 15:04:05 MST"), r.Duration.Round(time.Millisecond))
 	}
-	for i, t := range r.Traffic {
+	for i, t := range shown(r.Traffic) {
 		p.Sections = append(p.Sections, trafficSection(t, numbered("traffic", i, len(r.Traffic))))
 	}
-	for i, v := range r.Disruptions {
+	if len(r.Disruptions) > 1 {
+		p.Sections = append(p.Sections, disruptionsSection(r.Disruptions))
+	}
+	for i, v := range shown(r.Disruptions) {
 		p.Sections = append(p.Sections, disruptionSection(v, numbered("disruption", i, len(r.Disruptions))))
 	}
 	if r.Connects > 0 {
 		p.Sections = append(p.Sections, connectsSection(r))
 	}
 	return p
+}
+
+// shown are the last of a list, as many as a page has sections for, by their place.
+func shown[T any](list []T) iter.Seq2[int, T] {
+	const most = 20
+	return func(yield func(int, T) bool) {
+		for i := max(len(list)-most, 0); i < len(list); i++ {
+			if !yield(i, list[i]) {
+				return
+			}
+		}
+	}
 }
 
 // numbered is a name that is unique among several of its kind.

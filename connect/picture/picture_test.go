@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
@@ -270,6 +271,39 @@ func TestFlowsMoved(t *testing.T) {
 	}
 	assert.Contains(t, facts, "in excess +4.5 % bad")
 	assert.Contains(t, facts, "ideal 10.0 % ")
+}
+
+// With weights, each host is measured by its own; one that should have answered and did not is shown.
+func TestSharesByWeight(t *testing.T) {
+	t.Parallel()
+	r := &recording.Report{Connects: 100, Hosts: connect.Hosts{"a": 80, "b": 20}}
+	r.Balance = balance.Of(r.Hosts, map[string]float64{"a": 2, "b": 1, "silent": 1})
+	page := picture.Draw(r, "")
+	d := readSVG(t, page.SVGs()["connects-share"])
+	assert.True(t, d.has("expected by its weight"))
+	assert.Equal(t, 3, d.classes["s-ink"], "marks")
+	assert.Equal(t, [][]string{
+		{"a", "80", "80.0 %", "50.0 %"},
+		{"b", "20", "20.0 %", "25.0 %"},
+		{"silent", "0", "0.0 %", "25.0 %"},
+	}, page.Sections[0].Charts[0].Table.Rows)
+}
+
+// Several verdicts are compared in a chart of their own, and the last of many have sections.
+func TestSeveralVerdicts(t *testing.T) {
+	t.Parallel()
+	r := &recording.Report{}
+	for range 50 {
+		r.Disruptions = append(r.Disruptions, report(4).Disruptions...)
+	}
+	page := picture.Draw(r, "")
+	require.Len(t, page.Sections, 21)
+	assert.Len(t, page.Sections[0].Charts[0].Table.Rows, 50)
+	d := readSVG(t, page.SVGs()["disruptions"])
+	assert.True(t, d.has("14.5 %"))
+	assert.Len(t, d.hovers, 24)
+	assert.NotContains(t, page.SVGs(), "disruption-30-moved")
+	assert.Contains(t, page.SVGs(), "disruption-31-moved")
 }
 
 // Several calls have each a section and files of their own.

@@ -93,11 +93,7 @@ func report(n int) *recording.Report {
 	for range 20_000 {
 		r.Hosts.Add(names[random.IntN(n)], 1)
 	}
-	counts := make([]int64, 0, n)
-	for _, c := range r.Hosts {
-		counts = append(counts, c)
-	}
-	r.Balance = balance.Of(counts)
+	r.Balance = balance.Of(r.Hosts, nil)
 	times := durations(random, 20_000, 90*time.Microsecond)
 	r.ConnectTimes, r.ConnectTime = stats.BucketsOf(times), recording.SpreadOf(stats.Summarize(times))
 	r.Traffic = []*connect.TrafficResult{failover(names)}

@@ -240,7 +240,7 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 		}
 	}
 	c.drawing = &bars{keys: []entry{{bad, "lost"}, {plain, "lasting"}}, rows: fold(rows, func(middle []bar) bar {
-		lost, lasting := averages(middle)
+		lost, lasting := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
 			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(lost) + " lost, " + significant(lasting) + " lasting",
 			parts: []part{{bad, lost}, {plain, lasting}},
@@ -249,23 +249,16 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 	return c
 }
 
-// averages are those of the first and the second part.
-func averages(rows []bar) (first, second float64) {
-	for i := range rows {
-		first += rows[i].parts[0].value / float64(len(rows))
-		if len(rows[i].parts) > 1 {
-			second += rows[i].parts[1].value / float64(len(rows))
-		}
-	}
-	return first, second
+// copyOf is never nil.
+func copyOf(hosts connect.Hosts) connect.Hosts {
+	c := make(connect.Hosts, len(hosts))
+	maps.Copy(c, hosts)
+	return c
 }
 
 // hostsOf are all hosts of connections.
 func hostsOf(t *connect.TrafficResult) []string {
-	all := maps.Clone(t.LastingByHost)
-	if all == nil {
-		all = connect.Hosts{}
-	}
+	all := copyOf(t.LastingByHost)
 	for host := range t.LostByHost {
 		all[host] += 0
 	}
@@ -278,7 +271,7 @@ func trafficShareChart(t *connect.TrafficResult, name string) Chart {
 	for _, host := range hostsOf(t) {
 		all[host] = t.LostByHost[host] + t.LastingByHost[host]
 	}
-	return shareChart(name+"-share", "Share of connections by backend", "connections", all)
+	return shareChart(name+"-share", "Share of connections by backend", "connections", all, nil)
 }
 
 // timesChart shows a distribution of durations.

@@ -51,26 +51,53 @@ type hosts connect.Hosts
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (h *hosts) UnmarshalJSON(text []byte) error {
-	members := json.NewDecoder(bytes.NewReader(text))
 	*h = hosts{}
-	switch open, err := members.Token(); {
+	return members(text, func(name string, n count) error {
+		connect.Hosts(*h).Add(hostName(name), int64(n))
+		return nil
+	})
+}
+
+// shares are parts by host name.
+type shares map[string]float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *shares) UnmarshalJSON(text []byte) error {
+	return members(text, func(name string, share float64) error {
+		if len(*s) >= maxElements {
+			return fmt.Errorf("an object of more than %d members; want a smaller recording", maxElements)
+		}
+		if *s == nil {
+			*s = shares{}
+		}
+		(*s)[hostName(name)] = share
+		return nil
+	})
+}
+
+// members hands out the members of an object one by one.
+func members[T any](text []byte, add func(name string, value T) error) error {
+	object := json.NewDecoder(bytes.NewReader(text))
+	switch open, err := object.Token(); {
 	case err != nil:
 		return err
 	case open == nil: // null
 		return nil
 	case open != json.Delim('{'):
-		return fmt.Errorf("got %s; want an object of host names and counts", cut(string(text), 40))
+		return fmt.Errorf("got %s; want an object of host names and numbers", cut(string(text), 40))
 	}
-	for members.More() {
-		key, err := members.Token()
+	for object.More() {
+		key, err := object.Token()
 		if err != nil {
 			return err
 		}
-		var n count
-		if err := members.Decode(&n); err != nil {
+		var value T
+		if err := object.Decode(&value); err != nil {
 			return err
 		}
-		connect.Hosts(*h).Add(hostName(key.(string)), int64(n))
+		if err := add(key.(string), value); err != nil {
+			return err
+		}
 	}
 	return nil
 }

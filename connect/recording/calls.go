@@ -2,8 +2,6 @@ package recording
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -29,10 +27,16 @@ type calls struct {
 	ErrorTime      summary                  `json:"error_time"`
 	RTT            summary                  `json:"rtt"`
 	ConnectTimes   bounded[bucket]          `json:"connect_times"`
-	Balance        *balance.Balance         `json:"balance"`
+	Balance        *judged                  `json:"balance"`
 	SYNRetransmits count                    `json:"syn_retransmits"`
 	Traffic        bounded[traffic]         `json:"traffic"`
 	Disruptions    bounded[verdict]         `json:"disruptions"`
+}
+
+// judged is a balance.Balance as it stands in a file.
+type judged struct {
+	balance.Balance
+	Expected shares `json:"expected"`
 }
 
 // verdict is a disruption.Verdict as it stands in a file.
@@ -58,7 +62,8 @@ func readReport(text []byte) (*Report, error) {
 		SYNRetransmits: int64(c.SYNRetransmits),
 	}
 	if r.Balance = balance.Of(c.Hosts, nil); c.Balance != nil {
-		r.Balance = *c.Balance
+		r.Balance = c.Balance.Balance
+		r.Balance.Expected = c.Balance.Expected
 	}
 	for i := range c.Traffic {
 		result, err := c.Traffic[i].result()

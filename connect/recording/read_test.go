@@ -29,6 +29,8 @@ func aTraffic() *connect.TrafficResult {
 		RoundTrip:  stats.Summary{Min: ms, Avg: 2 * ms, Med: 2 * ms, Max: 9 * ms, Dev: ms, P90: 3 * ms, P95: 4 * ms, P99: 5 * ms},
 		RoundTrips: []stats.Bucket{{From: ms, To: 2 * ms, Count: 200}, {From: 2 * ms, To: 3 * ms, Count: 98}},
 		Errors:     map[connect.Class]int64{connect.ClassReset: 1}, First: map[connect.Class]string{connect.ClassReset: "tcp 10.0.0.1:5003: reset"},
+		Timeout: 9 * time.Second, States: connect.States{Completed: 2, Error: 1}, SYNRetransmits: 3,
+		ConnectTime: stats.Summary{Min: ms, Max: 3 * ms}, ErrorTime: stats.Summary{Max: 5 * ms}, RTT: stats.Summary{Avg: ms},
 		FirstLoss: new(1500 * ms), LastLoss: new(1500 * ms), Recovered: new(1700 * ms),
 		Samples: []connect.TrafficSample{
 			{Time: 1000 * ms, Active: 2, New: 2, Sent: 100, Received: 100},
@@ -50,7 +52,7 @@ func inMilliseconds(t *testing.T, r *connect.TrafficResult) []byte {
 	require.NoError(t, err)
 	var object map[string]any
 	require.NoError(t, json.Unmarshal(text, &object))
-	durations := []string{"duration", "first_loss", "last_loss", "recovered", "time", "started", "connected", "ended", "from", "to", "min", "avg", "med", "max", "dev", "p(90)", "p(95)", "p(99)"}
+	durations := []string{"duration", "timeout", "first_loss", "last_loss", "recovered", "time", "started", "connected", "ended", "from", "to", "min", "avg", "med", "max", "dev", "p(90)", "p(95)", "p(99)"}
 	var scale func(v any)
 	scale = func(v any) {
 		switch v := v.(type) {
@@ -98,7 +100,7 @@ func TestReadReport(t *testing.T) {
 		Timeout: time.Minute, Duration: 10 * time.Second, Calls: 2, States: connect.States{Completed: 100, Error: 3},
 		Errors: map[connect.Class]int64{connect.ClassTimeout: 2, connect.ClassReset: 1}, First: map[connect.Class]string{connect.ClassTimeout: "first"},
 		ConnectTime: recording.Spread{Min: 1, Avg: 2, Max: 3, Dev: 4}, ConnectTimes: []stats.Bucket{{From: 1000, To: 2000, Count: 100}}, SYNRetransmits: 7,
-		Balance:     balance.Balance{Hosts: 2, MaxShare: 0.6, MinShare: 0.4},
+		Balance:     balance.Balance{Hosts: 2, MaxShare: 0.6, MinShare: 0.4, Expected: map[string]float64{"a": 0.5, "b": 0.5}},
 		Traffic:     []*connect.TrafficResult{aTraffic()},
 		Disruptions: []*disruption.Verdict{{Model: disruption.Maglev, Flows: 100, Moved: 12, From: map[string]int64{"a": 12}, To: map[string]int64{"b": 12}}},
 	}
@@ -151,7 +153,7 @@ func TestReadRefuses(t *testing.T) {
 		"a negative count":        {`{"packet_size":1024,"duration":1e9,"lost":-1}`, []string{"got -1", "want a count"}},
 		"half a packet":           {`{"packet_size":1024,"duration":1e9,"sent":0.5}`, []string{"got 0.5", "want a count"}},
 		"a negative duration":     {`{"packet_size":1024,"duration":-5}`, []string{"got -5", "want a duration"}},
-		"hosts that are a list":   {`{"connects":1,"hosts":["a"]}`, []string{`got ["a"]`, "host names"}},
+		"hosts that are a list":   {`{"connects":1,"hosts":["a"]}`, []string{`got ["a"]`, "an object of host names"}},
 		"samples that are text":   {`{"packet_size":1,"duration":1e9,"samples":"none"}`, []string{`got "none"`, "want a list"}},
 		"too many samples":        {`{"packet_size":1,"duration":1e9,"samples":[` + many + `]}`, []string{"more than 200000"}},
 		"too many connections":    {`{"PacketSize":1,"Duration":1e9,"ConnStats":[` + many[:3*100_001-1] + `]}`, []string{"100001 connections", "100000"}},

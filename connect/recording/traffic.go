@@ -28,7 +28,13 @@ type traffic struct {
 	Dropped        count                    `json:"dropped"`
 	Retransmits    count                    `json:"retransmits"`
 	StartTime      time.Time                `json:"start_time"`
+	Timeout        span                     `json:"timeout"`
 	Duration       span                     `json:"duration"`
+	States         connect.States           `json:"states"`
+	ConnectTime    summary                  `json:"connect_time"`
+	ErrorTime      summary                  `json:"error_time"`
+	RTT            summary                  `json:"rtt"`
+	SYNRetransmits count                    `json:"syn_retransmits"`
 	LostByHost     hosts                    `json:"lost_by_host"`
 	LastingByHost  hosts                    `json:"lasting_by_host"`
 	RoundTrip      summary                  `json:"round_trip"`
@@ -127,7 +133,8 @@ func (t *traffic) result() (*connect.TrafficResult, error) {
 		Connections: int64(t.Connections), Lost: int64(t.Lost), Lasting: int64(t.Lasting), Reconnects: int64(t.Reconnects),
 		FailedConnects: int64(t.FailedConnects), Moved: int64(t.Moved), Sent: int64(t.Sent), Received: int64(t.Received),
 		Dropped: int64(t.Dropped), Retransmits: int64(t.Retransmits),
-		StartTime: t.StartTime, Duration: t.Duration.in(unit),
+		StartTime: t.StartTime, Timeout: t.Timeout.in(unit), Duration: t.Duration.in(unit), States: t.States,
+		ConnectTime: t.ConnectTime.in(unit), ErrorTime: t.ErrorTime.in(unit), RTT: t.RTT.in(unit), SYNRetransmits: int64(t.SYNRetransmits),
 		LostByHost: connect.Hosts(t.LostByHost), LastingByHost: connect.Hosts(t.LastingByHost),
 		RoundTrip: t.RoundTrip.in(unit), RoundTrips: toBuckets(t.RoundTrips, unit),
 		Errors: toErrors(t.Errors), First: t.First,
