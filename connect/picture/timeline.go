@@ -20,6 +20,7 @@ type panel struct {
 	name   string
 	height float64
 	series []series
+	levels bool   // values are those at the ends of the intervals, not over them
 	empty  string // what to say if all values are 0
 }
 
@@ -174,31 +175,49 @@ func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
 		c.text(good, textSize, middle, (x.from+x.to)/2, top+p.height/2+4, p.empty)
 	}
 	for _, s := range p.series {
-		s.draw(c, x, y, times)
+		switch {
+		case s.kind == columns:
+			s.drawColumns(c, x, y, times)
+		case p.levels:
+			s.drawLine(c, x, y, s.slopes(x, y, times))
+		default:
+			s.drawLine(c, x, y, s.steps(x, y, times))
+		}
 	}
 	c.line(muted, false, 1, [2]float64{x.from, y.from}, [2]float64{x.to, y.from})
 }
 
-func (s *series) draw(c *canvas, x, y axis, times []float64) {
-	if s.kind == columns {
-		s.drawColumns(c, x, y, times)
-		return
-	}
-	steps := make([][2]float64, 0, 2*len(times)+2)
+// steps hold each value over its interval.
+func (s *series) steps(x, y axis, times []float64) [][2]float64 {
+	points := make([][2]float64, 0, 2*len(times))
 	last := 0.0
 	for i, at := range times {
-		level := y.at(min(s.values[i], y.high))
-		steps = append(steps, [2]float64{x.at(last), level}, [2]float64{x.at(at), level})
+		level := y.at(s.values[i])
+		points = append(points, [2]float64{x.at(last), level}, [2]float64{x.at(at), level})
 		last = at
 	}
-	if s.kind == area {
-		c.fill(s.paint, true, append([][2]float64{{x.from, y.from}}, append(slices.Clone(steps), [2]float64{x.to, y.from})...))
+	return points
+}
+
+// slopes join the values at the ends of the intervals. What was before the first is not known, and taken to be the same.
+func (s *series) slopes(x, y axis, times []float64) [][2]float64 {
+	points := make([][2]float64, 0, len(times)+1)
+	points = append(points, [2]float64{x.from, y.at(s.values[0])})
+	for i, at := range times {
+		points = append(points, [2]float64{x.at(at), y.at(s.values[i])})
 	}
+	return points
+}
+
+func (s *series) drawLine(c *canvas, x, y axis, points [][2]float64) {
 	width := 2.0
-	if s.kind == dashed {
+	switch s.kind {
+	case area:
+		c.fill(s.paint, true, slices.Concat([][2]float64{{x.from, y.from}}, points, [][2]float64{{x.to, y.from}}))
+	case dashed:
 		width = 1 // what it covers still shows
 	}
-	c.line(s.paint, s.kind == dashed, width, steps...)
+	c.line(s.paint, s.kind == dashed, width, points...)
 }
 
 func (s *series) drawColumns(c *canvas, x, y axis, times []float64) {

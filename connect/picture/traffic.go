@@ -133,7 +133,7 @@ func connectionsChart(t *connect.TrafficResult, name string) Chart {
 	d := &timeline{
 		times: timesOf(samples), trouble: troubleOf(t),
 		panels: []panel{
-			{name: "connections", height: 170, series: []series{
+			{name: "connections", height: 170, levels: true, series: []series{
 				{"active", plain, values(func(s *connect.TrafficSample) int64 { return s.Active }), area},
 				{"connecting", wary, values(func(s *connect.TrafficSample) int64 { return s.Connecting }), line},
 			}},
