@@ -154,6 +154,34 @@ func TestHostileNamesInABrowser(t *testing.T) {
 	assert.Empty(t, look(t, page, light, 1000, 800).console)
 }
 
+// Traffic is in the report's pictures, and its JSON, read back, tells and draws the same.
+func TestTrafficIsDrawn(t *testing.T) {
+	dir := t.TempDir()
+	k := runK6(t, "-e", "OUT="+dir, "test/testdata/pictures.js")
+	require.Equal(t, exitOK, k.code, "%s", k.stderr)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		return string(text)
+	}
+	page := read("report.html")
+	for _, part := range []string{"<h1>A &amp; B</h1>", "Connections over time", "Throughput over time", "Round-trip time of packets", "first loss at", "&lt;b&gt;web-2&lt;/b&gt;", "web-3"} {
+		assert.Contains(t, page, part)
+	}
+	seen := look(t, filepath.Join(dir, "report.html"), light, 1280, 2000)
+	assert.Empty(t, seen.console)
+	assert.Greater(t, seen.share(paints[light].plain, seen.Bounds()), 0.002)
+
+	again := filepath.Join(dir, "again.html")
+	p := reportCommand(t, filepath.Join(dir, "report.json"), "--html", again, "--title", "A & B")
+	require.Zero(t, p.wait(t), "%s", p.stderr)
+	assert.Equal(t, page, read("again.html"))
+	p = reportCommand(t, filepath.Join(dir, "report.json"))
+	require.Zero(t, p.wait(t), "%s", p.stderr)
+	assert.Regexp(t, `(?m)^<b>web-2</b> +5 +0$`, p.stdout.String())
+	assert.Regexp(t, `(?m)^web-1 +0 +5$`, p.stdout.String())
+}
+
 // The text of a recording has the figures that ctraffic's analyses have.
 func TestRecordingAsText(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "run.json")

@@ -40,7 +40,7 @@ func Draw(r *recording.Report, title string) *Page {
 	}
 	p := &Page{Title: title}
 	if !r.StartTime.IsZero() {
-		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.Format("2006-01-02 15:04:05 MST"), r.Duration.Round(time.Millisecond))
+		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), r.Duration.Round(time.Millisecond))
 	}
 	for i, t := range shown(r.Traffic) {
 		p.Sections = append(p.Sections, trafficSection(t, numbered("traffic", i, len(r.Traffic))))

@@ -1,11 +1,6 @@
 package picture
 
-import (
-	"fmt"
-	"math"
-	"slices"
-	"time"
-)
+import "slices"
 
 // timeline draws panels one below the other over the same time.
 type timeline struct {
@@ -21,25 +16,9 @@ type panel struct {
 	height float64
 	series []series
 	levels bool   // values are those at the ends of the intervals, not over them
+	begins bool   // the first value is beside the point, and may be cut off for the sake of the others
 	empty  string // what to say if all values are 0
 }
-
-// series has a value for each interval.
-type series struct {
-	name   string
-	paint  paint
-	values []float64
-	kind   kind
-}
-
-type kind int
-
-const (
-	area kind = iota
-	line
-	dashed
-	columns
-)
 
 // trouble is a time that is marked in all panels.
 type trouble struct {
@@ -64,12 +43,9 @@ func (t *timeline) legend() []entry {
 }
 
 func (t *timeline) size() (width, height float64) {
-	height = axisSpace
+	height = t.depth() + axisSpace
 	if t.trouble != nil {
 		height += keySpace
-	}
-	for _, p := range t.panels {
-		height += panelSpace + p.height
 	}
 	return wide, height
 }
@@ -79,10 +55,7 @@ func (t *timeline) draw(c *canvas, top float64) {
 	if t.trouble != nil {
 		top += keySpace
 	}
-	bottom := top
-	for _, p := range t.panels {
-		bottom += panelSpace + p.height
-	}
+	bottom := top + t.depth()
 	t.drawTrouble(c, x, top, bottom)
 	for _, p := range t.panels {
 		top += panelSpace
@@ -141,16 +114,15 @@ func (t *timeline) depth() float64 {
 	return sum
 }
 
-// top is the largest value that the panel has room for. All connections are new in the first interval; what matters comes later, so
-// columns may be cut off there.
+// top is the largest value that the panel has room for.
 func (p *panel) top() float64 {
 	var most float64
 	for _, s := range p.series {
-		if later := s.values[1:]; s.kind == columns && len(later) > 0 && slices.Max(later) > 0 {
-			most = max(most, slices.Max(later))
-		} else {
-			most = max(most, slices.Max(s.values))
+		values := s.values
+		if later := values[1:]; p.begins && len(later) > 0 && slices.Max(later) > 0 {
+			values = later
 		}
+		most = max(most, slices.Max(values))
 	}
 	return most
 }
@@ -186,59 +158,3 @@ func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
 	}
 	c.line(muted, false, 1, [2]float64{x.from, y.from}, [2]float64{x.to, y.from})
 }
-
-// steps hold each value over its interval.
-func (s *series) steps(x, y axis, times []float64) [][2]float64 {
-	points := make([][2]float64, 0, 2*len(times))
-	last := 0.0
-	for i, at := range times {
-		level := y.at(s.values[i])
-		points = append(points, [2]float64{x.at(last), level}, [2]float64{x.at(at), level})
-		last = at
-	}
-	return points
-}
-
-// slopes join the values at the ends of the intervals. What was before the first is not known, and taken to be the same.
-func (s *series) slopes(x, y axis, times []float64) [][2]float64 {
-	points := make([][2]float64, 0, len(times)+1)
-	points = append(points, [2]float64{x.from, y.at(s.values[0])})
-	for i, at := range times {
-		points = append(points, [2]float64{x.at(at), y.at(s.values[i])})
-	}
-	return points
-}
-
-func (s *series) drawLine(c *canvas, x, y axis, points [][2]float64) {
-	width := 2.0
-	switch s.kind {
-	case area:
-		c.fill(s.paint, true, slices.Concat([][2]float64{{x.from, y.from}}, points, [][2]float64{{x.to, y.from}}))
-	case dashed:
-		width = 1 // what it covers still shows
-	}
-	c.line(s.paint, s.kind == dashed, width, points...)
-}
-
-func (s *series) drawColumns(c *canvas, x, y axis, times []float64) {
-	last := 0.0
-	for i, at := range times {
-		from, to := x.at(last), x.at(at)
-		last = at
-		v := s.values[i]
-		if v == 0 {
-			continue
-		}
-		gap := min((to-from)/8, 2)
-		place := y.at(min(v, y.high))
-		c.box(s.paint, false, from+gap, place, max(to-from-2*gap, 0.8), y.from-place)
-		if v > y.high {
-			c.text(s.paint, textSize, start, max(to-gap, from)+4, y.to+9, fmt.Sprintf("↑ %s", short(v)))
-		}
-	}
-}
-
-// groups tells how many intervals have to be drawn as one for at most n.
-func groups(length, n int) int { return max(1, int(math.Ceil(float64(length)/float64(n)))) }
-
-func seconds(d time.Duration) float64 { return d.Seconds() }

@@ -6,12 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 func trafficSection(t *connect.TrafficResult, name string) Section {
@@ -75,143 +71,6 @@ func notes(errors map[connect.Class]int64, first map[connect.Class]string) []str
 	return lines
 }
 
-// mostIntervals is as many as a line of that width shows.
-const mostIntervals = 1000
-
-// thinned joins samples of which there are too many, and a last one that is too short.
-func thinned(samples []connect.TrafficSample) []connect.TrafficSample {
-	samples = recording.Whole(samples)
-	size := groups(len(samples), mostIntervals)
-	if size == 1 {
-		return samples
-	}
-	var thin []connect.TrafficSample
-	for group := range slices.Chunk(samples, size) {
-		thin = append(thin, recording.Join(group))
-	}
-	return recording.Whole(thin)
-}
-
-func valuesOf(samples []connect.TrafficSample, of func(*connect.TrafficSample) float64) []float64 {
-	values := make([]float64, len(samples))
-	for i := range samples {
-		values[i] = of(&samples[i])
-	}
-	return values
-}
-
-func timesOf(samples []connect.TrafficSample) []float64 {
-	return valuesOf(samples, func(s *connect.TrafficSample) float64 { return seconds(s.Time) })
-}
-
-func troubleOf(t *connect.TrafficResult) *trouble {
-	if t.FirstLoss == nil {
-		return nil
-	}
-	tr := &trouble{from: seconds(*t.FirstLoss), to: seconds(t.Duration), name: "first loss at " + span(*t.FirstLoss)}
-	switch {
-	case t.Recovered != nil:
-		tr.to = seconds(*t.Recovered)
-		tr.name += fmt.Sprintf(", all up again %s later", span(*t.Recovered-*t.FirstLoss))
-	default:
-		tr.name += ", never all up again"
-	}
-	return tr
-}
-
-func connectionsChart(t *connect.TrafficResult, name string) Chart {
-	samples := thinned(t.Samples)
-	values := func(of func(*connect.TrafficSample) int64) []float64 {
-		return valuesOf(samples, func(s *connect.TrafficSample) float64 { return float64(of(s)) })
-	}
-	c := Chart{
-		Name: name + "-connections", Title: "Connections over time",
-		Table: Table{Columns: []string{"until", "active", "connecting", "new", "lost"}},
-		Description: fmt.Sprintf("Active and connecting connections, and those lost and newly established in each interval, over %s: %s were lost, %s lasted to the end.",
-			span(t.Duration), count(t.Lost), count(t.Lasting)),
-	}
-	d := &timeline{
-		times: timesOf(samples), trouble: troubleOf(t),
-		panels: []panel{
-			{name: "connections", height: 170, levels: true, series: []series{
-				{"active", plain, values(func(s *connect.TrafficSample) int64 { return s.Active }), area},
-				{"connecting", wary, values(func(s *connect.TrafficSample) int64 { return s.Connecting }), line},
-			}},
-			{name: "lost " + each(samples), height: 60, empty: "none lost", series: []series{
-				{"lost", bad, values(func(s *connect.TrafficSample) int64 { return s.Lost }), columns},
-			}},
-			{name: "new " + each(samples), height: 60, series: []series{
-				{"new", good, values(func(s *connect.TrafficSample) int64 { return s.New }), columns},
-			}},
-		},
-	}
-	for i := range samples {
-		s := &samples[i]
-		row := []string{span(s.Time), count(s.Active), count(s.Connecting), count(s.New), count(s.Lost)}
-		c.Table.Rows = append(c.Table.Rows, row)
-		d.hovers = append(d.hovers, hoverOf(c.Table.Columns, row))
-	}
-	c.drawing = d
-	return c
-}
-
-// hoverOf names a row's numbers.
-func hoverOf(columns, row []string) string {
-	parts := make([]string, len(row))
-	for i := range row {
-		parts[i] = columns[i] + " " + row[i]
-	}
-	return strings.Join(parts, ", ")
-}
-
-// each names the interval that samples are of.
-func each(samples []connect.TrafficSample) string {
-	if at := samples[0].Time.Round(time.Second); at > time.Second {
-		return "every " + span(at)
-	}
-	return "each second"
-}
-
-func throughputChart(t *connect.TrafficResult, name string) Chart {
-	samples := thinned(t.Samples)
-	rates := func(of func(*connect.TrafficSample) int64) []float64 {
-		var last time.Duration
-		return valuesOf(samples, func(s *connect.TrafficSample) float64 {
-			rate := recording.KBPerSecond(of(s), t.PacketSize, s.Time-last)
-			last = s.Time
-			return rate
-		})
-	}
-	received := rates(func(s *connect.TrafficSample) int64 { return s.Received })
-	sent := rates(func(s *connect.TrafficSample) int64 { return s.Sent })
-	throughput := panel{name: "KB/s", height: 150, series: []series{
-		{"sent", wary, sent, line},
-		{"received", plain, received, area},
-	}}
-	if t.Rate > 0 {
-		throughput.series = append(throughput.series, series{"asked for", ink, slices.Repeat([]float64{t.Rate}, len(samples)), dashed})
-	}
-	c := Chart{
-		Name: name + "-throughput", Title: "Throughput over time",
-		Table: Table{Columns: []string{"until", "received KB/s", "sent KB/s", "packets dropped"}},
-		Description: fmt.Sprintf("Throughput sent and received over %s in packets of %s bytes: %s packets sent, %s received, %s dropped.",
-			span(t.Duration), count(int64(t.PacketSize)), count(t.Sent), count(t.Received), count(t.Dropped)),
-	}
-	d := &timeline{times: timesOf(samples), trouble: troubleOf(t), panels: []panel{
-		throughput,
-		{name: "packets dropped " + each(samples), height: 60, empty: "none dropped", series: []series{
-			{"dropped", bad, valuesOf(samples, func(s *connect.TrafficSample) float64 { return float64(s.Dropped) }), columns},
-		}},
-	}}
-	for i := range samples {
-		row := []string{span(samples[i].Time), significant(received[i]), significant(sent[i]), count(samples[i].Dropped)}
-		c.Table.Rows = append(c.Table.Rows, row)
-		d.hovers = append(d.hovers, hoverOf(c.Table.Columns, row))
-	}
-	c.drawing = d
-	return c
-}
-
 // lossChart shows lost and lasting connections by host, the hosts with the most losses first.
 func lossChart(t *connect.TrafficResult, name string) Chart {
 	type fate struct {
@@ -249,13 +108,6 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 	return c
 }
 
-// copyOf is never nil.
-func copyOf(hosts connect.Hosts) connect.Hosts {
-	c := make(connect.Hosts, len(hosts))
-	maps.Copy(c, hosts)
-	return c
-}
-
 // hostsOf are all hosts of connections.
 func hostsOf(t *connect.TrafficResult) []string {
 	all := copyOf(t.LastingByHost)
@@ -272,20 +124,4 @@ func trafficShareChart(t *connect.TrafficResult, name string) Chart {
 		all[host] = t.LostByHost[host] + t.LastingByHost[host]
 	}
 	return shareChart(name+"-share", "Share of connections by backend", "connections", all, nil)
-}
-
-// timesChart shows a distribution of durations.
-func timesChart(name, title, noun string, buckets []stats.Bucket, marks []mark) Chart {
-	c := Chart{Name: name, Title: title, Table: Table{Columns: []string{"from", "to", noun}}, drawing: &histogram{buckets, noun, marks}}
-	var sum int64
-	for _, b := range buckets {
-		sum += b.Count
-		c.Table.Rows = append(c.Table.Rows, []string{span(b.From), span(b.To), count(b.Count)})
-	}
-	c.Description = fmt.Sprintf("Histogram of %s %s between %s and %s", count(sum), noun, span(buckets[0].From), span(buckets[len(buckets)-1].To))
-	for _, m := range marks {
-		c.Description += fmt.Sprintf(", %s %s", m.name, span(m.at))
-	}
-	c.Description += "."
-	return c
 }
