@@ -2,15 +2,15 @@ package picture
 
 import (
 	"bytes"
-	"strings"
 	"sync"
-	"unicode"
 
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"golang.org/x/image/font/opentype"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 // canvas is a drawing with the origin at the top left. It draws with gonum's vgsvg, and notes of each element what vgsvg has no words
@@ -101,7 +101,7 @@ const (
 
 // text writes one line, whose baseline goes through a point.
 func (c *canvas) text(p paint, size float64, anchor string, x, y float64, s string) {
-	if s = printable(s); s == "" {
+	if s = recording.Printable(s); s == "" {
 		return
 	}
 	c.notes = append(c.notes, note{class: "f-" + string(p), anchor: anchor})
@@ -141,7 +141,7 @@ func textWidth(size float64, s string) float64 {
 // fit shortens a text to a width.
 func fit(size float64, s string, width float64) string {
 	const longest = 200 // runes; the names of a hostile peer may have more
-	runes := []rune(printable(s))
+	runes := []rune(recording.Printable(s))
 	runes = runes[:min(len(runes), longest)]
 	if whole := string(runes); textWidth(size, whole) <= width {
 		return whole
@@ -154,14 +154,4 @@ func fit(size float64, s string, width float64) string {
 		}
 	}
 	return "…"
-}
-
-// printable replaces what XML and readers can't take.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

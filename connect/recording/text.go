@@ -150,7 +150,7 @@ func byCount(counts connect.Hosts) []string {
 	})
 }
 
-// Printable replaces what would change a terminal's or a picture's state, since names come from others.
+// Printable replaces what would change the state of a terminal, or is no text in XML, since names come from others.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
