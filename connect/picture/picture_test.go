@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -292,18 +293,15 @@ func TestSharesByWeight(t *testing.T) {
 // Several verdicts are compared in a chart of their own, and the last of many have sections.
 func TestSeveralVerdicts(t *testing.T) {
 	t.Parallel()
-	r := &recording.Report{}
-	for range 50 {
-		r.Disruptions = append(r.Disruptions, report(4).Disruptions...)
-	}
-	page := picture.Draw(r, "")
+	page := picture.Draw(&recording.Report{Disruptions: slices.Repeat(report(4).Disruptions, 50)}, "")
+	charts := page.SVGs()
 	require.Len(t, page.Sections, 21)
 	assert.Len(t, page.Sections[0].Charts[0].Table.Rows, 50)
-	d := readSVG(t, page.SVGs()["disruptions"])
+	d := readSVG(t, charts["disruptions"])
 	assert.True(t, d.has("14.5 %"))
 	assert.Len(t, d.hovers, 24)
-	assert.NotContains(t, page.SVGs(), "disruption-30-moved")
-	assert.Contains(t, page.SVGs(), "disruption-31-moved")
+	assert.NotContains(t, charts, "disruption-30-moved")
+	assert.Contains(t, charts, "disruption-31-moved")
 }
 
 // Several calls have each a section and files of their own.
@@ -313,9 +311,10 @@ func TestSeveralCalls(t *testing.T) {
 	r.Traffic = append(r.Traffic, failover(backends(3)))
 	page := picture.Draw(r, "")
 	require.Len(t, page.Sections, 4)
-	assert.Contains(t, page.SVGs(), "traffic-1-connections")
-	assert.Contains(t, page.SVGs(), "traffic-2-connections")
-	assert.Contains(t, page.SVGs(), "disruption-moved")
+	charts := page.SVGs()
+	assert.Contains(t, charts, "traffic-1-connections")
+	assert.Contains(t, charts, "traffic-2-connections")
+	assert.Contains(t, charts, "disruption-moved")
 }
 
 const hostile = `</title></style><script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;` + "\x00\x1b\u202e\xff"

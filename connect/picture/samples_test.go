@@ -76,7 +76,7 @@ func failover(names []string) *connect.TrafficResult {
 		t.Sent, t.Received, t.Dropped = t.Sent+s.Sent, t.Received+s.Received, t.Dropped+s.Dropped
 		t.Samples = append(t.Samples, s)
 	}
-	times := durations(random, 50_000, 700*time.Microsecond)
+	times := durations(random, 5000, 700*time.Microsecond)
 	t.RoundTrip, t.RoundTrips = stats.Summarize(times), stats.BucketsOf(times)
 	return t
 }
@@ -94,7 +94,7 @@ func report(n int) *recording.Report {
 		r.Hosts.Add(names[random.IntN(n)], 1)
 	}
 	r.Balance = balance.Of(r.Hosts, nil)
-	times := durations(random, 20_000, 90*time.Microsecond)
+	times := durations(random, 5000, 90*time.Microsecond)
 	r.ConnectTimes, r.ConnectTime = stats.BucketsOf(times), recording.SpreadOf(stats.Summarize(times))
 	r.Traffic = []*connect.TrafficResult{failover(names)}
 	v := &disruption.Verdict{

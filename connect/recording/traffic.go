@@ -172,7 +172,7 @@ func (r *record) in(unit time.Duration) connect.TrafficRecord {
 	return connect.TrafficRecord{
 		Started: r.Started.in(unit), Connected: r.Connected.in(unit), Ended: r.Ended.in(unit), Error: r.Error,
 		Sent: int64(r.Sent), Received: int64(r.Received), Dropped: int64(r.Dropped), Retransmits: int64(r.Retransmits),
-		Local: address(r.Local), Remote: address(r.Remote), Host: hostName(r.Host),
+		Local: address(r.Local), Remote: address(r.Remote), Host: cut(r.Host, maxName),
 	}
 }
 
