@@ -11,7 +11,7 @@ import (
 )
 
 func disruptionSection(v *disruption.Verdict, name string) Section {
-	s := Section{ID: name, Title: "Flows moved by a change of backends", Charts: []Chart{movedChart(v, name)}}
+	s := Section{ID: name, Title: "Change of backends: " + change(v), Charts: []Chart{movedChart(v, name)}}
 	s.Facts = []Fact{
 		{"model", string(v.Model), ""},
 		{"backends", count(int64(len(v.Backends))), ""},

@@ -43,18 +43,26 @@ func Draw(r *recording.Report, title string) *Page {
 		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), r.Duration.Round(time.Millisecond))
 	}
 	for i, t := range shown(r.Traffic) {
-		p.Sections = append(p.Sections, trafficSection(t, numbered("traffic", i, len(r.Traffic))))
+		p.add(trafficSection(t, numbered("traffic", i, len(r.Traffic))), i, len(r.Traffic))
 	}
 	if len(r.Disruptions) > 1 {
-		p.Sections = append(p.Sections, disruptionsSection(r.Disruptions))
+		p.add(disruptionsSection(r.Disruptions), 0, 1)
 	}
 	for i, v := range shown(r.Disruptions) {
-		p.Sections = append(p.Sections, disruptionSection(v, numbered("disruption", i, len(r.Disruptions))))
+		p.add(disruptionSection(v, numbered("disruption", i, len(r.Disruptions))), i, len(r.Disruptions))
 	}
 	if r.Connects > 0 {
-		p.Sections = append(p.Sections, connectsSection(r))
+		p.add(connectsSection(r), 0, 1)
 	}
 	return p
+}
+
+// add adds a section, with its number if it is one of several of its kind.
+func (p *Page) add(s Section, i, of int) {
+	if of > 1 {
+		s.Title = fmt.Sprintf("%d. %s", i+1, s.Title)
+	}
+	p.Sections = append(p.Sections, s)
 }
 
 // shown are the last of a list, as many as a page has sections for, by their place.

@@ -302,6 +302,7 @@ func TestSeveralVerdicts(t *testing.T) {
 	assert.Len(t, d.hovers, 24)
 	assert.NotContains(t, charts, "disruption-30-moved")
 	assert.Contains(t, charts, "disruption-31-moved")
+	assert.Equal(t, "31. Change of backends: without mconnect-deployment-5897ffb75c-001", page.Sections[1].Title)
 }
 
 // Several calls have each a section and files of their own.
