@@ -1,0 +1,39 @@
+// Servers crash, and start again two seconds later; the load balancer is not told. When is everything up again?
+// Run by the lab: make lab LAB='-scenario kill'
+import { backend, change, pause, tell, thresholds } from './lab.js';
+import { thresholds as ofTraffic, underLoad } from './load.js';
+
+export const options = { thresholds: { ...thresholds, ...ofTraffic } };
+
+// Redials wait for up to a second; the rest is for the machine.
+const patience = 1500;
+
+export default async function () {
+  // Of one, clients can be better off before it is back: their new connections may go elsewhere.
+  const one = await outage();
+  await tell({
+    change: `${backend} crashes for ${one.down} ms`, what: 'recovered, ms after the crash', measured: one.recovered,
+    accepted: `<= ${one.down + patience}`, ok: one.recovered > 0 && one.recovered <= one.down + patience,
+  });
+  // Without any, nobody can.
+  const all = await outage('all');
+  const late = all.recovered - all.down;
+  await tell({
+    change: `all crash for ${all.down} ms`, what: 'recovered, ms after the restart', measured: late, ideal: 0,
+    accepted: `<= ${patience}`, ok: late >= -50 && late <= patience, // a clock is read before and after
+  });
+}
+
+/** @param {number | 'all'} [which] */
+async function outage(which) {
+  const start = Date.now();
+  let [killed, restarted] = [0, 0];
+  const result = await underLoad(9, async () => {
+    killed = Date.now();
+    await change('kill', which);
+    await pause(2000);
+    await change('restart', which);
+    restarted = Date.now();
+  });
+  return { down: restarted - killed, recovered: (result.recovered ?? Infinity) - (killed - start) };
+}

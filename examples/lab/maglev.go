@@ -1,0 +1,48 @@
+//go:build linux
+
+package main
+
+import "hash/fnv"
+
+// maglevSize is a prime about a hundred times as large as the number of backends is what the paper advises; this one suits ten.
+const maglevSize = 1021
+
+// maglevTable fills Maglev's lookup table (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer",
+// NSDI 2016, section 3.4): every backend has its own order of preference among the places, and they take turns to
+// claim the next one that is free.
+func maglevTable(backends []*backend) []*backend {
+	table := make([]*backend, maglevSize)
+	next := make([]preference, len(backends))
+	for i, b := range backends {
+		next[i] = newPreference(b.name)
+	}
+	for filled := 0; ; {
+		for i, b := range backends {
+			place := next[i].next()
+			for table[place] != nil {
+				place = next[i].next()
+			}
+			table[place] = b
+			if filled++; filled == maglevSize {
+				return table
+			}
+		}
+	}
+}
+
+// A preference visits all places of the table in an order of its own.
+type preference struct{ place, skip uint64 }
+
+func newPreference(name string) preference {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	offset := h.Sum64() % maglevSize
+	_, _ = h.Write([]byte("skip"))
+	return preference{offset, h.Sum64()%(maglevSize-1) + 1}
+}
+
+func (p *preference) next() (place uint64) {
+	place = p.place
+	p.place = (p.place + p.skip) % maglevSize
+	return place
+}
