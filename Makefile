@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := go.mod go.sum xk6.go $(shell find connect server -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 .DELETE_ON_ERROR:
-.PHONY: help build demo test types fuzz lint bench test-deps clean
+.PHONY: help build demo test types fuzz lint bench lab test-deps clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -54,6 +54,11 @@ lint: k6 bin/golangci-lint bin/gosec ## Check the format, run golangci-lint, xk6
 
 bench: build ## Run the benchmarks
 	go run ./bench
+
+# LAB='-balancer ecmp -ip 4' takes flags; `bin/lab -h` lists them.
+lab: build test-deps ## Compare real load balancers with the ideal, in network namespaces (Linux, root)
+	go build -o bin/lab ./examples/lab
+	bin/lab $(LAB)
 
 test-deps: ## Install what the tests use (Debian and the like, as root)
 	@missing=; PATH="$$PATH:/usr/sbin:/sbin"; \

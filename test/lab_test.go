@@ -1,0 +1,111 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// labBinary builds the lab's program once.
+var labBinary = sync.OnceValues(func() (path string, err error) {
+	path = filepath.Join(os.TempDir(), fmt.Sprintf("mconnect-lab-%d", os.Getpid()))
+	build := exec.Command("go", "build", "-o", path, "./examples/lab")
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", build, err, output)
+	}
+	return path, nil
+})
+
+func startLab(t *testing.T, wrapper []string, flags ...string) *process {
+	t.Helper()
+	binary, err := labBinary()
+	require.NoError(t, err)
+	return start(t, nil, append(append(wrapper, binary), flags...)...)
+}
+
+// A part of what `make lab` runs: the losses of three kinds of load balancers are their models'. More connections, and less
+// traffic on each, than the lab has by default: the shares scatter less, and a busy machine keeps up.
+func TestLab(t *testing.T) {
+	for _, test := range []struct{ balancer, ip, scenarios string }{
+		{"ecmp", "6", "flows-middle,live-edge"},
+		{"resilient", "4", "flows-edge,live-middle"},
+		{"dnat-maglev", "4", "flows-middle,live-middle"},
+	} {
+		t.Run(test.balancer, func(t *testing.T) {
+			t.Parallel()
+			lab := startLab(t, nil, "-balancer", test.balancer, "-ip", test.ip, "-scenario", test.scenarios, "-connections", "800", "-rate", "800")
+			assert.Equal(t, 0, lab.wait(t), "%s\n%s", lab.stdout, lab.stderr)
+			table := lab.stdout.String()
+			for scenario := range strings.SplitSeq(test.scenarios, ",") {
+				assert.Contains(t, table, "| "+scenario)
+			}
+			assert.NotContains(t, table, "NOK")
+		})
+	}
+}
+
+// Whatever ends the lab, it takes away what it has made.
+func TestLabLeavesNothing(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lab := startLab(t, nil, "-balancer", "haproxy", "-servers", "3", "-scenario", "steady", "-steady", "1h")
+			mine := fmt.Sprintf("mclab-%d-", lab.cmd.Process.Pid)
+			require.Eventually(t, func() bool { return k6Runs(mine + "client") }, patience, 10*time.Millisecond)
+			lab.signal(signal)
+			assert.Equal(t, 1, lab.wait(t))
+			var host *namespace
+			assert.NotContains(t, host.run(t, "ip netns list"), mine)
+			assert.False(t, k6Runs(mine+"client"))
+		})
+	}
+}
+
+// k6Runs looks for k6 in a namespace.
+func k6Runs(namespace string) bool {
+	pids, err := exec.Command("ip", "netns", "pids", namespace).Output()
+	if err != nil {
+		return false
+	}
+	for pid := range strings.FieldsSeq(string(pids)) {
+		if name, _ := os.ReadFile("/proc/" + pid + "/comm"); string(name) == "k6\n" {
+			return true
+		}
+	}
+	return false
+}
+
+// It says all that is missing at once.
+func TestLabSaysWhatIsMissing(t *testing.T) {
+	for name, test := range map[string]struct {
+		wrapper, flags []string
+		says           []string
+	}{
+		"root":        {[]string{"setpriv", "--reuid=65534", "--clear-groups"}, nil, []string{"root"}},
+		"binaries":    {nil, []string{"-k6", "./no-k6", "-server", "./no-server"}, []string{"./no-k6 is missing: run `make build`", "./no-server"}},
+		"few servers": {nil, []string{"-servers", "2"}, []string{"-servers 2: want 3 to 100"}},
+		"balancer":    {nil, []string{"-balancer", "f5"}, []string{`"f5" is none of ecmp, `}},
+		"scenario":    {nil, []string{"-scenario", "flood"}, []string{`"flood" is none of balance, `}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lab := startLab(t, test.wrapper, test.flags...)
+			assert.NotEqual(t, 0, lab.wait(t))
+			for _, part := range test.says {
+				assert.Contains(t, lab.stderr.String(), part)
+			}
+		})
+	}
+}
