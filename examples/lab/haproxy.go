@@ -94,6 +94,8 @@ func awaitSocket(p *process, socket string) error {
 	}
 }
 
+// A proxy accepts connections before it has a server for them, tries again where one fails, and queues where there is none. To
+// clients these are connections like others, only without echoes. Here it gives up at once, for outages to show.
 const haproxyHead = `
 global
   stats socket %s mode 600 level admin
@@ -102,6 +104,8 @@ defaults
   mode tcp
   balance roundrobin
   timeout connect 2s
+  timeout queue 50ms
+  retries 0
   timeout client 1h
   timeout server 1h
 `
@@ -110,7 +114,7 @@ defaults
 func haproxyService(name string, port int, backends []*backend) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "frontend %s\n  bind %s:%d\n  bind [%s]:%d\n  default_backend %s\n", name, vip4, port, vip6, port, name)
-	fmt.Fprintf(&text, "backend %s\n  default-server check inter 200ms fall 2 rise 2\n", name)
+	fmt.Fprintf(&text, "backend %s\n  default-server check inter 200ms fall 2 rise 1\n", name)
 	for _, b := range backends {
 		fmt.Fprintf(&text, "  server %s %s:%d\n", b.name, b.v4, port)
 	}

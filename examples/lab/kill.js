@@ -1,4 +1,4 @@
-// Servers crash, and start again two seconds later; the load balancer is not told. When is everything up again?
+// Servers crash, and start again a second later; the load balancer is not told. When is everything up again?
 // Run by the lab: make lab LAB='-scenario kill'
 import { backend, change, pause, tell, thresholds } from './lab.js';
 import { thresholds as ofTraffic, underLoad } from './load.js';
@@ -20,7 +20,7 @@ export default async function () {
   const late = all.recovered - all.down;
   await tell({
     change: `all crash for ${all.down} ms`, what: 'recovered, ms after the restart', measured: late, ideal: 0,
-    accepted: `<= ${patience}`, ok: late >= -50 && late <= patience, // a clock is read before and after
+    accepted: `<= ${patience}`, ok: late >= -100 && late <= patience, // servers listen a little before the lab says so
   });
 }
 
@@ -28,10 +28,10 @@ export default async function () {
 async function outage(which) {
   const start = Date.now();
   let [killed, restarted] = [0, 0];
-  const result = await underLoad(9, async () => {
+  const result = await underLoad(6, async () => {
     killed = Date.now();
     await change('kill', which);
-    await pause(2000);
+    await pause(1000);
     await change('restart', which);
     restarted = Date.now();
   });

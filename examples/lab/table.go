@@ -37,7 +37,7 @@ func (t *table) begin(balancer, family, scenario string) {
 	t.balancer, t.family, t.scenario = balancer, family, scenario
 }
 
-const rowFormat = "| %-15s | %-2s | %-12s | %-34s | %-30s | %8s | %6s | %-9s | %-3s |\n"
+const rowFormat = "| %-15s | %-2s | %-12s | %-26s | %-31s | %8s | %6s | %-9s | %-3s |\n"
 
 func (t *table) add(r row) {
 	t.mu.Lock()
