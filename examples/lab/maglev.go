@@ -4,8 +4,8 @@ package main
 
 import "hash/fnv"
 
-// maglevSize is a prime about a hundred times as large as the number of backends is what the paper advises; this one suits ten.
-const maglevSize = 1021
+// maglevSize is Cilium's default, a prime over a hundred times as large as the number of backends, as the paper advises.
+const maglevSize = 16381
 
 // maglevTable fills Maglev's lookup table (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer",
 // NSDI 2016, section 3.4): every backend has its own order of preference among the places, and they take turns to

@@ -47,6 +47,6 @@ func TestMaglevTableIsConsistent(t *testing.T) {
 				needless++
 			}
 		}
-		assert.Less(t, float64(needless)/maglevSize, 0.1, "without %s", gone.name)
+		assert.Less(t, float64(needless)/maglevSize, 0.03, "without %s", gone.name)
 	}
 }
