@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -19,9 +20,10 @@ func newECMP() balancer { return ecmp{} }
 // random number of the sender's socket: dialled again, a flow would go elsewhere. Policy 3 computes it from these fields:
 // source, destination, protocol and both ports.
 func hashFlows(n *network) error {
-	return n.lb.sysctl(
-		"net.ipv4.fib_multipath_hash_policy=3", "net.ipv4.fib_multipath_hash_fields=0x37",
-		"net.ipv6.fib_multipath_hash_policy=3", "net.ipv6.fib_multipath_hash_fields=0x37",
+	const custom, flow = 3, 0x37
+	return errors.Join(
+		n.lb.sysctl("ipv4/fib_multipath_hash_fields", flow), n.lb.sysctl("ipv4/fib_multipath_hash_policy", custom),
+		n.lb.sysctl("ipv6/fib_multipath_hash_fields", flow), n.lb.sysctl("ipv6/fib_multipath_hash_policy", custom),
 	)
 }
 

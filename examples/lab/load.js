@@ -14,6 +14,8 @@ const lossTimeout = '5s';
  * @param {import('k6/x/mconnect').TrafficOptions} [more]
  */
 export async function underLoad(seconds, change = async () => {}, more = {}) {
+  const start = Date.now();
+  let changed = 0;
   const [result] = await Promise.all([
     traffic(lab.echo, {
       connections: Number(__ENV.CONNECTIONS || 400),
@@ -22,8 +24,11 @@ export async function underLoad(seconds, change = async () => {}, more = {}) {
       packetSize, lossTimeout, source: lab.source,
       ...more,
     }),
-    pause(1500).then(change),
+    pause(1500).then(change).then(() => { changed = Date.now() - start; }),
   ]);
+  if (changed > (seconds - 1) * 1000) {
+    throw new Error(`the change was done ${changed} ms after the start, too late to be seen in ${seconds} s: this machine is too busy`);
+  }
   return result;
 }
 

@@ -37,7 +37,7 @@ func main() { os.Exit(exitCode()) }
 func exitCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	failed, err := run(ctx, parse())
+	failed, err := runAll(ctx, parse())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 	}
@@ -86,8 +86,8 @@ func (c choice) Set(text string) error {
 	return nil
 }
 
-// run prints a row for each change in each scenario. It returns true if one of them was worse than it should be.
-func run(ctx context.Context, s *settings) (failed bool, err error) {
+// runAll prints a row for each change in each scenario. It returns true if one of them was worse than it should be.
+func runAll(ctx context.Context, s *settings) (failed bool, err error) {
 	if err := s.missing(); err != nil {
 		return false, err
 	}

@@ -20,42 +20,21 @@ type namespace struct{ name string }
 func newNamespace(name string) (*namespace, error) {
 	// Other runs have other process numbers, so that nobody's namespace is taken for ours.
 	ns := &namespace{fmt.Sprintf("mclab-%d-%s", os.Getpid(), name)}
-	if err := iproute2("", "netns", "add", ns.name); err != nil {
+	if err := run("", "ip", "netns", "add", ns.name); err != nil {
 		return nil, err
 	}
 	return ns, errors.Join(
 		// Before there are interfaces that would take the old defaults.
-		ns.sysctl("net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.default.accept_dad=0"),
+		ns.sysctl("ipv4/conf/all/rp_filter", 0), ns.sysctl("ipv4/conf/default/rp_filter", 0), ns.sysctl("ipv6/conf/default/accept_dad", 0),
 		ns.ip("link set lo up"),
 	)
 }
 
-func (ns *namespace) close() error { return iproute2("", "netns", "del", ns.name) }
+func (ns *namespace) close() error { return run("", "ip", "netns", "del", ns.name) }
 
-// ip runs commands of iproute2, one for each line.
-func (ns *namespace) ip(lines ...string) error {
-	return iproute2(strings.Join(lines, "\n"), "-n", ns.name, "-batch", "-")
-}
-
-// nft loads a ruleset, all of it or nothing.
-func (ns *namespace) nft(ruleset string) error { return ns.run(ruleset, "nft", "-f", "-") }
-
-func (ns *namespace) sysctl(settings ...string) error {
-	return ns.run("", append([]string{"sysctl", "-qw"}, settings...)...)
-}
-
-// run runs a command in the namespace and waits for its end.
-func (ns *namespace) run(input string, words ...string) error {
-	return iproute2(input, ns.inside(words)...)
-}
-
-// inside are the arguments of ip(8) that run a command in the namespace. The command takes the place of ip's process.
-func (ns *namespace) inside(words []string) []string {
-	return append([]string{"netns", "exec", ns.name}, words...)
-}
-
-// listen opens a TCP listener in the namespace, for this process.
-func (ns *namespace) listen(address string) (listener net.Listener, err error) {
+// inside calls a function on a thread of its own in the namespace: sockets and processes that it makes are the namespace's.
+// `ip netns exec` would do so too, but it also mounts a /sys, for which a busy kernel takes seconds.
+func (ns *namespace) inside(do func() error) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -69,15 +48,42 @@ func (ns *namespace) listen(address string) (listener net.Listener, err error) {
 			err = fmt.Errorf("entering the network namespace %s: %w", ns.name, err)
 			return
 		}
-		listener, err = net.Listen("tcp", address)
+		err = do()
 	}()
 	<-done
+	return err
+}
+
+// run runs a command in the namespace and waits for its end.
+func (ns *namespace) run(input string, words ...string) error {
+	return ns.inside(func() error { return run(input, words...) })
+}
+
+// ip runs commands of iproute2, one for each line.
+func (ns *namespace) ip(lines ...string) error {
+	return ns.run(strings.Join(lines, "\n"), "ip", "-batch", "-")
+}
+
+// nft loads a ruleset, all of it or nothing.
+func (ns *namespace) nft(ruleset string) error { return ns.run(ruleset, "nft", "-f", "-") }
+
+// sysctl sets one of the namespace's settings below /proc/sys/net.
+func (ns *namespace) sysctl(name string, value int) error {
+	return ns.inside(func() error { return os.WriteFile("/proc/sys/net/"+name, fmt.Append(nil, value), 0) })
+}
+
+// listen opens a TCP listener in the namespace, for this process.
+func (ns *namespace) listen(address string) (listener net.Listener, err error) {
+	err = ns.inside(func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	})
 	return listener, err
 }
 
-// iproute2 runs ip(8) with this input. Its error tells what the program, or the one that it has started, has said.
-func iproute2(input string, arguments ...string) error {
-	cmd := exec.Command("ip", arguments...) // #nosec G204 -- of the lab's own making
+// run runs a command with this input. Its error tells what the command has said.
+func run(input string, words ...string) error {
+	cmd := exec.Command(words[0], words[1:]...) // #nosec G204 -- of the lab's own making
 	cmd.Stdin = strings.NewReader(input)
 	output, err := cmd.CombinedOutput()
 	if err != nil {

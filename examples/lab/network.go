@@ -73,7 +73,7 @@ func newNetwork(servers int, binary string) (n *network, err error) {
 // link connects the client and the load balancer.
 func (n *network) link() error {
 	return errors.Join(
-		n.lb.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"),
+		n.lb.sysctl("ipv4/ip_forward", 1), n.lb.sysctl("ipv6/conf/all/forwarding", 1),
 		n.lb.ip(
 			"link add client type veth peer name lb netns "+n.client.name,
 			"link set client up",

@@ -76,7 +76,7 @@ func (ns *namespace) routeMarked(b *backend) error {
 	mark := fmt.Sprint(b.number)
 	return errors.Join(
 		ns.ip(fmt.Sprintf("route add default via %s table %s", b.v4, mark), fmt.Sprintf("route add default via %s table %s", b.v6, mark)),
-		iproute2("", "-4", "-n", ns.name, "rule", "add", "fwmark", mark, "table", mark),
-		iproute2("", "-6", "-n", ns.name, "rule", "add", "fwmark", mark, "table", mark),
+		ns.run("", "ip", "-4", "rule", "add", "fwmark", mark, "table", mark),
+		ns.run("", "ip", "-6", "rule", "add", "fwmark", mark, "table", mark),
 	)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -26,7 +25,7 @@ type process struct {
 // start starts a program in the namespace. A context that ends interrupts it.
 func (ns *namespace) start(ctx context.Context, setup func(*exec.Cmd), words ...string) (*process, error) {
 	p := &process{ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, "ip", ns.inside(words)...) // #nosec G204 -- of the lab's own making
+	p.cmd = exec.CommandContext(ctx, words[0], words[1:]...) // #nosec G204 -- of the lab's own making
 	p.cmd.Stderr = &p.stderr
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(os.Interrupt) }
 	p.cmd.WaitDelay = goodbye
@@ -35,15 +34,20 @@ func (ns *namespace) start(ctx context.Context, setup func(*exec.Cmd), words ...
 	if setup != nil {
 		setup(p.cmd)
 	}
-	started := make(chan error)
+	started := make(chan error, 1)
 	go func() {
 		defer close(p.ended)
-		runtime.LockOSThread() // Pdeathsig is sent when the thread ends that has started the process
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
+		// The thread that starts the process waits for its end: when it ends itself, Pdeathsig is sent.
+		err := ns.inside(func() error {
+			err := p.cmd.Start()
+			started <- err
+			if err == nil {
+				_ = p.cmd.Wait()
+			}
+			return nil
+		})
+		if err != nil {
+			started <- err
 		}
 	}()
 	if err := <-started; err != nil {
