@@ -1,17 +1,17 @@
 // Does every backend get its share, of TCP connections and of UDP flows? Run by the lab: make lab LAB='-scenario balance'
 import { flood } from 'k6/x/mconnect';
-import { lab, tell, thresholds } from './lab.js';
+import { lab, script, tell, thresholds } from './lab.js';
 
 export const options = { thresholds: { ...thresholds, mconnect_connects: ['count>0'], mconnect_connect_failed: ['rate==0'], mconnect_reply_failed: ['rate==0'] } };
 
 const connections = 4000;
 
-export default async function () {
+export default script(async () => {
   await share('tcp');
   if (lab.udp) {
     await share('udp');
   }
-}
+});
 
 /** @param {'tcp' | 'udp'} network */
 async function share(network) {

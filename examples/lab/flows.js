@@ -1,7 +1,7 @@
 // A backend leaves, and comes back: how many 5-tuples get another backend when they are dialled again?
 // Run by the lab: make lab LAB='-scenario flows-edge,flows-middle'
 import { disruption, flood } from 'k6/x/mconnect';
-import { backend, change, lab, settle, tell, tellShare, thresholds } from './lab.js';
+import { backend, change, lab, script, settle, tell, tellShare, thresholds } from './lab.js';
 
 export const options = { thresholds: { ...thresholds, mconnect_connects: ['count>0'], mconnect_connect_failed: ['rate==0'], mconnect_disruption_flows: ['count>0'] } };
 
@@ -9,7 +9,7 @@ export const options = { thresholds: { ...thresholds, mconnect_connects: ['count
 const fixed = { connections: 2000, source: lab.source, sourcePorts: '20000-20009', close: /** @type {'rst'} */ ('rst'), flows: true };
 const tolerance = 0.05;
 
-export default async function () {
+export default script(async () => {
   const all = await flood(lab.responder, fixed);
   await change('remove');
   const fewer = await flood(lab.responder, fixed);
@@ -18,7 +18,7 @@ export default async function () {
   const again = await flood(lab.responder, fixed);
   await judge(`${backend} leaves`, all, fewer, { removed: backend });
   await judge(`${backend} comes back`, fewer, again, { added: backend });
-}
+});
 
 /**
  * @param {string} change

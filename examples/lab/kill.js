@@ -1,6 +1,6 @@
 // Servers crash, and start again a second later; the load balancer is not told. When is everything up again?
 // Run by the lab: make lab LAB='-scenario kill'
-import { backend, change, pause, tell, thresholds } from './lab.js';
+import { backend, change, pause, script, tell, thresholds } from './lab.js';
 import { thresholds as ofTraffic, underLoad } from './load.js';
 
 export const options = { thresholds: { ...thresholds, ...ofTraffic } };
@@ -8,7 +8,7 @@ export const options = { thresholds: { ...thresholds, ...ofTraffic } };
 // Redials wait for up to a second; the rest is for the machine.
 const patience = 1500;
 
-export default async function () {
+export default script(async () => {
   // Of one, clients can be better off before it is back: their new connections may go elsewhere.
   const one = await outage();
   await tell({
@@ -22,18 +22,21 @@ export default async function () {
     change: `all crash for ${all.down} ms`, what: 'recovered, ms after the restart', measured: late, ideal: 0,
     accepted: `<= ${patience}`, ok: late >= -100 && late <= patience, // servers listen a little before the lab says so
   });
-}
+});
 
 /** @param {number | 'all'} [which] */
 async function outage(which) {
-  const start = Date.now();
   let [killed, restarted] = [0, 0];
-  const result = await underLoad(6, async () => {
-    killed = Date.now();
-    await change('kill', which);
-    await pause(1000);
-    await change('restart', which);
-    restarted = Date.now();
+  const result = await underLoad({
+    seconds: 6,
+    change: async () => {
+      killed = Date.now();
+      await change('kill', which);
+      await pause(1000);
+      await change('restart', which);
+      restarted = Date.now();
+    },
   });
-  return { down: restarted - killed, recovered: (result.recovered ?? Infinity) - (killed - start) };
+  const crash = killed - Date.parse(result.start_time);
+  return { down: restarted - killed, recovered: (result.recovered ?? Infinity) - crash };
 }

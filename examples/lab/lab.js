@@ -1,5 +1,6 @@
 // What the scripts of the lab share: what they are told about it, its operations, and rows of its table.
 import { check } from 'k6';
+import exec from 'k6/execution';
 import http from 'k6/http';
 
 /**
@@ -18,6 +19,21 @@ export const backend = lab.backends[number - 1];
 
 /** Every scenario has at least one check, and none fails. */
 export const thresholds = { checks: ['rate==1'], http_req_failed: ['rate==0'] };
+
+/**
+ * A script's function. One that throws fails the run; k6 alone would only log it.
+ *
+ * @param {() => Promise<void>} run
+ */
+export function script(run) {
+  return async () => {
+    try {
+      await run();
+    } catch (error) {
+      exec.test.abort(`${error}`);
+    }
+  };
+}
 
 /**
  * Asks the lab for a change of a backend, or of all, which is done when this resolves:

@@ -1,19 +1,23 @@
 // A backend leaves, and comes back, under traffic: how many connections does that cost?
 // Run by the lab: make lab LAB='-scenario live-edge,live-middle'
-import { backend, change, idealLoss, lab, settle, tell, tellShare, thresholds } from './lab.js';
+import { backend, change, idealLoss, lab, script, settle, tell, tellShare, thresholds } from './lab.js';
 import { thresholds as ofTraffic, underLoad } from './load.js';
 
 export const options = { thresholds: { ...thresholds, ...ofTraffic } };
 
-export default async function () {
+export default script(async () => {
   await settle();
-  await judge('remove', `${backend} leaves`);
-  await judge('add', `${backend} comes back`);
-}
+  await judge('remove', 'add', `${backend} leaves`);
+  await judge('add', 'remove', `${backend} comes back`);
+});
 
-/** @param {'remove' | 'add'} operation @param {string} title */
-async function judge(operation, title) {
-  const result = await underLoad(5, () => change(operation));
+/**
+ * @param {'remove' | 'add'} operation
+ * @param {'remove' | 'add'} inverse
+ * @param {string} title
+ */
+async function judge(operation, inverse, title) {
+  const result = await underLoad({ seconds: 6, change: () => change(operation), undo: () => change(inverse) });
   const measured = result.lost / result.connections;
   const ideal = idealLoss(operation);
   if (lab.live === 'resilient') {
