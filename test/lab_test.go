@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,22 +17,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// labBinary builds the lab's program once.
-var labBinary = sync.OnceValues(func() (path string, err error) {
-	path = filepath.Join(os.TempDir(), fmt.Sprintf("mconnect-lab-%d", os.Getpid()))
-	build := exec.Command("go", "build", "-o", path, "./examples/lab")
+// labPath is built when a test needs it, as `make lab` does.
+const labPath = "bin/lab"
+
+var buildLab = sync.OnceValue(func() error {
+	build := exec.Command("go", "build", "-o", labPath, "./examples/lab")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", build, err, output)
+		return fmt.Errorf("%s: %w\n%s", build, err, output)
 	}
-	return path, nil
+	return nil
 })
 
 func startLab(t *testing.T, wrapper []string, flags ...string) *process {
 	t.Helper()
-	binary, err := labBinary()
-	require.NoError(t, err)
-	return start(t, nil, append(append(wrapper, binary), flags...)...)
+	require.NoError(t, buildLab())
+	return start(t, nil, slices.Concat(wrapper, []string{labPath}, flags)...)
 }
 
 // A part of what `make lab` runs: what load balancers lose is what their models say, and crashes are seen to end. More connections, and less
