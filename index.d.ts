@@ -425,6 +425,8 @@ export interface TrafficRecord {
   started: number;
   /** 0 if it was never established. */
   connected: number;
+  /** When the first echo came; 0 if none has. */
+  answered: number;
   ended: number;
   /** Empty if it lasted to the end. */
   error: ErrorClass | '';
@@ -485,7 +487,10 @@ export interface TrafficResult {
   /** When the first and the last connection was lost, in milliseconds since the start; null if none was. */
   first_loss: number | null;
   last_loss: number | null;
-  /** When all connections were up again, in milliseconds since the start; null if none was lost, or not all were up at the end. */
+  /**
+   * When all connections were up again, and each had got an echo, in milliseconds since the start; null if none was lost, or not all were
+   * up at the end.
+   */
   recovered: number | null;
   /** One for each second. */
   samples: TrafficSample[];

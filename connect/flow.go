@@ -30,6 +30,7 @@ type flow struct {
 	lastEcho int64
 
 	sent, received, dropped int64 // packets
+	answered                int64 // when the first echo came; 0 if none has
 	local                   netip.AddrPort
 	host                    string
 	hello                   []byte // the beginning of the stream, until it is complete
@@ -41,9 +42,11 @@ func (f *flow) begin(local netip.AddrPort) {
 	*f = flow{number: f.number, lives: f.lives + 1, local: local}
 }
 
-// record is what is known of the flow's connection.
-func (f *flow) record(retransmits int64) *TrafficRecord {
-	return &TrafficRecord{Sent: f.sent, Received: f.received, Dropped: f.dropped, Retransmits: retransmits, Local: f.local, Host: f.host}
+// took takes note of an echo.
+func (f *flow) took(now int64) {
+	if f.received++; f.received == 1 {
+		f.answered = now
+	}
 }
 
 // Back-off of dials, as ctraffic's.
@@ -73,6 +76,15 @@ func newPace(j *job) pace {
 		p.interval = max(int64(math.Min(float64(time.Second)/perSecond, float64(never))), 1)
 	}
 	return p
+}
+
+// recordOf is what is known of a flow's connection.
+func (p *pace) recordOf(f *flow, retransmits int64) *TrafficRecord {
+	r := &TrafficRecord{Sent: f.sent, Received: f.received, Dropped: f.dropped, Retransmits: retransmits, Local: f.local, Host: f.host}
+	if f.answered != 0 {
+		r.Answered = time.Duration(f.answered - p.start)
+	}
+	return r
 }
 
 // firstSlot is when the first packet of a flow is due. Flows are spread over the interval by the golden ratio, which is even for any
@@ -121,7 +133,7 @@ func (p *pace) sending(f *flow, planned, now int64) {
 
 // tookStream takes what came on a stream. If that completes an echo, planned is when its packet was due, else 0. ok is false if more
 // came than was sent.
-func (p *pace) tookStream(f *flow, data []byte) (planned int64, ok bool) {
+func (p *pace) tookStream(f *flow, data []byte, now int64) (planned int64, ok bool) {
 	if len(data) > f.toCome {
 		return 0, false
 	}
@@ -130,7 +142,7 @@ func (p *pace) tookStream(f *flow, data []byte) (planned int64, ok bool) {
 		return 0, true
 	}
 	planned, f.waiting = f.waiting, 0
-	f.received++
+	f.took(now)
 	return planned, true
 }
 
@@ -167,7 +179,7 @@ func (p *pace) tookDatagram(f *flow, data []byte, now int64) (planned int64, mov
 		return 0, false // twice, overtaken by a later one, or never sent
 	}
 	f.lastEcho = planned
-	f.received++
+	f.took(now)
 	if planned == f.lastSent {
 		f.waiting = 0
 	} else {

@@ -204,7 +204,7 @@ func (t *trafficActivity) readStream(f *loopFlow, closed bool) {
 			t.lose(f, now, ClassClosed, t.causes.of("read: the peer closed", socket.OK))
 			return
 		}
-		planned, ok := t.tookStream(&f.flow, t.buf[:n])
+		planned, ok := t.tookStream(&f.flow, t.buf[:n], now)
 		if !ok {
 			t.lose(f, now, ClassBadReply, t.causes.of("read: more came back than was sent", socket.OK))
 			return
@@ -361,7 +361,7 @@ func (t *trafficActivity) leave(f *loopFlow) *TrafficRecord {
 	if !t.udp {
 		retransmits = int64(socket.TCPInfo(int(c.fd)).Retransmits - c.info.Retransmits)
 	}
-	return f.record(retransmits)
+	return t.recordOf(&f.flow, retransmits)
 }
 
 func (t *trafficActivity) timeUp(now int64) { t.stop(now, ClassAborted) }

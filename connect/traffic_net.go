@@ -111,7 +111,7 @@ func (f *netFlow) lost(o Outcome, class Class, err error) {
 // reset takes note of a connection that was reset as soon as it was established.
 func (f *netFlow) reset(c netConn) {
 	o := f.established(&c, netip.AddrPort{})
-	o.Record = f.record(0)
+	o.Record = f.recordOf(&f.flow, 0)
 	f.lost(o, ClassReset, c.lost)
 }
 
@@ -128,7 +128,7 @@ func (f *netFlow) talk(c netConn) {
 	o := r.report(&c)
 	o.RTT, o.SYNRetransmits = begun.RTT, begun.SYNRetransmits
 	_, segments := handshake(c.tcp)
-	o.Record = f.record(max(segments-begun.SYNRetransmits, 0))
+	o.Record = f.recordOf(&f.flow, max(segments-begun.SYNRetransmits, 0))
 	if r.dialing.Err() != nil && (err == nil || classify(err) == ClassTimeout && !errors.Is(err, errNoEcho)) {
 		r.job.count(&steps{completed: 1})
 		r.deliver(o)
@@ -240,7 +240,7 @@ func (f *netFlow) took(data []byte) error {
 		}
 	} else {
 		var ok bool
-		if planned, ok = f.tookStream(&f.flow, data); !ok {
+		if planned, ok = f.tookStream(&f.flow, data, now); !ok {
 			return errTooMuch
 		}
 	}

@@ -44,7 +44,7 @@ type TrafficResult struct {
 	First         map[Class]string `json:"first_errors"`
 
 	// FirstLoss and LastLoss are when the first and the last connection was lost, Recovered when all connections were up again after
-	// the last loss; all since the start, and nil if that did not happen.
+	// the last loss, and each had got an echo; all since the start, and nil if that did not happen.
 	FirstLoss *time.Duration `json:"first_loss"`
 	LastLoss  *time.Duration `json:"last_loss"`
 	Recovered *time.Duration `json:"recovered"`
@@ -72,6 +72,7 @@ const MaxTrafficRecords = 100_000
 type TrafficRecord struct {
 	Started     time.Duration  `json:"started"`   // dialling
 	Connected   time.Duration  `json:"connected"` // 0 if it never was
+	Answered    time.Duration  `json:"answered"`  // the first echo; 0 if none has come
 	Ended       time.Duration  `json:"ended"`
 	Error       Class          `json:"error"` // "" if it lasted to the end
 	Sent        int64          `json:"sent"`

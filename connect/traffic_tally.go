@@ -22,7 +22,8 @@ type trafficTally struct {
 
 	lostBy, lastingBy   Hosts
 	firstLoss, lastLoss time.Duration
-	lastRise            time.Duration // when the last of the lasting connections was established
+	lastRise            time.Duration // when the last of the lasting connections got its first echo
+	silent              int64         // lasting connections that have sent in vain
 }
 
 // unmade is a connection that could not be established so far.
@@ -80,7 +81,10 @@ func (t *trafficTally) ended(o *Outcome) {
 	}
 	if o.Class == ClassNone {
 		t.lastingBy.Add(host, 1)
-		t.lastRise = max(t.lastRise, r.Connected)
+		t.lastRise = max(t.lastRise, r.Connected, r.Answered)
+		if r.Sent > 0 && r.Received == 0 {
+			t.silent++ // a proxy takes connections whether it has a backend or not
+		}
 		return
 	}
 	t.fail(o)
@@ -177,7 +181,7 @@ func (t *trafficTally) disturbance(r *TrafficResult) {
 		return
 	}
 	r.FirstLoss, r.LastLoss = &t.firstLoss, &t.lastLoss
-	if r.Lasting == r.Connections {
+	if r.Lasting == r.Connections && t.silent == 0 {
 		r.Recovered = &t.lastRise
 	}
 }

@@ -102,6 +102,11 @@ func requireTrafficSums(t *testing.T, r *TrafficResult) {
 		recorded.Dropped += c.Dropped
 		assert.LessOrEqual(t, c.Received, c.Sent)
 		assert.LessOrEqual(t, c.Started, c.Ended)
+		assert.Equal(t, c.Received > 0, c.Answered > 0, "%+v", c)
+		if c.Answered > 0 {
+			assert.LessOrEqual(t, c.Connected, c.Answered)
+			assert.LessOrEqual(t, c.Answered, c.Ended)
+		}
 		if c.Connected > 0 {
 			recorded.New++
 			assert.True(t, c.Local.IsValid() || c.Error == ClassReset, "%+v", c)

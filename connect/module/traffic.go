@@ -77,6 +77,7 @@ type trafficRecord struct {
 	*connect.TrafficRecord
 	Started   float64 `json:"started"`
 	Connected float64 `json:"connected"`
+	Answered  float64 `json:"answered"`
 	Ended     float64 `json:"ended"`
 }
 
@@ -104,7 +105,7 @@ func toTrafficResult(r *connect.TrafficResult) *trafficResult {
 	}
 	for i := range r.Records {
 		c := &r.Records[i]
-		t.Records[i] = trafficRecord{c, ms(c.Started), ms(c.Connected), ms(c.Ended)}
+		t.Records[i] = trafficRecord{c, ms(c.Started), ms(c.Connected), ms(c.Answered), ms(c.Ended)}
 	}
 	return t
 }

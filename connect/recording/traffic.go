@@ -62,6 +62,7 @@ type sample struct {
 type record struct {
 	Started     span          `json:"started"`
 	Connected   span          `json:"connected"`
+	Answered    span          `json:"answered"`
 	Ended       span          `json:"ended"`
 	Error       connect.Class `json:"error"`
 	Sent        count         `json:"sent"`
@@ -170,7 +171,7 @@ func (s *sample) in(unit time.Duration) connect.TrafficSample {
 
 func (r *record) in(unit time.Duration) connect.TrafficRecord {
 	return connect.TrafficRecord{
-		Started: r.Started.in(unit), Connected: r.Connected.in(unit), Ended: r.Ended.in(unit), Error: r.Error,
+		Started: r.Started.in(unit), Connected: r.Connected.in(unit), Answered: r.Answered.in(unit), Ended: r.Ended.in(unit), Error: r.Error,
 		Sent: int64(r.Sent), Received: int64(r.Received), Dropped: int64(r.Dropped), Retransmits: int64(r.Retransmits),
 		Local: address(r.Local), Remote: address(r.Remote), Host: cut(r.Host, maxName),
 	}
