@@ -37,3 +37,6 @@ func classifyErrno(errno syscall.Errno) Class {
 	}
 	return ClassOther
 }
+
+// Classify maps an error of package net to a class. Name resolution and TLS are for the caller to tell apart.
+func Classify(err error) Class { return classify(err) }

@@ -1,0 +1,115 @@
+package ping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// dialer resolves and connects, and notes on the clock when each is done.
+type dialer struct {
+	plan     *Plan
+	secure   bool
+	clock    *timeline
+	deadline time.Time // http.Transport dials without the request's
+}
+
+// dial connects to the first of the target's addresses that answers.
+func (d *dialer) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
+	addrs, err := d.resolve(ctx, hostPort)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for i, addr := range addrs {
+		conn, err := d.connect(ctx, addr, len(addrs)-i)
+		if err == nil {
+			d.clock.markConnected(d.secure)
+			return conn, nil
+		}
+		if failed == nil {
+			failed = err
+		}
+	}
+	return nil, failed
+}
+
+// connect gives an address its share of the time that is left, so that one that is silent leaves some to the next.
+func (d *dialer) connect(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
+	d.clock.dialling(to)
+	ctx, cancel := context.WithTimeout(ctx, time.Until(d.deadline)/time.Duration(left))
+	defer cancel()
+	return connect.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
+}
+
+func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort, error) {
+	host, port, err := connect.SplitTarget(hostPort)
+	if err != nil {
+		return nil, &resolveError{err}
+	}
+	if d.plan.IP.IsValid() {
+		host = d.plan.IP.String()
+	}
+	find := d.plan.Resolve
+	if find == nil {
+		find = SystemResolver
+	}
+	addrs, err := find(ctx, host, port)
+	if err == nil && len(addrs) == 0 {
+		err = fmt.Errorf("%q has no address", host)
+	}
+	if err != nil {
+		return nil, &resolveError{err}
+	}
+	_, notAddress := netip.ParseAddr(host)
+	d.clock.markResolved(notAddress != nil)
+	return d.reachable(addrs)
+}
+
+// reachable leaves out the addresses of the IP version that the source does not have.
+func (d *dialer) reachable(addrs []netip.AddrPort) ([]netip.AddrPort, error) {
+	source := d.plan.Source
+	if !source.IsValid() {
+		return addrs, nil
+	}
+	same := slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return a.Addr().Is4() != source.Is4() })
+	if len(same) == 0 {
+		return nil, &sourceError{source, addrs[0].Addr()}
+	}
+	return same, nil
+}
+
+// resolveError is what a resolver has returned.
+type resolveError struct{ error }
+
+func (e *resolveError) Unwrap() error { return e.error }
+
+// sourceError says that source and target are of different families.
+type sourceError struct{ source, target netip.Addr }
+
+func (e *sourceError) Error() string {
+	return fmt.Sprintf("from source %s: the target %s is of the other IP version; use a source of its version", e.source, e.target)
+}
+
+// portOf is the port that a URL leads to.
+func portOf(u *url.URL) (uint16, error) {
+	switch {
+	case u.Port() != "":
+		port, err := strconv.ParseUint(u.Port(), 10, 16)
+		if err != nil || port == 0 {
+			return 0, errors.New("the port is not within 1 to 65535")
+		}
+		return uint16(port), nil
+	case u.Scheme == "https":
+		return 443, nil
+	}
+	return 80, nil
+}
