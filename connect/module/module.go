@@ -15,7 +15,8 @@ import (
 type RootModule struct {
 	engine  connect.Engine
 	stamps  stamps
-	hosts   hostLimit
+	hosts   hostLimit // of mconnect_replies
+	peers   hostLimit // of the pings' tag "to"
 	gauges  gauges
 	notices notices
 	ledger  ledger
@@ -54,6 +55,9 @@ func (i *instance) Exports() modules.Exports {
 		"traffic":   i.traffic,
 		"sockets":   i.sockets,
 		"preflight": i.preflight,
+		"ping":      i.ping,
+		"tcpPing":   i.tcpPing,
+		"format":    i.format,
 		"listen":    i.listen,
 		"report":    i.report,
 	}

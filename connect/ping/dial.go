@@ -2,13 +2,10 @@ package ping
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -32,7 +29,7 @@ func (d *dialer) dial(ctx context.Context, _, hostPort string) (net.Conn, error)
 	for i, addr := range addrs {
 		conn, err := d.connect(ctx, addr, len(addrs)-i)
 		if err == nil {
-			d.clock.markConnected(d.secure)
+			d.clock.end(d.connected()...)
 			return conn, nil
 		}
 		if failed == nil {
@@ -40,6 +37,14 @@ func (d *dialer) dial(ctx context.Context, _, hostPort string) (net.Conn, error)
 		}
 	}
 	return nil, failed
+}
+
+// connected are the phases that end with the TCP connect.
+func (d *dialer) connected() []Phase {
+	if d.secure {
+		return []Phase{PhaseConnect}
+	}
+	return []Phase{PhaseConnect, PhaseTLS}
 }
 
 // connect gives an address its share of the time that is left, so that one that is silent leaves some to the next.
@@ -69,8 +74,11 @@ func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort
 	if err != nil {
 		return nil, &resolveError{err}
 	}
-	_, notAddress := netip.ParseAddr(host)
-	d.clock.markResolved(notAddress != nil)
+	if _, err := netip.ParseAddr(host); err == nil {
+		d.clock.end(PhaseNone, PhaseDNS) // there was nothing to look up
+	} else {
+		d.clock.end(PhaseDNS)
+	}
 	return d.reachable(addrs)
 }
 
@@ -97,19 +105,4 @@ type sourceError struct{ source, target netip.Addr }
 
 func (e *sourceError) Error() string {
 	return fmt.Sprintf("from source %s: the target %s is of the other IP version; use a source of its version", e.source, e.target)
-}
-
-// portOf is the port that a URL leads to.
-func portOf(u *url.URL) (uint16, error) {
-	switch {
-	case u.Port() != "":
-		port, err := strconv.ParseUint(u.Port(), 10, 16)
-		if err != nil || port == 0 {
-			return 0, errors.New("the port is not within 1 to 65535")
-		}
-		return uint16(port), nil
-	case u.Scheme == "https":
-		return 443, nil
-	}
-	return 80, nil
 }

@@ -5,6 +5,7 @@ package ping
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -19,7 +20,7 @@ func Do(ctx context.Context, plan Plan) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, p.timeout())
+	limited, cancel := context.WithTimeoutCause(ctx, p.timeout(), fmt.Errorf("time is up after %s", p.timeout()))
 	defer cancel()
 	deadline, _ := limited.Deadline()
 	clock := &timeline{}
@@ -27,11 +28,11 @@ func Do(ctx context.Context, plan Plan) (*Result, error) {
 	defer transport.CloseIdleConnections()
 
 	r := &Result{Start: time.Now(), URL: request.URL.Redacted(), From: p.From}
-	clock.mark(begun)
+	clock.begin()
 	err = exchange(transport, request.WithContext(httptrace.WithClientTrace(limited, clock.trace())), r, clock)
-	failedIn := clock.finish(r)
+	unfinished := clock.finish(r)
 	if err != nil {
-		r.fail(ctx, limited, failedIn, err)
+		r.fail(ctx, limited, unfinished, err)
 	}
 	return r, nil
 }
@@ -53,7 +54,7 @@ func exchange(transport *http.Transport, request *http.Request, r *Result, clock
 	case r.Size > MaxBody:
 		return errTooLarge
 	}
-	clock.mark(complete)
+	clock.end(PhaseLastByte)
 	return nil
 }
 

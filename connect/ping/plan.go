@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Limits of a ping.
@@ -62,8 +65,28 @@ func SystemResolver(ctx context.Context, host string, port uint16) ([]netip.Addr
 	return found, nil
 }
 
-// CheckURL says why a text can't be pinged, nil if it can.
-func CheckURL(text string) error {
+// Check says what is wrong with the plan, and what is accepted; nil if nothing is.
+func (p *Plan) Check() error {
+	if err := checkURL(p.URL); err != nil {
+		return err
+	}
+	if p.Method != "" && !httpguts.ValidHeaderFieldName(p.Method) { // RFC 9110: both are tokens
+		return fmt.Errorf("method %q: want one such as GET or HEAD", p.Method)
+	}
+	for name, values := range p.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("header %q: want a name such as Accept", name)
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("header %q: got %q; want a value without control characters", name, value)
+			}
+		}
+	}
+	return nil
+}
+
+func checkURL(text string) error {
 	const accepted = "want http://host[:port]/path or https://…"
 	u, err := url.Parse(text)
 	switch {
@@ -73,9 +96,11 @@ func CheckURL(text string) error {
 		return fmt.Errorf("URL %q: the scheme is %q; %s", text, u.Scheme, accepted)
 	case u.Hostname() == "":
 		return fmt.Errorf("URL %q has no host; %s", text, accepted)
+	case u.Port() == "":
+		return nil
 	}
-	if _, err := portOf(u); err != nil {
-		return fmt.Errorf("URL %q: %w", text, err)
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+		return fmt.Errorf("URL %q: the port is %s; want 1 to 65535", text, u.Port())
 	}
 	return nil
 }
@@ -88,18 +113,22 @@ func (p *Plan) timeout() time.Duration {
 }
 
 func (p *Plan) request() (*http.Request, error) {
-	if err := CheckURL(p.URL); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	request, err := http.NewRequestWithContext(context.Background(), p.Method, p.URL, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("method %q of %q: %w", p.Method, p.URL, err)
+		return nil, err
 	}
 	if p.Header != nil {
 		request.Header = p.Header.Clone()
 	}
 	if host := request.Header.Get("Host"); host != "" {
 		request.Host = host
+	}
+	if user := request.URL.User; user != nil && request.Header.Get("Authorization") == "" {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
 	}
 	if _, given := request.Header["User-Agent"]; !given {
 		request.Header.Set("User-Agent", "mconnect-ping")

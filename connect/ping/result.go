@@ -1,10 +1,6 @@
 package ping
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -30,8 +26,9 @@ type Result struct {
 	RemoteAddr netip.AddrPort // the peer, or the last address that was tried
 	Location   string         // where the peer says it is; "" if it does not
 
-	Class connect.Class // why there is no whole answer; ClassNone if there is
-	Err   error         // says the same in words
+	Class    connect.Class // why there is no whole answer; ClassNone if there is
+	FailedIn Phase         // the phase that did not end; PhaseNone if all did
+	Err      error         // says both in words, and what to do
 }
 
 // failedFrom is the first HTTP status that pingmesh counts as a failure.
@@ -39,50 +36,3 @@ const failedFrom = 305
 
 // Failed reports whether there was no whole answer, or one with an HTTP status from 305 up, as pingmesh counts.
 func (r *Result) Failed() bool { return r.Class != connect.ClassNone || r.Status >= failedFrom }
-
-// fail notes why there is no whole answer.
-func (r *Result) fail(caller, limited context.Context, in moment, err error) {
-	r.Class = classify(caller, limited, in, err)
-	if r.Class == connect.ClassTimeout || r.Class == connect.ClassNoReply {
-		err = fmt.Errorf("time is up: %w", err)
-	}
-	r.Err = fmt.Errorf("ping %s: %s: %w", r.URL, phases[in], err)
-	if r.RemoteAddr.IsValid() {
-		r.Err = fmt.Errorf("ping %s at %s: %s: %w", r.URL, r.RemoteAddr, phases[in], err)
-	}
-}
-
-func classify(caller, limited context.Context, in moment, err error) connect.Class {
-	var unresolved *resolveError
-	var source *sourceError
-	class := connect.Classify(err)
-	switch {
-	case caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded):
-		return connect.ClassAborted
-	case limited.Err() != nil || class == connect.ClassTimeout:
-		if in > secured {
-			return connect.ClassNoReply
-		}
-		return connect.ClassTimeout
-	case errors.Is(err, ErrBlocked):
-		return connect.ClassBlocked
-	case errors.As(err, &unresolved):
-		return connect.ClassDNS
-	case errors.As(err, &source):
-		return connect.ClassAddrNotAvailable
-	case class != connect.ClassOther:
-		return class
-	case in == secured || isAlert(err):
-		return connect.ClassTLS
-	case in > secured:
-		return connect.ClassBadReply
-	}
-	return class
-}
-
-// isAlert reports whether the peer has sent a TLS alert. With TLS 1.3, it does so after the handshake if it wants a
-// certificate that it was not given.
-func isAlert(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error"
-}

@@ -8,69 +8,39 @@ import (
 	"time"
 )
 
-// moment is when a phase ends and the next begins, so that the phases are contiguous and add up.
-type moment int
-
-const (
-	begun moment = iota
-	resolved
-	connected
-	secured // plain HTTP: at once
-	answered
-	complete
-	moments
-)
-
-// phases name what leads to each moment.
-var phases = [moments]string{"", "name resolution", "TCP connect", "TLS handshake", "waiting for the first byte", "reading the answer"}
-
-// timeline notes each moment once. http.Transport calls it from goroutines of its own, even after it has given up.
+// timeline notes when each phase ends, which is when the next begins, so that they add up. http.Transport calls it from
+// goroutines of its own, even after it has given up.
 type timeline struct {
 	mu     sync.Mutex
-	at     [moments]time.Time
-	last   moment
+	ends   [phaseCount]time.Time // [PhaseNone] is the ping's begin
+	last   Phase                 // that has ended
 	remote netip.AddrPort
-	ended  bool
+	over   bool
 }
 
 func (t *timeline) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err == nil {
-				t.mark(secured)
+				t.end(PhaseTLS)
 			}
 		},
-		GotFirstResponseByte: func() { t.mark(answered) },
+		GotFirstResponseByte: func() { t.end(PhaseFirstByte) },
 	}
 }
 
-func (t *timeline) mark(m moment) {
+func (t *timeline) begin() { t.end(PhaseNone) }
+
+// end notes that phases are over now, all of them at this instant.
+func (t *timeline) end(phases ...Phase) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ended {
+	if t.over {
 		return
 	}
-	t.at[m], t.last = now, m
-}
-
-// markResolved notes that the addresses are known, which took no time if there was nothing to look up.
-func (t *timeline) markResolved(lookedUp bool) {
-	t.mark(resolved)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !lookedUp {
-		t.at[begun] = t.at[resolved]
-	}
-}
-
-// markConnected notes that TCP is established; without TLS, the connection is as secure as it gets.
-func (t *timeline) markConnected(secure bool) {
-	t.mark(connected)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !secure && !t.ended {
-		t.at[secured], t.last = t.at[connected], secured
+	for _, p := range phases {
+		t.ends[p], t.last = now, p
 	}
 }
 
@@ -78,31 +48,25 @@ func (t *timeline) markConnected(secure bool) {
 func (t *timeline) dialling(remote netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.ended {
+	if !t.over {
 		t.remote = remote
 	}
 }
 
-// finish ends the timeline and puts it into the result. A phase that has failed counts until now.
-func (t *timeline) finish(r *Result) (failedIn moment) {
+// finish puts the times into the result, and returns the phase that has not ended: that one counts until now.
+func (t *timeline) finish(r *Result) (unfinished Phase) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended = true
-	failedIn = min(t.last+1, complete)
-	for m := failedIn; m < moments; m++ {
-		if t.at[m].IsZero() {
-			t.at[m] = now
-		}
+	t.over = true
+	for p := t.last + 1; p < phaseCount; p++ {
+		t.ends[p] = now
 	}
-	r.DNS = t.between(begun, resolved)
-	r.Connect = t.between(resolved, connected)
-	r.TLS = t.between(connected, secured)
-	r.FirstByte = t.between(secured, answered)
-	r.LastByte = t.between(answered, complete)
-	r.Total = t.between(resolved, complete)
+	r.DNS, r.Connect, r.TLS = t.length(PhaseDNS), t.length(PhaseConnect), t.length(PhaseTLS)
+	r.FirstByte, r.LastByte = t.length(PhaseFirstByte), t.length(PhaseLastByte)
+	r.Total = t.ends[PhaseLastByte].Sub(t.ends[PhaseDNS])
 	r.RemoteAddr = t.remote
-	return failedIn
+	return min(t.last+1, PhaseLastByte)
 }
 
-func (t *timeline) between(from, to moment) time.Duration { return t.at[to].Sub(t.at[from]) }
+func (t *timeline) length(p Phase) time.Duration { return t.ends[p].Sub(t.ends[p-1]) }

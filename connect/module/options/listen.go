@@ -31,6 +31,7 @@ func ParseListen(options any) (*Listen, error) {
 		"address":        text(&s.Address),
 		"hostname":       text(&s.Hostname),
 		"echo":           flag(&l.Echo),
+		"http":           text(&s.HTTP),
 		"network":        oneOf(&network, "tcp", "udp", "tls"),
 		"cert":           text(&l.Cert),
 		"key":            text(&l.Key),
