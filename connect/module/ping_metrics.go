@@ -18,7 +18,7 @@ func (s *sampler) ping(r *pingResult) {
 	}
 	tags := s.pingTags(r.From, to, r.URL).With("status", strconv.Itoa(r.Status))
 	m := &s.metrics.ping
-	at := s.pinged(&r.pingFailure, tags, r.URL)
+	at := s.pinged(&r.pingFailure, tags)
 	for _, phase := range []struct {
 		phase  ping.Phase
 		metric *metrics.Metric
@@ -45,9 +45,8 @@ func (s *sampler) ping(r *pingResult) {
 
 // tcpPing emits one TCP ping, under a URL that tells it from others.
 func (s *sampler) tcpPing(target string, r *tcpPingResult) {
-	url := "tcp://" + target
-	tags := s.pingTags(r.From, r.To, url)
-	at := s.pinged(&r.pingFailure, tags, url)
+	tags := s.pingTags(r.From, r.To, "tcp://"+target)
+	at := s.pinged(&r.pingFailure, tags)
 	if r.DNS > 0 && r.RemoteAddr != "" {
 		s.add(s.metrics.ping.dns, tags, at, r.DNS)
 	}
@@ -62,7 +61,7 @@ func (s *sampler) pingTags(from, to, url string) *metrics.TagSet {
 }
 
 // pinged emits whether a ping has failed, and logs the first failure of each class.
-func (s *sampler) pinged(f *pingFailure, tags *metrics.TagSet, url string) time.Time {
+func (s *sampler) pinged(f *pingFailure, tags *metrics.TagSet) time.Time {
 	at := s.root.stamps.next(time.Now())
 	if f.Error != connect.ClassNone {
 		tags = tags.With("error", f.Error.String())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -37,6 +38,8 @@ func classify(caller, limited context.Context, in Phase, err error) connect.Clas
 		return connect.ClassDNS
 	case unusable:
 		return connect.ClassAddrNotAvailable
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return connect.ClassClosed
 	case class != connect.ClassOther:
 		return class
 	case in == PhaseTLS || isAlert(err):

@@ -52,17 +52,19 @@ type Resolver func(ctx context.Context, host string, port uint16) ([]netip.AddrP
 // ErrBlocked is wrapped by the error of a Resolver that forbids a host or an address.
 var ErrBlocked = errors.New("blocked")
 
-// SystemResolver asks the operating system. It is what a Plan without Resolve uses.
-func SystemResolver(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
+// With asks a resolver of package net. With(net.DefaultResolver) is what a Plan without Resolve uses.
+func With(resolver *net.Resolver) Resolver {
+	return func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+		addrs, err := resolver.LookupNetIP(ctx, "ip", host)
+		if err != nil {
+			return nil, err
+		}
+		found := make([]netip.AddrPort, len(addrs))
+		for i, addr := range addrs {
+			found[i] = netip.AddrPortFrom(addr.Unmap(), port)
+		}
+		return found, nil
 	}
-	found := make([]netip.AddrPort, len(addrs))
-	for i, addr := range addrs {
-		found[i] = netip.AddrPortFrom(addr.Unmap(), port)
-	}
-	return found, nil
 }
 
 // Check says what is wrong with the plan, and what is accepted; nil if nothing is.
@@ -146,7 +148,8 @@ func (p *Plan) transport(d *dialer) *http.Transport {
 	}
 	if p.TLS != nil {
 		t.TLSClientConfig = p.TLS.Clone()
-		t.TLSClientConfig.NextProtos = nil // HTTP/1.1, as perftest
+		t.TLSClientConfig.NextProtos = nil         // HTTP/1.1, as perftest
+		t.TLSClientConfig.ClientSessionCache = nil // the whole handshake is timed
 	}
 	return t
 }
