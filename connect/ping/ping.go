@@ -44,7 +44,7 @@ func exchange(transport *http.Transport, request *http.Request, r *Result, clock
 		return err
 	}
 	defer response.Body.Close()
-	r.Status = response.StatusCode
+	r.Status, r.Header = response.StatusCode, response.Header
 	body := &body{}
 	r.Size, err = io.Copy(body, io.LimitReader(response.Body, MaxBody+1))
 	r.Location = findLocation(body.head)

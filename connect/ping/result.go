@@ -1,6 +1,7 @@
 package ping
 
 import (
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -25,6 +26,7 @@ type Result struct {
 	Size       int64          // bytes of the answer's body
 	RemoteAddr netip.AddrPort // the peer, or the last address that was tried
 	Location   string         // where the peer says it is; "" if it does not
+	Header     http.Header    // of the answer; nil if there was none
 
 	Class    connect.Class // why there is no whole answer; ClassNone if there is
 	FailedIn Phase         // the phase that did not end; PhaseNone if all did
