@@ -65,7 +65,7 @@ func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort
 	}
 	find := d.plan.Resolve
 	if find == nil {
-		find = With(net.DefaultResolver)
+		find = SystemResolver
 	}
 	addrs, err := find(ctx, host, port)
 	if err == nil && len(addrs) == 0 {

@@ -25,8 +25,11 @@ func TestFullAcceptQueueDelaysConnect(t *testing.T) {
 	results := make(chan *ping.Result, 1)
 	gate := make(chan struct{})
 	peer := slowPeer(t, gated{listener, gate}, delays{})
+	plan := ping.Plan{URL: urlOf(t, listener.Addr()), TLS: trusting(peer), Resolve: resolve, Timeout: time.Minute}
 	go func() {
-		results <- pingPeer(t, listener.Addr(), ping.Plan{TLS: trusting(peer), Resolve: resolve})
+		r, err := ping.Do(t.Context(), plan)
+		assert.NoError(t, err)
+		results <- r
 	}()
 	awaitSYN(t, listener.Addr())
 	time.Sleep(delay) // it is what is tested

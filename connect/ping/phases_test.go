@@ -43,12 +43,15 @@ func TestDelaysBelongToTheirPhase(t *testing.T) {
 // pingPeer pings a peer by name, so that a resolver has something to do.
 func pingPeer(t *testing.T, at net.Addr, plan ping.Plan) *ping.Result {
 	t.Helper()
-	_, port, err := net.SplitHostPort(at.String())
+	plan.URL, plan.Timeout = urlOf(t, at), time.Minute
+	return do(t, plan)
+}
+
+func urlOf(t *testing.T, peer net.Addr) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(peer.String())
 	require.NoError(t, err)
-	plan.URL, plan.Timeout = "https://"+net.JoinHostPort(peerName, port)+"/v1/ping", time.Minute
-	result, err := ping.Do(t.Context(), plan)
-	require.NoError(t, err)
-	return result
+	return "https://" + net.JoinHostPort(peerName, port) + "/v1/ping"
 }
 
 func checkPhases(t *testing.T, r *ping.Result, slow ping.Phase) {

@@ -52,7 +52,12 @@ type Resolver func(ctx context.Context, host string, port uint16) ([]netip.AddrP
 // ErrBlocked is wrapped by the error of a Resolver that forbids a host or an address.
 var ErrBlocked = errors.New("blocked")
 
-// With asks a resolver of package net. With(net.DefaultResolver) is what a Plan without Resolve uses.
+// SystemResolver asks the operating system. It is what a Plan without Resolve uses.
+func SystemResolver(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	return With(net.DefaultResolver)(ctx, host, port)
+}
+
+// With asks a resolver of package net.
 func With(resolver *net.Resolver) Resolver {
 	return func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 		addrs, err := resolver.LookupNetIP(ctx, "ip", host)
@@ -69,7 +74,7 @@ func With(resolver *net.Resolver) Resolver {
 
 // Check says what is wrong with the plan, and what is accepted; nil if nothing is.
 func (p *Plan) Check() error {
-	if err := checkURL(p.URL); err != nil {
+	if err := CheckURL(p.URL); err != nil {
 		return err
 	}
 	if p.Method != "" && !httpguts.ValidHeaderFieldName(p.Method) { // RFC 9110: both are tokens
@@ -88,7 +93,8 @@ func (p *Plan) Check() error {
 	return nil
 }
 
-func checkURL(text string) error {
+// CheckURL says why a text can't be pinged, and what can; nil if it can.
+func CheckURL(text string) error {
 	const accepted = "want http://host[:port]/path or https://…"
 	u, err := url.Parse(text)
 	switch {
