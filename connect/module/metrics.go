@@ -24,7 +24,7 @@ type mconnectMetrics struct {
 
 // pingMetrics are those of ping() and tcpPing().
 type pingMetrics struct {
-	dns, connect, tls, firstByte, lastByte, total, failed *metrics.Metric
+	pings, dns, connect, tls, firstByte, lastByte, total, failed *metrics.Metric
 }
 
 func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
@@ -64,6 +64,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		fds:             metric("mconnect_fds", metrics.Gauge),
 		fdLimit:         metric("mconnect_fd_limit", metrics.Gauge),
 		ping: pingMetrics{
+			pings:     metric("mconnect_pings", metrics.Counter),
 			dns:       metric("mconnect_ping_dns", metrics.Trend, metrics.Time),
 			connect:   metric("mconnect_ping_connect", metrics.Trend, metrics.Time),
 			tls:       metric("mconnect_ping_tls", metrics.Trend, metrics.Time),

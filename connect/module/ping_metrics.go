@@ -60,7 +60,7 @@ func (s *sampler) pingTags(from, to, url string) *metrics.TagSet {
 	return s.base.Tags.With("from", from).With("to", to).With("url", url)
 }
 
-// pinged emits whether a ping has failed, and logs the first failure of each class.
+// pinged emits that there was a ping and whether it has failed, and logs the first failure of each class.
 func (s *sampler) pinged(f *pingFailure, tags *metrics.TagSet) time.Time {
 	at := s.root.stamps.next(time.Now())
 	if f.Error != connect.ClassNone {
@@ -69,6 +69,7 @@ func (s *sampler) pinged(f *pingFailure, tags *metrics.TagSet) time.Time {
 			s.logger.Warnf("mconnect: a ping has failed, class %s; the first: %s", f.Error, f.Message)
 		}
 	}
+	s.add(s.metrics.ping.pings, tags, at, 1)
 	s.add(s.metrics.ping.failed, tags, at, metrics.B(f.Failed))
 	return at
 }
