@@ -459,7 +459,7 @@ export function capacity(target: Target | Target[], options?: CapacityOptions): 
 
 /** Options that ping() and tcpPing() share. */
 export interface PingingOptions {
-  /** Bounds all of it, name resolution included. Default: ping() `'10s'`, tcpPing() `'5s'`. */
+  /** Of ping(): bounds all of it, name resolution included; default `'10s'`. Of tcpPing(): bounds the connect; default `'5s'`. */
   timeout?: Duration;
   /**
    * The local address, of the target's version of IP. Of several, in the grammar of {@link CallOptions.source}, each iteration has the

@@ -13,7 +13,6 @@ type Dialer struct{ Source netip.Addr }
 // DialContext makes one TCP connection.
 func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	dialer := net.Dialer{KeepAlive: -1}
-	dialer.SetMultipathTCP(false)
 	if d.Source.IsValid() {
 		from := netip.AddrPortFrom(d.Source, 0)
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(from)
