@@ -104,6 +104,18 @@ export interface FloodOptions extends CallOptions {
   payload?: string | ArrayBuffer;
   /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
   readReply?: boolean;
+  /**
+   * What hosts are due in relation to each other, by the names they answer with: `{'web-1': 2, 'web-2': 1}`. The result's
+   * balance is judged by it; a host that has a weight and is silent counts as 0, one that has none should not answer.
+   * Default: all that answer are due the same.
+   */
+  weights?: Record<string, number>;
+  /**
+   * `true` makes the result say which host answered which 5-tuple, for {@link disruption}. Needs `sourcePorts`, and answers
+   * (`readReply`); with TCP use `close: 'rst'` too, since a port in TIME_WAIT can't dial the same target again. At most
+   * 10,000,000 connections. Default `false`.
+   */
+  flows?: boolean;
 }
 
 /** Connections by state. Each is in exactly one, so these always add up to all connections asked for. */
@@ -132,23 +144,45 @@ export interface Summary {
   'p(99)': number;
 }
 
-/** How evenly the answers are spread over the hosts that gave them. */
+/** How the answers are spread over the hosts that gave them: against equal shares, or against `weights`. */
 export interface Balance {
+  /** Hosts that answered or have a weight above 0. */
   hosts: number;
   /** The smallest and the largest part that one host got, 0 to 1. */
   min_share: number;
   max_share: number;
-  /** Coefficient of variation of the hosts' counts; 0 is perfect balance. */
+  /** The most that a host got in relation to its due: 1 is perfect balance, 1.5 half as much again. */
+  max_load: number;
+  /** Coefficient of variation of the hosts' loads (what they got in relation to their due); 0 is perfect balance. */
   cv: number;
-  /** Fairness index of Jain, Chiu and Hawe; 1 is perfect balance, 1/hosts the worst. */
+  /** Fairness index of the loads (Jain, Chiu and Hawe, DEC-TR-301, 1984); 1 is perfect balance, 1/hosts the worst. */
   jain: number;
-  /** Pearson's chi-squared statistic against equal shares, with hosts - 1 degrees of freedom. */
+  /** Pearson's chi-squared statistic (1900) against the due shares; degrees of freedom: hosts that are due something, less 1. */
   chi2: number;
   /**
-   * The probability of a spread at least this uneven if every connection picked one of the hosts at random, all equally
-   * likely. Small (say below 0.001): the hosts are not chosen equally. Near 1: they are dealt out in turn.
+   * The probability of a spread at least this far from the due shares if every connection picked a host at random with these
+   * chances. Small (say below 0.001): the hosts are not chosen so. Near 1: they are dealt out in turn. 0 if `unexpected` is not.
    */
   p_value: number;
+  /** Answers of hosts that are due nothing: with weight 0, or without one though others have. */
+  unexpected: number;
+  /** The due shares, 0 to 1, if there are `weights`. */
+  expected?: Record<string, number>;
+}
+
+/** Which host answered which 5-tuple. Opaque; survives JSON, and so comes back from `setup()`. */
+export interface Flows {
+  readonly version: number;
+}
+
+/** Do the connections of one source address to one target stay with one host? */
+export interface Affinity {
+  /** Addresses from which at least two connections to the same target were answered. */
+  sources: number;
+  /** Those of them whose answers all came from one host. */
+  sticky: number;
+  /** sticky / sources: 1 if the load balancer chooses by address, as session affinity asks for. */
+  share: number;
 }
 
 /** connects = sum of hosts + failed_connects + failed_reads + states.not_initiated, unless `readReply` is false. */
@@ -183,6 +217,10 @@ export interface FloodResult {
   syn_retransmits: number;
   /** Different addresses of `source` that were used. */
   sources_used: number;
+  /** With `flows: true`. */
+  flows?: Flows;
+  /** With `flows: true`. */
+  affinity?: Affinity;
 }
 
 /**
@@ -192,10 +230,90 @@ export interface FloodResult {
  * Metrics (tags `proto`, `target`, and those of the script): `mconnect_connects`, `mconnect_connect_failed`,
  * `mconnect_connect_duration`, `mconnect_reply_failed`, `mconnect_reply_duration`, `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
- * `data_sent`, `data_received`; for the whole process, without these two tags, the states: `mconnect_not_initiated`,
+ * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; for the whole process, without these two tags, the states: `mconnect_not_initiated`,
  * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
  */
 export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;
+
+/**
+ * How a load balancer chooses a backend for a flow, which decides how many flows a change of the backends has to move.
+ *
+ * - `maglev`: stateless consistent hashing, as Cilium, Katran and IPVS's `mh` do: the flows of those removed, and those that
+ *   the added ones claim; k of N backends: k/N
+ * - `ecmp`: hash-threshold (RFC 2992), as Linux's multipath routes and many routers: by the position in `backends`, for one of many
+ *   a half at the edge and a quarter in the middle
+ * - `resilient`: hash buckets that keep their backend, as Linux's resilient nexthop groups: only what is needed to have
+ *   everybody's share right again
+ * - `stateful`: connection tracking, as kube-proxy and IPVS: the flows of those removed
+ */
+export type DisruptionModel = 'maglev' | 'ecmp' | 'resilient' | 'stateful';
+
+/** Backends go by the names they answer with. */
+export interface DisruptionOptions {
+  model: DisruptionModel;
+  /**
+   * All backends, removed and added ones too; for `'ecmp'` in the order of the next hops. Default: those that have answered;
+   * `'ecmp'` has none.
+   */
+  backends?: string[];
+  /** Those that left. Default: none if `added` is given, else those that answered before and not after. */
+  removed?: string | string[];
+  /** Those that came. Default: none if `removed` is given, else those that answered after and not before. */
+  added?: string | string[];
+  /** What backends are due in relation to each other, as in {@link FloodOptions.weights}. Default: all the same. */
+  weights?: Record<string, number>;
+  /** Added to the tags of the metrics. */
+  tags?: Record<string, string | number | boolean>;
+}
+
+/** moved = inevitable + claimed + needless. */
+export interface DisruptionVerdict {
+  model: DisruptionModel;
+  /** All backends, before and after the change, in order. */
+  backends: string[];
+  removed: string[];
+  added: string[];
+  /** 5-tuples that were answered both before and after. The counts up to `stale` are of these. */
+  flows: number;
+  /** Another host answered afterwards. */
+  moved: number;
+  /** moved / flows. */
+  moved_share: number;
+  /** The part of the flows that the model expects to move, 0 to 1. */
+  ideal_share: number;
+  /** moved_share - ideal_share. Above 0, the load balancer is worse than its model. */
+  excess: number;
+  /** Moved because their host was removed. */
+  inevitable: number;
+  /** Moved from a host that stayed to one that was added. */
+  claimed: number;
+  /** Moved from a host that stayed to one that was there before: what consistent hashing and connection tracking avoid. */
+  needless: number;
+  /** Answered afterwards by a host that was removed. */
+  stale: number;
+  /** Answered before, not after. */
+  lost: number;
+  /** Answered after, not before. */
+  found: number;
+  /** Moved flows by the host that answered before. */
+  from: Record<string, number>;
+  /** Moved flows by the host that answered after. */
+  to: Record<string, number>;
+}
+
+/**
+ * Compares two floods of the same 5-tuples, made with `flows: true` before and after a change of the backends: how many moved to
+ * another host, and how many had to? Floods of one iteration with the same target, `source`, `sourcePorts` and `connections`
+ * have the same 5-tuples, and so have one of `setup()` and one of the test's first iteration. A 5-tuple that was dialled
+ * more than once counts once, as its last connection was answered. docs/verdicts.md has the formulas and their sources.
+ *
+ * Throws a TypeError if an option is wrong, if the names don't fit the answers, or if the floods have no 5-tuple in common.
+ *
+ * Metrics, where it is called in a VU's function or setup() (tag `model`): `mconnect_disruption_flows` (Counter),
+ * `mconnect_disruption_moved_share`, `mconnect_disruption_excess`, `mconnect_disruption_lost` (Gauges). A gauge that nobody has
+ * set passes any threshold, so have one on `mconnect_disruption_flows: ['count>0']` as well.
+ */
+export function disruption(before: Pick<FloodResult, 'flows'>, after: Pick<FloodResult, 'flows'>, options: DisruptionOptions): DisruptionVerdict;
 
 export interface HoldOptions extends CallOptions {
   /**
@@ -709,8 +827,11 @@ export interface Report {
   reply_time: Spread;
   error_time: Spread;
   rtt: Spread;
+  /** By the weights that all floods have in common, else against equal shares. */
   balance: Balance;
   syn_retransmits: number;
+  /** The first 1,000 verdicts of disruption(). */
+  disruptions: DisruptionVerdict[];
 }
 
 /** All calls of this k6 process so far; most useful in `handleSummary()`. */
@@ -720,6 +841,7 @@ declare const mconnect: {
   flood: typeof flood;
   hold: typeof hold;
   capacity: typeof capacity;
+  disruption: typeof disruption;
   ping: typeof ping;
   tcpPing: typeof tcpPing;
   format: typeof format;

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -400,6 +401,47 @@ func TestFloodDialsTheSame5TuplesAgain(t *testing.T) {
 	}
 }
 
+func TestFloodTellsFlows(t *testing.T) {
+	t.Parallel()
+	pool, err := source.ParsePool("127.80.0.1-127.80.0.4")
+	require.NoError(t, err)
+	onBoth(t, func(t *testing.T, e *Engine) {
+		// Two of the four ports belong to one host, the others to another: so each source has both.
+		target := peer(t, func(c *net.TCPConn) {
+			port := netip.MustParseAddrPort(c.RemoteAddr().String()).Port()
+			answer(fmt.Sprint("host-", port/2))(c)
+		})
+		plan := Plan{
+			Targets: []Target{target, refusing(t)}, Connections: 16, Reset: true,
+			Flows: true, Weights: map[string]float64{"host-10500": 1, "host-10501": 1, "host-0": 2},
+			Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21003}},
+		}
+		before, err := e.Flood(t.Context(), plan)
+		require.NoError(t, err)
+		requireSums(t, before)
+		require.EqualValues(t, 8, before.FailedConnects, "first errors: %v", before.First)
+		assert.Equal(t, &disruption.Affinity{Sources: 2}, before.Affinity, "two of four sources go to the target that answers")
+		due := before.Balance.Expected
+		assert.Equal(t, map[string]float64{"host-10500": .25, "host-10501": .25, "host-0": .5}, due)
+		assert.InDelta(t, 2, before.Balance.MaxLoad, 1e-9)
+		after, err := e.Flood(t.Context(), plan)
+		require.NoError(t, err)
+		v, err := disruption.Of(before.Flows, after.Flows, disruption.Change{Model: disruption.Stateful})
+		require.NoError(t, err)
+		assert.EqualValues(t, 8, v.Flows)
+		assert.Zero(t, v.Moved+v.Lost+v.Found)
+		assert.Equal(t, []string{"host-10500", "host-10501"}, v.Backends)
+	})
+}
+
+func TestFloodTellsNoFlowsUnasked(t *testing.T) {
+	t.Parallel()
+	res, err := Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 10})
+	require.NoError(t, err)
+	assert.Nil(t, res.Flows)
+	assert.Nil(t, res.Affinity)
+}
+
 func TestFloodExplainsAddressesThatAreTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.79.0.1:0")
@@ -453,6 +495,7 @@ func TestFloodRejectsWrongPlans(t *testing.T) {
 	pool6, err := source.ParsePool("5000::/112")
 	require.NoError(t, err)
 	v4 := Target{Name: "127.0.0.1:1", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	ports := source.Sequence{Ports: source.Ports{First: 1, Last: 9}}
 	for name, row := range map[string]struct {
 		plan Plan
 		says []string
@@ -468,6 +511,9 @@ func TestFloodRejectsWrongPlans(t *testing.T) {
 		"a negative rate":       {Plan{Targets: []Target{v4}, Rate: -2}, []string{"-2"}},
 		"a negative timeout":    {Plan{Targets: []Target{v4}, Timeout: -time.Second}, []string{"-1s"}},
 		"a negative time limit": {Plan{Targets: []Target{v4}, ConnectTimeout: -time.Second}, []string{"-1s"}},
+		"flows of any port":     {Plan{Targets: []Target{v4}, Flows: true}, []string{"flows", "source ports"}},
+		"flows of no answers":   {Plan{Targets: []Target{v4}, Flows: true, SkipReply: true, Sources: ports}, []string{"flows", "replies"}},
+		"flows without end":     {Plan{Targets: []Target{v4}, Flows: true, Connections: 1 << 25, Sources: ports}, []string{"flows", "33554432", "10000000"}},
 		"no lanes":              {Plan{Targets: []Target{v4}, Concurrency: -1}, []string{"-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

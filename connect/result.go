@@ -1,11 +1,11 @@
 package connect
 
 import (
-	"maps"
-	"slices"
+	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -35,6 +35,12 @@ type FloodResult struct {
 	Balance        balance.Balance `json:"balance"`
 	SYNRetransmits int64           `json:"syn_retransmits"`
 	SourcesUsed    int64           `json:"sources_used"` // different source addresses of the plan's own
+
+	Weights map[string]float64 `json:"-"` // the plan's, by which Balance is judged
+
+	// If the plan asks for flows, who answered which 5-tuple, and whether sources stay with a host; else nil.
+	Flows    *disruption.Flows    `json:"flows,omitempty"`
+	Affinity *disruption.Affinity `json:"affinity,omitempty"`
 }
 
 // floodTally adds up the outcomes of a flood.
@@ -45,10 +51,24 @@ type floodTally struct {
 	failedReads int64
 	sources     map[uint64]struct{} // positions used, if taken at random
 	started     int64
+	flows       *disruption.Flows // nil unless the plan asks for them
 }
 
 func newFloodTally(plan *Plan) *floodTally {
-	return &floodTally{failures: newFailures(plan), hosts: Hosts{}}
+	t := &floodTally{failures: newFailures(plan), hosts: Hosts{}}
+	if plan.Flows {
+		t.flows = disruption.New(plan.Protocol(), addresses(plan.Targets), plan.Sources)
+	}
+	return t
+}
+
+// addresses are those of targets; one that did not resolve has none.
+func addresses(targets []Target) []netip.AddrPort {
+	list := make([]netip.AddrPort, len(targets))
+	for i := range targets {
+		list[i] = targets[i].Addr
+	}
+	return list
 }
 
 func (t *floodTally) add(batch []Outcome) {
@@ -65,6 +85,9 @@ func (t *floodTally) add(batch []Outcome) {
 		case !t.plan.SkipReply:
 			t.reply = append(t.reply, o.Reply)
 			t.hosts.Add(o.Host, 1)
+			if t.flows != nil {
+				t.flows.Record(o.Number, o.Host)
+			}
 		}
 		t.source(o)
 	}
@@ -92,7 +115,7 @@ func (t *floodTally) sourcesUsed() int64 {
 }
 
 func (t *floodTally) result(j *job) *FloodResult {
-	return &FloodResult{
+	r := &FloodResult{
 		Hosts:          t.hosts,
 		Connects:       j.plan.Connections,
 		FailedConnects: t.failedConnects,
@@ -109,6 +132,12 @@ func (t *floodTally) result(j *job) *FloodResult {
 		RTT:            stats.Summarize(t.rtt),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
-		Balance:        balance.Of(slices.Collect(maps.Values(t.hosts))),
+		Weights:        j.plan.Weights,
+		Balance:        balance.Of(t.hosts, j.plan.Weights),
 	}
+	if t.flows != nil {
+		affinity := t.flows.Affinity()
+		r.Flows, r.Affinity = t.flows, &affinity
+	}
+	return r
 }

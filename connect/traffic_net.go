@@ -36,7 +36,7 @@ func (a talking) reset(r *netRunner, c netConn) {
 
 func (a talking) failed(r *netRunner, c claim) {
 	f := newNetFlow(r, a, c.number)
-	f.flow.failed++
+	f.failed++
 	r.open.Go(f.stayUp)
 }
 
@@ -214,7 +214,7 @@ func (f *netFlow) read(c net.Conn) error {
 		until = min(until, f.since+int64(f.runner.job.traffic.LossTimeout))
 	}
 	_ = c.SetReadDeadline(loop.Time(until))
-	if !ended && f.runner.dialing.Err() != nil {
+	if hasEnded := f.runner.dialing.Err() != nil; hasEnded != ended {
 		return nil // the stop's own deadline may just have been overwritten
 	}
 	n, err := c.Read(f.buf)

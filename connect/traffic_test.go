@@ -250,14 +250,17 @@ func TestTrafficRecovers(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		address := listener.Addr()
+		plan := TrafficPlan{
+			Plan: Plan{Targets: []Target{lasting, target(t, address)}, Connections: 10, Reset: true},
+			Rate: 500, Duration: 2500 * time.Millisecond, LossTimeout: 5 * time.Second,
+		}
 		done := make(chan *TrafficResult)
 		go func() {
-			done <- traffic(t, e, TrafficPlan{
-				Plan: Plan{Targets: []Target{lasting, target(t, address)}, Connections: 10},
-				Rate: 500, Duration: 2500 * time.Millisecond, LossTimeout: 5 * time.Second,
-			})
+			r, err := e.Traffic(t.Context(), plan)
+			assert.NoError(t, err)
+			done <- r
 		}()
-		var open []*net.TCPConn
+		open := make([]*net.TCPConn, 0, 5)
 		for range 5 {
 			conn, err := listener.Accept()
 			require.NoError(t, err)
@@ -274,6 +277,7 @@ func TestTrafficRecovers(t *testing.T) {
 		back := time.Now()
 		peerAt(t, address.String(), echoServer("restarted"))
 		r := <-done
+		requireTrafficSums(t, r)
 		assert.EqualValues(t, 5, r.Lost)
 		assert.EqualValues(t, 10, r.Lasting)
 		assert.EqualValues(t, 5, r.Reconnects)

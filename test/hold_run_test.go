@@ -90,6 +90,14 @@ func (h holdTest) run(t *testing.T) *held {
 // await waits for the end, and checks that nothing was lost or counted twice.
 func (r *holding) await(t *testing.T, code int) *held {
 	t.Helper()
+	h := r.end(t, code)
+	h.checkSums(t)
+	return h
+}
+
+// end waits for the end.
+func (r *holding) end(t *testing.T, code int) *held {
+	t.Helper()
 	h := &held{k6: awaitK6(t, r.process), told: map[string][]string{}}
 	require.Equal(t, code, h.code, "exit code of k6:\n%s", h.stderr)
 	for _, line := range h.logs {
@@ -100,7 +108,6 @@ func (r *holding) await(t *testing.T, code int) *held {
 	}
 	assert.NotContains(t, h.stdout.String()+h.stderr.String(), "goroutine ", "a Go panic")
 	readJSON(t, r.file, &h.summary)
-	h.checkSums(t)
 	return h
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 )
 
 // Exit codes of k6.
@@ -157,7 +159,8 @@ type spread struct {
 // report is a Report.
 type report struct {
 	figures
-	Calls int64 `json:"calls"`
+	Calls       int64                `json:"calls"`
+	Disruptions []disruption.Verdict `json:"disruptions"`
 }
 
 // metric is one of data.metrics in handleSummary.

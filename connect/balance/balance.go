@@ -1,60 +1,101 @@
-// Package balance judges how evenly connections are spread over the hosts that answered them.
+// Package balance judges how connections are spread over the hosts that answered them: against equal shares, or against
+// the weights that the hosts have.
 package balance
 
 import (
-	"math"
-
-	"gonum.org/v1/gonum/mathext"
+	"maps"
+	"slices"
 )
 
-// Balance describes a distribution against an equal one. All fields but Hosts are zero without any connection.
+// Balance describes a distribution against the shares that are due. Without any connection, all figures but Hosts are zero.
 type Balance struct {
-	Hosts    int     `json:"hosts"`     // hosts that answered
-	MinShare float64 `json:"min_share"` // the smallest part one host got, 0 to 1
-	MaxShare float64 `json:"max_share"` // the largest part one host got, 0 to 1
-	// CV is the coefficient of variation: standard deviation over mean of the hosts' counts; 0 is perfect balance.
+	Hosts    int     `json:"hosts"`     // that answered, or have a weight above 0
+	MinShare float64 `json:"min_share"` // the smallest part one of them got, 0 to 1
+	MaxShare float64 `json:"max_share"` // the largest part one of them got, 0 to 1
+	// MaxLoad is the most that a host got, in relation to its due: 1 is perfect balance, 1.5 half as much again. Hosts that
+	// are due nothing don't count here.
+	MaxLoad float64 `json:"max_load"`
+	// CV is the coefficient of variation (Pearson 1896) of the hosts' loads, which are what they got in relation to their due:
+	// standard deviation over mean; 0 is perfect balance.
 	CV float64 `json:"cv"`
-	// Jain is the fairness index of Jain, Chiu and Hawe (DEC-TR-301, 1984): 1 is perfect balance, 1/Hosts the worst.
+	// Jain is the fairness index of the hosts' loads (Jain, Chiu and Hawe, DEC-TR-301, 1984): 1 is perfect balance, 1/Hosts the
+	// worst.
 	Jain float64 `json:"jain"`
-	// Chi2 is Pearson's chi-squared statistic against equal shares (Pearson 1900), with Hosts-1 degrees of freedom.
+	// Chi2 is Pearson's chi-squared statistic against the due shares (Pearson 1900). Its degrees of freedom are the hosts that
+	// are due something, less 1.
 	Chi2 float64 `json:"chi2"`
-	// PValue is the probability of a spread at least this uneven if every connection picked a host at random, all being
-	// equally likely: small means the hosts are not chosen equally, near 1 that they are dealt out in turn.
+	// PValue is the probability of a spread at least this far from the due shares if every connection picked a host at
+	// random with these chances: small means the hosts are not chosen so, near 1 that they are dealt out in turn. It is 0
+	// if a host answered that is due nothing.
 	PValue float64 `json:"p_value"`
+	// Unexpected counts the answers of hosts that are due nothing: their weight is 0, or they have none though others have.
+	Unexpected int64 `json:"unexpected"`
+	// Expected are the shares due by the weights, 0 to 1; nil without weights: equal ones.
+	Expected map[string]float64 `json:"expected,omitempty"`
 }
 
-// Of judges the number of connections that each host answered.
-func Of(counts []int64) Balance {
+// Of judges the number of connections that each host answered. Weights are the shares that hosts are due, in relation to each
+// other; nil means that all who answered are due the same. A host that has a weight and did not answer counts as 0.
+func Of(answers map[string]int64, weights map[string]float64) Balance {
+	if weights == nil {
+		return judge(slices.Collect(maps.Values(answers)), func(int) float64 { return 1 / float64(len(answers)) })
+	}
+	expected := shares(weights, answers)
+	names := slices.Collect(maps.Keys(expected))
+	counts := make([]int64, len(names))
+	for i, name := range names {
+		counts[i] = answers[name]
+	}
+	b := judge(counts, func(i int) float64 { return expected[names[i]] })
+	b.Expected = expected
+	return b
+}
+
+// shares are those due to each host with a weight above 0, and 0 for others that answered.
+func shares(weights map[string]float64, answers map[string]int64) map[string]float64 {
+	var sum float64
+	for _, weight := range weights {
+		sum += max(0, weight)
+	}
+	due := make(map[string]float64, len(weights))
+	for name := range answers {
+		due[name] = 0
+	}
+	for name, weight := range weights {
+		if weight > 0 {
+			due[name] = weight / sum
+		}
+	}
+	return due
+}
+
+// judge compares counts with the share that is due to each.
+func judge(counts []int64, due func(i int) float64) Balance {
 	b := Balance{Hosts: len(counts)}
-	var sum, squares float64
+	var sum int64
 	for _, n := range counts {
-		sum += float64(n)
-		squares += float64(n) * float64(n)
+		sum += n
 	}
 	if sum == 0 {
 		return b
 	}
-	hosts := float64(len(counts))
-	mean := sum / hosts
 	b.MinShare = 1
-	var deviations float64
-	for _, n := range counts {
-		share := float64(n) / sum
+	loads := make([]float64, 0, len(counts))
+	for i, n := range counts {
+		share := float64(n) / float64(sum)
 		b.MinShare, b.MaxShare = min(b.MinShare, share), max(b.MaxShare, share)
-		deviations += (float64(n) - mean) * (float64(n) - mean)
+		if due(i) == 0 {
+			b.Unexpected += n
+			continue
+		}
+		load := share / due(i)
+		b.MaxLoad = max(b.MaxLoad, load)
+		b.Chi2 += (load - 1) * (load - 1) * due(i) * float64(sum) // (observed - expected)² / expected
+		loads = append(loads, load)
 	}
-	b.CV = math.Sqrt(deviations/hosts) / mean
-	b.Jain = sum * sum / (hosts * squares)
-	b.Chi2 = deviations / mean
-	b.PValue = chiSquaredTail(b.Chi2, len(counts)-1)
+	b.CV, b.Jain = spread(loads)
+	if b.Unexpected == 0 {
+		b.PValue = chiSquaredTail(b.Chi2, len(loads)-1)
+	}
 	return b
-}
-
-// chiSquaredTail is the probability that a chi-squared variable exceeds x: the regularized upper incomplete gamma
-// function Q(df/2, x/2) (Abramowitz and Stegun 26.4.19).
-func chiSquaredTail(x float64, df int) float64 {
-	if df < 1 {
-		return 1
-	}
-	return mathext.GammaIncRegComp(float64(df)/2, x/2)
 }

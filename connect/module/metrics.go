@@ -18,6 +18,8 @@ type mconnectMetrics struct {
 	connectionsLost, reconnects, retransmits          *metrics.Metric
 	roundTrip, flowsMoved                             *metrics.Metric
 	balanceMaxShare, balancePValue                    *metrics.Metric
+	balanceCV, balanceJain, affinity                  *metrics.Metric
+	comparedFlows, lostFlows, movedShare, excess      *metrics.Metric
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
 	ping                                              pingMetrics
 }
@@ -75,6 +77,13 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		},
 		balanceMaxShare: metric("mconnect_balance_max_share", metrics.Gauge),
 		balancePValue:   metric("mconnect_balance_p_value", metrics.Gauge),
+		balanceCV:       metric("mconnect_balance_cv", metrics.Gauge),
+		balanceJain:     metric("mconnect_balance_jain", metrics.Gauge),
+		affinity:        metric("mconnect_affinity_share", metrics.Gauge),
+		comparedFlows:   metric("mconnect_disruption_flows", metrics.Counter),
+		movedShare:      metric("mconnect_disruption_moved_share", metrics.Gauge),
+		excess:          metric("mconnect_disruption_excess", metrics.Gauge),
+		lostFlows:       metric("mconnect_disruption_lost", metrics.Gauge),
 	}
 	if failure != nil {
 		panic(failure) // the script has taken one of these names for a metric of another type

@@ -49,17 +49,18 @@ type instance struct {
 // Exports implements modules.Instance.
 func (i *instance) Exports() modules.Exports {
 	named := map[string]any{
-		"flood":     i.flood,
-		"hold":      i.hold,
-		"capacity":  i.capacity,
-		"traffic":   i.traffic,
-		"sockets":   i.sockets,
-		"preflight": i.preflight,
-		"ping":      i.ping,
-		"tcpPing":   i.tcpPing,
-		"format":    i.format,
-		"listen":    i.listen,
-		"report":    i.report,
+		"flood":      i.flood,
+		"hold":       i.hold,
+		"capacity":   i.capacity,
+		"traffic":    i.traffic,
+		"disruption": i.disruption,
+		"ping":       i.ping,
+		"tcpPing":    i.tcpPing,
+		"format":     i.format,
+		"sockets":    i.sockets,
+		"preflight":  i.preflight,
+		"listen":     i.listen,
+		"report":     i.report,
 	}
 	return modules.Exports{Default: named, Named: named}
 }

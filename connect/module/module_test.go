@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
@@ -108,4 +109,37 @@ func TestLedgerKeepsFewNames(t *testing.T) {
 	r := l.report(connect.States{})
 	assert.Len(t, r.Hosts, 10_000+1)
 	assert.EqualValues(t, 5000, r.Hosts["(other)"])
+}
+
+func TestLedgerKeepsFewVerdicts(t *testing.T) {
+	t.Parallel()
+	var l ledger
+	assert.NotNil(t, l.report(connect.States{}).Disruptions, "a list in JSON")
+	for i := range maxDisruptions + 5 {
+		l.enterDisruption(&disruption.Verdict{Flows: int64(i)})
+	}
+	r := l.report(connect.States{})
+	assert.Len(t, r.Disruptions, maxDisruptions)
+	assert.EqualValues(t, 0, r.Disruptions[0].Flows, "those that came first")
+}
+
+func TestLedgerJudgesByCommonWeights(t *testing.T) {
+	t.Parallel()
+	weights, others := map[string]float64{"a": 2, "b": 1}, map[string]float64{"a": 1, "b": 1}
+	for name, row := range map[string]struct {
+		of       []map[string]float64 // calls
+		expected map[string]float64
+	}{
+		"all the same": {[]map[string]float64{weights, weights}, map[string]float64{"a": 2. / 3, "b": 1. / 3}},
+		"they differ":  {[]map[string]float64{weights, others, weights}, nil},
+		"one has none": {[]map[string]float64{nil, weights}, nil},
+	} {
+		var l ledger
+		for _, w := range row.of {
+			l.enter(&connect.FloodResult{Hosts: connect.Hosts{"a": 2, "b": 1}, Weights: w})
+		}
+		l.enterHold(&connect.HoldResult{})
+		expected := l.report(connect.States{}).Balance.Expected
+		assert.Equal(t, row.expected, expected, name)
+	}
 }

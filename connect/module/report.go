@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
@@ -35,8 +36,12 @@ type callsReport struct {
 	Balance        balance.Balance          `json:"balance"`
 	SYNRetransmits int64                    `json:"syn_retransmits"`
 
-	Traffic []*connect.TrafficResult `json:"traffic,omitempty"` // the last maxTraffic calls of traffic()
+	Traffic     []*connect.TrafficResult `json:"traffic,omitempty"` // the last maxTraffic calls of traffic()
+	Disruptions []*disruption.Verdict    `json:"disruptions"`       // the first maxDisruptions
 }
+
+// maxDisruptions bounds the report.
+const maxDisruptions = 1000
 
 // spread is the part of a summary that can be told of many calls together.
 type spread struct {
@@ -52,6 +57,8 @@ type ledger struct {
 	sum                        callsReport
 	end                        time.Time
 	connect, reply, error, rtt stats.Summary
+	weights                    map[string]float64 // of all floods that were answered; nil if they differ, or have none
+	answered                   bool
 }
 
 func (l *ledger) enter(r *connect.FloodResult) {
@@ -63,6 +70,7 @@ func (l *ledger) enter(r *connect.FloodResult) {
 		s.StartTime = r.StartTime
 	}
 	s.Calls++
+	l.weigh(r)
 	for name, n := range r.Hosts {
 		s.Hosts.Add(name, n)
 	}
@@ -110,6 +118,17 @@ func (l *ledger) enterTraffic(r *connect.TrafficResult) {
 	l.sum.Traffic = append(slices.Clone(last), &kept) // a copy: reports may have the old slice
 }
 
+// weigh keeps the weights that all floods have in common.
+func (l *ledger) weigh(r *connect.FloodResult) {
+	switch {
+	case len(r.Hosts) == 0:
+	case !l.answered:
+		l.weights, l.answered = r.Weights, true
+	case !maps.Equal(l.weights, r.Weights):
+		l.weights = nil
+	}
+}
+
 // enterCapacity enters a search for a limit, whose failures are what it looked for.
 func (l *ledger) enterCapacity(r *connect.CapacityResult) {
 	failed := -r.Errors[connect.ClassNoReply] // these were connected
@@ -132,17 +151,27 @@ func (l *ledger) enterHold(r *connect.HoldResult) {
 	})
 }
 
+// enterDisruption enters a verdict. It must not be changed any more.
+func (l *ledger) enterDisruption(v *disruption.Verdict) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.sum.Disruptions) < maxDisruptions {
+		l.sum.Disruptions = append(l.sum.Disruptions, v)
+	}
+}
+
 func (l *ledger) report(now connect.States) callsReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.sum
 	r.States = now
+	r.Disruptions = append([]*disruption.Verdict{}, r.Disruptions...)
 	r.Hosts, r.Errors, r.First = copyOf(r.Hosts), copyOf(r.Errors), copyOf(r.First)
 	if r.Calls > 0 {
 		r.Duration = l.end.Sub(r.StartTime)
 	}
 	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = toSpread(l.connect), toSpread(l.reply), toSpread(l.error), toSpread(l.rtt)
-	r.Balance = balance.Of(slices.Collect(maps.Values(r.Hosts)))
+	r.Balance = balance.Of(r.Hosts, l.weights)
 	return r
 }
 

@@ -211,16 +211,28 @@ func (s *sampler) Monitor(now connect.States) {
 
 // finishFlood emits what is known at a flood's end.
 func (s *sampler) finishFlood(res *connect.FloodResult) {
-	if b := res.Balance; b.Hosts > 0 {
-		tags := s.call.With("target", s.targetTag())
-		at := s.root.stamps.next(time.Now())
-		s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
-		s.add(s.metrics.balancePValue, tags, at, b.PValue)
-	}
+	s.fairness(res)
 	if left := res.States.NotInitiated; left > 0 && res.Errors[connect.ClassAborted] == 0 && s.root.notices.first("not initiated") {
 		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency, and set a threshold on mconnect_not_initiated", left, res.Connects, res.Timeout)
 	}
 	s.finish(res.Connects, res.Errors, res.First)
+}
+
+// fairness emits how a flood's answers are spread, if there are any.
+func (s *sampler) fairness(res *connect.FloodResult) {
+	b := res.Balance
+	if b.Hosts == 0 {
+		return
+	}
+	tags := s.call.With("target", s.targetTag())
+	at := s.root.stamps.next(time.Now())
+	s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
+	s.add(s.metrics.balancePValue, tags, at, b.PValue)
+	s.add(s.metrics.balanceCV, tags, at, b.CV)
+	s.add(s.metrics.balanceJain, tags, at, b.Jain)
+	if a := res.Affinity; a != nil && a.Sources > 0 {
+		s.add(s.metrics.affinity, tags, at, a.Share)
+	}
 }
 
 // finishHold emits what is known at a hold's end.

@@ -2,6 +2,7 @@ package module
 
 import (
 	"encoding/json"
+	"reflect"
 
 	"github.com/grafana/sobek"
 )
@@ -12,19 +13,43 @@ func exported(v sobek.Value) any {
 	if v == nil {
 		return nil
 	}
-	return plainGo(v.Export())
+	return plainGo(v.Export(), map[uintptr]bool{})
 }
 
-func plainGo(v any) any {
+// plainGo walks down a value that sobek has copied. Objects and arrays that it is inside of already, by address, would
+// lead it around forever.
+func plainGo(v any, inside map[uintptr]bool) any {
 	switch v := v.(type) {
 	case sobek.ArrayBuffer:
 		return v.Bytes()
 	case map[string]any:
-		for name, value := range v {
-			v[name] = plainGo(value)
+		return within(reflect.ValueOf(v).Pointer(), inside, func() any {
+			for name, value := range v {
+				v[name] = plainGo(value, inside)
+			}
+			return v
+		})
+	case []any:
+		if len(v) == 0 {
+			return v
 		}
+		return within(reflect.ValueOf(v).Pointer(), inside, func() any {
+			for i, value := range v {
+				v[i] = plainGo(value, inside)
+			}
+			return v
+		})
 	}
 	return v
+}
+
+func within(address uintptr, inside map[uintptr]bool, walk func() any) any {
+	if inside[address] {
+		return "(circular)"
+	}
+	inside[address] = true
+	defer delete(inside, address)
+	return walk()
 }
 
 // plain makes an ordinary JavaScript object of a value, one that can be changed, copied and printed as any other.

@@ -18,6 +18,16 @@ type Sequence struct {
 // Chosen reports whether connections are bound to a source at all.
 func (s *Sequence) Chosen() bool { return s.addresses() > 0 || s.Ports.Count() > 0 }
 
+// Same reports whether another sequence assigns the same sources.
+func (s *Sequence) Same(other *Sequence) bool {
+	mine, others := *s, *other
+	mine.Pool, others.Pool = nil, nil
+	if !s.Random && !other.Random { // nobody looks at the seed
+		mine.Seed, others.Seed = 0, 0
+	}
+	return mine == others && (s.Pool == other.Pool || s.Pool != nil && other.Pool != nil && s.Pool.String() == other.Pool.String())
+}
+
 // Position returns where in the pool the address of the call's connection number n is.
 func (s *Sequence) Position(n uint64) uint64 {
 	address, _ := s.draw(n)

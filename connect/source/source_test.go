@@ -154,6 +154,35 @@ func TestSequenceAtRandom(t *testing.T) {
 	assert.Greater(t, differ, n*99/100)
 }
 
+func TestSequencesThatAreTheSame(t *testing.T) {
+	t.Parallel()
+	pool := func(text string) *source.Pool {
+		p, err := source.ParsePool(text)
+		require.NoError(t, err)
+		return p
+	}
+	one := source.Sequence{Pool: pool("10.0.0.0/24"), Ports: source.Ports{First: 1, Last: 9}, Start: 5, Seed: 1}
+	for name, row := range map[string]struct {
+		other source.Sequence
+		same  bool
+	}{
+		"itself":       {one, true},
+		"a copy":       {source.Sequence{Pool: pool("10.0.0.0/24"), Ports: one.Ports, Start: 5}, true},
+		"other pool":   {source.Sequence{Pool: pool("10.0.1.0/24"), Ports: one.Ports, Start: 5}, false},
+		"no pool":      {source.Sequence{Ports: one.Ports, Start: 5}, false},
+		"other ports":  {source.Sequence{Pool: one.Pool, Ports: source.Ports{First: 1, Last: 8}, Start: 5}, false},
+		"other start":  {source.Sequence{Pool: one.Pool, Ports: one.Ports, Start: 6}, false},
+		"random":       {source.Sequence{Pool: one.Pool, Ports: one.Ports, Start: 5, Seed: 1, Random: true}, false},
+		"of the seeds": {source.Sequence{Pool: one.Pool, Ports: one.Ports, Start: 5, Seed: 2}, true},
+	} {
+		assert.Equal(t, row.same, one.Same(&row.other), name)
+		assert.Equal(t, row.same, row.other.Same(&one), name)
+	}
+	random, other := source.Sequence{Random: true, Seed: 1}, source.Sequence{Random: true, Seed: 2}
+	assert.True(t, random.Same(&random))
+	assert.False(t, random.Same(&other))
+}
+
 func FuzzParsePool(f *testing.F) {
 	for _, seed := range []string{"10.0.0.1", "10.0.0.0/8", "::/0", "10.0.0.1-10.0.0.9,127.0.0.1", "fe80::1%eth0-fe80::5", "-", ",", "/"} {
 		f.Add(seed, uint64(5))

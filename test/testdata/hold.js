@@ -9,7 +9,7 @@ export const options = Object.assign({ summaryTrendStats: ['count', 'min', 'med'
 
 const args = JSON.parse(__ENV.ARGS);
 const body = new Function('mconnect', 'args', 'tell', 'until', 'wait', `
-  const { hold, capacity, sockets, preflight, flood, listen, report } = mconnect;
+  const { hold, capacity, traffic, sockets, preflight, flood, listen, report } = mconnect;
   return (async () => { ${__ENV.BODY} })();
 `);
 

@@ -31,6 +31,21 @@ func TestParseCapacity(t *testing.T) {
 	assert.Zero(t, c.Plan.Connections, "what the machine has descriptors for")
 }
 
+func TestParseTraffic(t *testing.T) {
+	t.Parallel()
+	tr, err := options.ParseTraffic("10.0.0.1:1", object{
+		"connections": int64(400), "rate": int64(4000), "duration": "30s", "packetSize": int64(2048), "lossTimeout": int64(1500), "reconnect": false,
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 400, tr.Plan.Connections)
+	assert.InDelta(t, 4000, tr.Rate, 0)
+	assert.Zero(t, tr.Plan.Rate, "connections are dialled at once")
+	assert.Equal(t, 30*time.Second, tr.Duration)
+	assert.Equal(t, 2048, tr.PacketSize)
+	assert.Equal(t, 1500*time.Millisecond, tr.LossTimeout)
+	assert.True(t, tr.NoReconnect)
+}
+
 func TestParseSockets(t *testing.T) {
 	t.Parallel()
 	all, err := options.ParseSockets(nil)
@@ -62,6 +77,7 @@ func TestCallsSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	hold := func(o any) error { _, err := options.ParseHold("a:1", o); return err }
 	capacity := func(o any) error { _, err := options.ParseCapacity("a:1", o); return err }
+	traffic := func(o any) error { _, err := options.ParseTraffic("a:1", o); return err }
 	sockets := func(o any) error { _, err := options.ParseSockets(o); return err }
 	preflight := func(o any) error { _, err := options.ParsePreflight(o); return err }
 	for name, row := range map[string]struct {
@@ -77,6 +93,12 @@ func TestCallsSayWhatIsWrong(t *testing.T) {
 		"hold: options as list":         {hold, []any{}, []string{"hold(): options: got []"}},
 		"capacity: no step":             {capacity, object{"step": int64(0)}, []string{"capacity(): ", `"step": got 0`, "1 to"}},
 		"capacity: hold's option":       {capacity, object{"keepalive": "1s"}, []string{`"keepalive" is unknown`}},
+		"traffic: flood's option":       {traffic, object{"readReply": true}, []string{"traffic(): ", `"readReply" is unknown`, "lossTimeout"}},
+		"traffic: no payload":           {traffic, object{"payload": "x"}, []string{`"payload" is unknown`}},
+		"traffic: small packets":        {traffic, object{"packetSize": int64(63)}, []string{`"packetSize": got 63`, "64 to 1048576"}},
+		"traffic: small datagrams":      {traffic, object{"packetSize": int64(64), "network": "udp"}, []string{`got 64 with network 'udp'`, "72 to 65507"}},
+		"traffic: no rate":              {traffic, object{"rate": int64(-1)}, []string{`"rate": got -1`}},
+		"traffic: reconnect in words":   {traffic, object{"reconnect": "yes"}, []string{`"reconnect": got "yes"`}},
 		"sockets: no port":              {sockets, object{"port": int64(70000)}, []string{"sockets(): ", "got 70000", "1 to 65535"}},
 		"sockets: no pid":               {sockets, object{"pid": "self"}, []string{`got "self"`}},
 		"sockets: no remote":            {sockets, object{"remote": "web server"}, []string{`got "web server"`, "http://"}},

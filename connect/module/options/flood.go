@@ -2,7 +2,12 @@
 // int64, float64, bool, []byte, []any, map[string]any), results are plain structs.
 package options
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+)
 
 // Flood is what a script asks of flood().
 type Flood struct {
@@ -12,12 +17,39 @@ type Flood struct {
 // ParseFlood checks the arguments of flood(). An error names the option, its value and what is accepted.
 func ParseFlood(target, options any) (*Flood, error) {
 	f := &Flood{}
-	known := f.setters(map[string]setter{"readReply": unless(&f.Plan.SkipReply)})
+	known := f.setters(map[string]setter{
+		"readReply": unless(&f.Plan.SkipReply),
+		"flows":     flag(&f.Plan.Flows),
+		"weights":   weights(&f.Plan.Weights),
+	})
 	if err := f.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
 	if p := &f.Plan; p.Payload != nil && p.Protocol() != "udp" {
 		return nil, fmt.Errorf("flood(): option \"payload\": got %d bytes with network '%s'; want a udp network with it", len(p.Payload), p.Protocol())
 	}
+	if err := f.settleAnswers(); err != nil {
+		return nil, fmt.Errorf("flood(): %w", err)
+	}
 	return f, nil
+}
+
+// settleAnswers checks the options that judge who has answered.
+func (f *Flood) settleAnswers() error {
+	p := &f.Plan
+	switch {
+	case p.Weights != nil && p.SkipReply:
+		return errors.New("option \"weights\": got some with readReply false; want readReply true with it, since answers tell who got a connection")
+	case !p.Flows:
+		return nil
+	case p.SkipReply:
+		return errors.New("option \"flows\": got true with readReply false; want readReply true with it, since answers tell who got a connection")
+	case p.Sources.Ports.Count() == 0:
+		return errors.New("option \"flows\": got true without sourcePorts; want sourcePorts: '10000-20000' or the like with it, and close: 'rst', since only 5-tuples with fixed ports can be dialled again")
+	case p.Sources.Random && f.Seed == nil:
+		return errors.New("option \"flows\": got true with sourceOrder 'random' and no seed; want the same seed in both floods, or sourceOrder 'sequential', so that the same 5-tuples are dialled again")
+	case p.Connections > disruption.MaxFlows:
+		return fmt.Errorf("option \"flows\": got true with %d connections; want at most %d connections with it", p.Connections, disruption.MaxFlows)
+	}
+	return nil
 }

@@ -54,6 +54,19 @@ func TestParseFloodDefaults(t *testing.T) {
 	assert.Equal(t, f, same)
 }
 
+func TestParseFloodVerdicts(t *testing.T) {
+	t.Parallel()
+	f, err := options.ParseFlood("10.0.0.1:1", object{
+		"flows": true, "sourcePorts": "1-2", "sourceOrder": "random", "seed": int64(1), "weights": object{"a": int64(2), "b": .5, "c": int64(0)},
+	})
+	require.NoError(t, err)
+	assert.True(t, f.Plan.Flows)
+	assert.Equal(t, map[string]float64{"a": 2, "b": .5, "c": 0}, f.Plan.Weights)
+	f, err = options.ParseFlood("10.0.0.1:1", object{"flows": false})
+	require.NoError(t, err)
+	assert.False(t, f.Plan.Flows)
+}
+
 func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -96,6 +109,15 @@ func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 		"a tag of ours":         {"a:1", object{"tags": object{"error": "x"}}, []string{`tag "error" is not free`}},
 		"a tag without name":    {"a:1", object{"tags": object{"": "x"}}, []string{`tag "" is not free`}},
 		"a function":            {"a:1", object{"timeout": func() {}}, []string{"got a function"}},
+		"flows as text":         {"a:1", object{"flows": "yes"}, []string{`"flows": got "yes"`, "true or false"}},
+		"flows of any port":     {"a:1", object{"flows": true, "source": "10.0.0.1"}, []string{`"flows": got true without sourcePorts`, "close: 'rst'"}},
+		"flows of no answers":   {"a:1", object{"flows": true, "sourcePorts": "1-2", "readReply": false}, []string{`"flows"`, "readReply true"}},
+		"flows at random":       {"a:1", object{"flows": true, "sourcePorts": "1-2", "sourceOrder": "random"}, []string{`"flows"`, "the same seed"}},
+		"flows without end":     {"a:1", object{"flows": true, "sourcePorts": "1-2", "connections": int64(20_000_000)}, []string{`"flows"`, "at most 10000000"}},
+		"weights as a list":     {"a:1", object{"weights": []any{int64(1)}}, []string{`"weights": got [1]`, "{'web-1': 2, 'web-2': 1}"}},
+		"weights of nothing":    {"a:1", object{"weights": object{}}, []string{`"weights": got {}`, "above 0"}},
+		"a negative weight":     {"a:1", object{"weights": object{"a": int64(-1)}}, []string{`weight -1 of "a"`}},
+		"weights, no answers":   {"a:1", object{"weights": object{"a": int64(1)}, "readReply": false}, []string{`"weights"`, "readReply true"}},
 		"tags as a list":        {"a:1", object{"tags": []any{"a"}}, []string{`got ["a"]`}},
 		"a tag of tags":         {"a:1", object{"tags": object{"a": object{}}}, []string{`tag "a"`}},
 	} {

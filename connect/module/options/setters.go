@@ -242,7 +242,7 @@ func payload(to *[]byte) setter {
 }
 
 // reservedTags are set by the module itself.
-var reservedTags = []string{"proto", "target", "error", "host", "state"}
+var reservedTags = []string{"proto", "target", "error", "host", "state", "model"}
 
 func tags(to *map[string]string, alsoReserved ...string) setter {
 	reserved := slices.Concat(reservedTags, alsoReserved)

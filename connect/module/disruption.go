@@ -1,0 +1,49 @@
+package module
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+)
+
+// disruption is disruption(before, after, options) of the JS API. It waits for nothing. In the init context it only
+// computes; elsewhere its verdict is also in the metrics and the report.
+func (i *instance) disruption(before, after, opts sobek.Value) (sobek.Value, error) {
+	o, err := options.ParseDisruption(i.flowsOf(before), i.flowsOf(after), exported(opts))
+	if err != nil {
+		i.throw(err)
+	}
+	verdict, err := disruption.Of(&o.Before, &o.After, o.Change)
+	if err != nil {
+		i.throw(fmt.Errorf("disruption(): %w", err))
+	}
+	if i.vu.State() != nil {
+		newSampler(i, &options.Call{Tags: o.Tags}).verdict(verdict)
+		i.root.ledger.enterDisruption(verdict)
+	}
+	return i.plain(verdict)
+}
+
+// flowsOf takes the flows out of a flood's result, and leaves the rest of it in JavaScript.
+func (i *instance) flowsOf(result sobek.Value) any {
+	object, ok := result.(*sobek.Object)
+	if !ok {
+		return nil
+	}
+	return exported(object.Get("flows"))
+}
+
+// verdict emits what a change of the backends did to flows.
+func (s *sampler) verdict(v *disruption.Verdict) {
+	tags := s.base.Tags.With("model", string(v.Model))
+	at := s.root.stamps.next(time.Now())
+	s.add(s.metrics.comparedFlows, tags, at, float64(v.Flows))
+	s.add(s.metrics.movedShare, tags, at, v.MovedShare)
+	s.add(s.metrics.excess, tags, at, v.Excess)
+	s.add(s.metrics.lostFlows, tags, at, float64(v.Lost))
+	s.push()
+}
