@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // defaultTCPPingTimeout bounds a TCP ping whose plan does not.
@@ -39,7 +41,7 @@ func (p TCPPing) Do(ctx context.Context) TCPPong {
 	}
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	conn, err := Dialer{p.Source}.DialContext(limited, p.Target.Addr)
+	conn, err := source.Dialer{Source: p.Source}.DialContext(limited, p.Target.Addr)
 	pong.Connect = time.Since(pong.Start)
 	switch {
 	case err != nil && ctx.Err() != nil:

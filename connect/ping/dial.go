@@ -6,9 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // dialer resolves and connects, and notes on the clock when each is done.
@@ -52,11 +53,11 @@ func (d *dialer) connect(ctx context.Context, to netip.AddrPort, left int) (net.
 	d.clock.dialling(to)
 	ctx, cancel := context.WithTimeout(ctx, time.Until(d.deadline)/time.Duration(left))
 	defer cancel()
-	return connect.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
+	return source.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
 }
 
 func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort, error) {
-	host, port, err := connect.SplitTarget(hostPort)
+	host, port, err := splitHostPort(hostPort)
 	if err != nil {
 		return nil, &resolveError{err}
 	}
@@ -105,4 +106,14 @@ type sourceError struct{ source, target netip.Addr }
 
 func (e *sourceError) Error() string {
 	return fmt.Sprintf("from source %s: the target %s is of the other IP version; use a source of its version", e.source, e.target)
+}
+
+// splitHostPort takes apart what http.Transport has put together.
+func splitHostPort(hostPort string) (host string, port uint16, err error) {
+	host, portText, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(portText, 10, 16)
+	return host, uint16(n), err
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
 // fail notes why there is no whole answer. limited is the caller's context with the plan's timeout.
@@ -23,41 +23,41 @@ func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
 	}
 }
 
-func classify(caller, limited context.Context, in Phase, err error) connect.Class {
-	class := connect.Classify(err)
+func classify(caller, limited context.Context, in Phase, err error) class.Class {
+	known := class.Of(err)
 	_, unresolved := errors.AsType[*resolveError](err)
 	_, unusable := errors.AsType[*sourceError](err)
 	switch {
 	case errors.Is(caller.Err(), context.Canceled):
-		return connect.ClassAborted
+		return class.Aborted
 	case errors.Is(err, ErrBlocked):
-		return connect.ClassBlocked
-	case limited.Err() != nil || class == connect.ClassTimeout:
+		return class.Blocked
+	case limited.Err() != nil || known == class.Timeout:
 		return timedOut(in)
 	case unresolved:
-		return connect.ClassDNS
+		return class.DNS
 	case unusable:
-		return connect.ClassAddrNotAvailable
+		return class.AddrNotAvailable
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return connect.ClassClosed
-	case class != connect.ClassOther:
-		return class
+		return class.Closed
+	case known != class.Other:
+		return known
 	case in == PhaseTLS || isAlert(err):
-		return connect.ClassTLS
+		return class.TLS
 	case in > PhaseTLS:
-		return connect.ClassBadReply
+		return class.BadReply
 	}
-	return class
+	return known
 }
 
-func timedOut(in Phase) connect.Class {
+func timedOut(in Phase) class.Class {
 	switch in {
 	case PhaseDNS:
-		return connect.ClassDNS
+		return class.DNS
 	case PhaseFirstByte, PhaseLastByte:
-		return connect.ClassNoReply
+		return class.NoReply
 	}
-	return connect.ClassTimeout
+	return class.Timeout
 }
 
 // isAlert reports whether the peer has sent a TLS alert. With TLS 1.3, it does so after the handshake if it wants a
@@ -67,15 +67,15 @@ func isAlert(err error) bool {
 	return ok && op.Op == "remote error"
 }
 
-var advice = map[connect.Class]string{
-	connect.ClassDNS:              "check the name and the resolver, or give the address with the option for the IP",
-	connect.ClassRefused:          "check that a server listens there",
-	connect.ClassTimeout:          "check the route and firewalls, or allow more time",
-	connect.ClassNoReply:          "the server accepts connections, but does not answer in time: check its health, or allow more time",
-	connect.ClassClosed:           "the server ends the connection without an answer: check that it speaks this protocol on this port",
-	connect.ClassBadReply:         "check that the server speaks HTTP/1.1 on this port",
-	connect.ClassTLS:              "check the certificate, the host name and the TLS options",
-	connect.ClassAddrNotAvailable: "use a source of this host, of the target's IP version",
-	connect.ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)",
-	connect.ClassBlocked:          "the caller's rules, or this host's firewall, forbid the target",
+var advice = map[class.Class]string{
+	class.DNS:              "check the name and the resolver, or give the address with the option for the IP",
+	class.Refused:          "check that a server listens there",
+	class.Timeout:          "check the route and firewalls, or allow more time",
+	class.NoReply:          "the server accepts connections, but does not answer in time: check its health, or allow more time",
+	class.Closed:           "the server ends the connection without an answer: check that it speaks this protocol on this port",
+	class.BadReply:         "check that the server speaks HTTP/1.1 on this port",
+	class.TLS:              "check the certificate, the host name and the TLS options",
+	class.AddrNotAvailable: "use a source of this host, of the target's IP version",
+	class.FDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)",
+	class.Blocked:          "the caller's rules, or this host's firewall, forbid the target",
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 )
 
@@ -91,30 +91,30 @@ func TestFailures(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		plan   ping.Plan
-		class  connect.Class
+		class  class.Class
 		in     ping.Phase
 		status int
 		text   string
 	}{
-		{"unknown name", ping.Plan{URL: "http://web.invalid/", Resolve: resolverFails(&net.DNSError{Err: "no such host", IsNotFound: true})}, connect.ClassDNS, ping.PhaseDNS, 0, "no such host"},
-		{"name without address", ping.Plan{URL: "http://web.invalid/", Resolve: resolvesTo()}, connect.ClassDNS, ping.PhaseDNS, 0, `"web.invalid" has no address`},
-		{"resolver is silent", ping.Plan{URL: "http://web.invalid/", Resolve: hangs, Timeout: 50 * time.Millisecond}, connect.ClassDNS, ping.PhaseDNS, 0, "time is up after 50ms"},
-		{"forbidden", ping.Plan{URL: "http://10.0.0.1/", Resolve: resolverFails(fmt.Errorf("%w: not in -allow", ping.ErrBlocked))}, connect.ClassBlocked, ping.PhaseDNS, 0, "not in -allow"},
-		{"forbidden address given", ping.Plan{URL: "http://web.invalid/", IP: loopback, Resolve: resolverFails(ping.ErrBlocked)}, connect.ClassBlocked, ping.PhaseDNS, 0, "blocked"},
-		{"refused", ping.Plan{URL: "http://127.0.0.1:1/"}, connect.ClassRefused, ping.PhaseConnect, 0, "127.0.0.1:1"},
-		{"source of the other IP version", ping.Plan{URL: "http://127.0.0.1:1/", Source: netip.IPv6Loopback()}, connect.ClassAddrNotAvailable, ping.PhaseConnect, 0, "the other IP version"},
-		{"unknown authority", ping.Plan{URL: untrusted.URL}, connect.ClassTLS, ping.PhaseTLS, 0, "certificate"},
-		{"TLS to a peer without", ping.Plan{URL: strings.Replace(rawPeer(t, says("hello")), "http", "https", 1)}, connect.ClassTLS, ping.PhaseTLS, 0, "TLS handshake"},
-		{"no handshake", ping.Plan{URL: strings.Replace(rawPeer(t, says("")), "http", "https", 1), Timeout: 50 * time.Millisecond}, connect.ClassTimeout, ping.PhaseTLS, 0, "time is up"},
-		{"handshake closed", ping.Plan{URL: strings.Replace(rawPeer(t, saysAndCloses("")), "http", "https", 1)}, connect.ClassClosed, ping.PhaseTLS, 0, "EOF"},
-		{"no answer", ping.Plan{URL: rawPeer(t, says("")), Timeout: 50 * time.Millisecond}, connect.ClassNoReply, ping.PhaseFirstByte, 0, "time is up after 50ms"},
-		{"closes", ping.Plan{URL: rawPeer(t, saysAndCloses(""))}, connect.ClassClosed, ping.PhaseFirstByte, 0, "EOF"},
-		{"resets", ping.Plan{URL: rawPeer(t, resets)}, connect.ClassReset, ping.PhaseFirstByte, 0, "reset"},
-		{"no HTTP", ping.Plan{URL: rawPeer(t, says("web-1\r\n\r\n"))}, connect.ClassBadReply, ping.PhaseLastByte, 0, "malformed HTTP"},
-		{"endless header", ping.Plan{URL: rawPeer(t, says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20)))}, connect.ClassBadReply, ping.PhaseLastByte, 0, "exceeded 65536 bytes"},
-		{"closes in the body", ping.Plan{URL: rawPeer(t, saysAndCloses(page200))}, connect.ClassClosed, ping.PhaseLastByte, 200, "EOF"},
-		{"stops in the body", ping.Plan{URL: rawPeer(t, says(page200)), Timeout: 50 * time.Millisecond}, connect.ClassNoReply, ping.PhaseLastByte, 200, "reading the answer"},
-		{"body without end", ping.Plan{URL: endless.URL}, connect.ClassBadReply, ping.PhaseLastByte, 200, "more than 64 MiB"},
+		{"unknown name", ping.Plan{URL: "http://web.invalid/", Resolve: resolverFails(&net.DNSError{Err: "no such host", IsNotFound: true})}, class.DNS, ping.PhaseDNS, 0, "no such host"},
+		{"name without address", ping.Plan{URL: "http://web.invalid/", Resolve: resolvesTo()}, class.DNS, ping.PhaseDNS, 0, `"web.invalid" has no address`},
+		{"resolver is silent", ping.Plan{URL: "http://web.invalid/", Resolve: hangs, Timeout: 50 * time.Millisecond}, class.DNS, ping.PhaseDNS, 0, "time is up after 50ms"},
+		{"forbidden", ping.Plan{URL: "http://10.0.0.1/", Resolve: resolverFails(fmt.Errorf("%w: not in -allow", ping.ErrBlocked))}, class.Blocked, ping.PhaseDNS, 0, "not in -allow"},
+		{"forbidden address given", ping.Plan{URL: "http://web.invalid/", IP: loopback, Resolve: resolverFails(ping.ErrBlocked)}, class.Blocked, ping.PhaseDNS, 0, "blocked"},
+		{"refused", ping.Plan{URL: "http://127.0.0.1:1/"}, class.Refused, ping.PhaseConnect, 0, "127.0.0.1:1"},
+		{"source of the other IP version", ping.Plan{URL: "http://127.0.0.1:1/", Source: netip.IPv6Loopback()}, class.AddrNotAvailable, ping.PhaseConnect, 0, "the other IP version"},
+		{"unknown authority", ping.Plan{URL: untrusted.URL}, class.TLS, ping.PhaseTLS, 0, "certificate"},
+		{"TLS to a peer without", ping.Plan{URL: strings.Replace(rawPeer(t, says("hello")), "http", "https", 1)}, class.TLS, ping.PhaseTLS, 0, "TLS handshake"},
+		{"no handshake", ping.Plan{URL: strings.Replace(rawPeer(t, says("")), "http", "https", 1), Timeout: 50 * time.Millisecond}, class.Timeout, ping.PhaseTLS, 0, "time is up"},
+		{"handshake closed", ping.Plan{URL: strings.Replace(rawPeer(t, saysAndCloses("")), "http", "https", 1)}, class.Closed, ping.PhaseTLS, 0, "EOF"},
+		{"no answer", ping.Plan{URL: rawPeer(t, says("")), Timeout: 50 * time.Millisecond}, class.NoReply, ping.PhaseFirstByte, 0, "time is up after 50ms"},
+		{"closes", ping.Plan{URL: rawPeer(t, saysAndCloses(""))}, class.Closed, ping.PhaseFirstByte, 0, "EOF"},
+		{"resets", ping.Plan{URL: rawPeer(t, resets)}, class.Reset, ping.PhaseFirstByte, 0, "reset"},
+		{"no HTTP", ping.Plan{URL: rawPeer(t, says("web-1\r\n\r\n"))}, class.BadReply, ping.PhaseLastByte, 0, "malformed HTTP"},
+		{"endless header", ping.Plan{URL: rawPeer(t, says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20)))}, class.BadReply, ping.PhaseLastByte, 0, "exceeded 65536 bytes"},
+		{"closes in the body", ping.Plan{URL: rawPeer(t, saysAndCloses(page200))}, class.Closed, ping.PhaseLastByte, 200, "EOF"},
+		{"stops in the body", ping.Plan{URL: rawPeer(t, says(page200)), Timeout: 50 * time.Millisecond}, class.NoReply, ping.PhaseLastByte, 200, "reading the answer"},
+		{"body without end", ping.Plan{URL: endless.URL}, class.BadReply, ping.PhaseLastByte, 200, "more than 64 MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestAborted(t *testing.T) {
 	})
 	r, err := ping.Do(ctx, ping.Plan{URL: url})
 	require.NoError(t, err)
-	assert.Equal(t, connect.ClassAborted, r.Class)
+	assert.Equal(t, class.Aborted, r.Class)
 	assert.Equal(t, ping.PhaseFirstByte, r.FailedIn)
 }
 

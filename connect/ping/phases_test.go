@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 )
 
@@ -57,7 +57,7 @@ func urlOf(t *testing.T, peer net.Addr) string {
 func checkPhases(t *testing.T, r *ping.Result, slow ping.Phase) {
 	t.Helper()
 	require.NoError(t, r.Err)
-	assert.Equal(t, connect.ClassNone, r.Class)
+	assert.Equal(t, class.None, r.Class)
 	assert.Equal(t, 200, r.Status)
 	assert.EqualValues(t, len(page), r.Size)
 	assert.Equal(t, "Hamburg", r.Location)

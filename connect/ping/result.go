@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
 // Result is what a ping came to. Its phases are contiguous: Total = Connect + TLS + FirstByte + LastByte, without DNS. Of a ping
@@ -28,13 +28,13 @@ type Result struct {
 	Location   string         // where the peer says it is; "" if it does not
 	Header     http.Header    // of the answer; nil if there was none
 
-	Class    connect.Class // why there is no whole answer; ClassNone if there is
-	FailedIn Phase         // the phase that did not end; PhaseNone if all did
-	Err      error         // says both in words, and what to do
+	Class    class.Class // why there is no whole answer; ClassNone if there is
+	FailedIn Phase       // the phase that did not end; PhaseNone if all did
+	Err      error       // says both in words, and what to do
 }
 
 // failedFrom is the first HTTP status that pingmesh counts as a failure.
 const failedFrom = 305
 
 // Failed reports whether there was no whole answer, or one with an HTTP status from 305 up, as pingmesh counts.
-func (r *Result) Failed() bool { return r.Class != connect.ClassNone || r.Status >= failedFrom }
+func (r *Result) Failed() bool { return r.Class != class.None || r.Status >= failedFrom }

@@ -1,4 +1,4 @@
-package connect
+package source
 
 import (
 	"context"
@@ -16,7 +16,7 @@ func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, e
 	if d.Source.IsValid() {
 		from := netip.AddrPortFrom(d.Source, 0)
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(from)
-		dialer.ControlContext = controlSource(from)
+		dialer.ControlContext = Control(from)
 	}
 	return dialer.DialContext(ctx, "tcp", to.String())
 }
