@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // What an option is when it has its zero value.
@@ -41,7 +42,8 @@ type Options struct {
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 
-	// HTTP is the host:port of the HTTP listener: /metrics, /sockets, and the slow listener under every other path; "" is none.
+	// HTTP is the host:port of the HTTP listener: /metrics, /sockets, the mesh, and the slow listener under every other path; ""
+	// is none.
 	HTTP string
 	// HTTPDelay is how long the slow listener lets each request wait; 0 is not at all.
 	HTTPDelay time.Duration
@@ -54,6 +56,10 @@ type Options struct {
 	// slow listener's first request on; below 0 is never.
 	HTTPOutput io.Writer
 	HTTPStats  time.Duration
+
+	// Mesh makes the HTTP listener a part of a mesh, whose page is at / and whose API at /v1; nil is none. Its Location and
+	// Hostname are the server's Hostname if they are empty; its Port and Log are the server's.
+	Mesh *mesh.Options
 
 	// MaxConnections is how many TCP connections are served at once, HTTP's included; those beyond are closed as soon as they
 	// are accepted. 0 is what the limit of file descriptors allows, less a reserve.
@@ -145,6 +151,9 @@ func (o *Options) completeHTTP() error {
 		return &OptionError{"HTTPTimeout", o.HTTPTimeout.String(), "must be above 0, or 0 for " + DefaultHTTPTimeout.String()}
 	case o.HTTPTimeout == 0:
 		o.HTTPTimeout = DefaultHTTPTimeout
+	}
+	if o.Mesh != nil && o.HTTP == "" {
+		return &OptionError{"HTTP", "", "the mesh is served there: give an address, such as [::]:8090"}
 	}
 	return nil
 }
