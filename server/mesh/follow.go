@@ -29,11 +29,8 @@ type follower struct {
 	owed bool // the last attempt failed
 }
 
-// step is called after each ping, with whether there may be news.
+// step is called after each ping that was answered, with whether there may be news.
 func (f *follower) step(ctx context.Context, news bool) {
-	if !f.peer.Follow {
-		return
-	}
 	again := f.peer.instance() == "" && time.Since(f.last) > followAgain
 	if !news && !again && !f.owed {
 		return

@@ -196,13 +196,14 @@ func (p *peer) listed() bool {
 
 // add begins to ping a target.
 func (m *Mesh) add(t Target, from source) error {
+	given := t
 	if err := t.complete(&m.options); err != nil {
 		return err
 	}
 	if err := m.checkAllowed(m.ctx, &t); err != nil {
 		return err
 	}
-	p := newPeer(t, from)
+	p := newPeer(given, t, from)
 	ctx, cancel := context.WithCancel(m.ctx)
 	p.cancel = cancel
 	err := m.list.enter(p, from, func() {

@@ -17,6 +17,7 @@ const unknown = "unknown"
 // A peer is pinged by a goroutine of its own until it is taken off the list or given up.
 type peer struct {
 	Target // with everything filled in; does not change
+	given  Target
 	key    key
 	found  bool // through another peer or DNS, so that it may be this server itself
 	cancel context.CancelFunc
@@ -29,8 +30,8 @@ type peer struct {
 	figures  figures
 }
 
-func newPeer(t Target, from source) *peer {
-	p := &peer{Target: t, key: t.key(), found: from != asked, met: from == asked, location: t.Location}
+func newPeer(given, t Target, from source) *peer {
+	p := &peer{Target: t, given: given, key: t.key(), found: from != asked, met: from == asked, location: t.Location}
 	p.named = from == asked && t.Location != ""
 	if p.location == "" {
 		p.location = unknown
@@ -59,25 +60,34 @@ func (p *peer) instance() string {
 	return p.figures.instance
 }
 
-// add notes a ping. It tells whether the peer's list of peers may have changed, and whether the peer's own place in this one has.
-func (p *peer) add(r *ping.Result) (theirs, ours bool) {
+// news is what a ping has changed besides the figures.
+type news struct {
+	theirs bool // the peer's list of peers, maybe
+	ours   bool // the peer's place in this server's list
+	turned bool // it answers again, or does not any more
+}
+
+// add notes a ping.
+func (p *peer) add(r *ping.Result) (n news) {
 	instance, revision := readHeader(r.Header)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := &p.figures
-	ours = !p.met
-	p.met = true
+	n.ours, p.met = !p.met, true
+	failed := f.row
 	f.add(r)
 	if r.Failed() {
-		return false, ours
+		n.turned = failed == 0
+		return n
 	}
-	ours = ours || f.pings == 1
-	theirs = f.pings == 1 || instance != f.instance || revision != f.listed
+	n.turned = failed > 0
+	n.theirs = f.pings == 1 || instance != f.instance || revision != f.listed
+	n.ours = n.ours || f.pings == 1
 	f.instance, f.listed = instance, revision
 	if location := html.UnescapeString(r.Location); !p.named && !p.told && reply.Valid([]byte(location)) {
-		p.location, p.told, ours = location, true, true
+		p.location, p.told, n.ours = location, true, true
 	}
-	return theirs, ours
+	return n
 }
 
 // saysItself reports whether the peer's location is what it tells.

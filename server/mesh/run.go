@@ -42,17 +42,19 @@ func (m *Mesh) run(ctx context.Context, p *peer) {
 		if m.leaveDouble(p, r) {
 			return
 		}
-		news, changed := p.add(r)
-		if changed {
+		n := p.add(r)
+		if n.ours {
 			m.list.changed()
 			m.save()
 		}
-		m.tell(p, r)
+		m.tell(p, r, n.turned)
 		if why := p.spent(); why != "" {
 			m.giveUp(p, why)
 			return
 		}
-		follower.step(ctx, news)
+		if p.Follow && !r.Failed() {
+			follower.step(ctx, n.theirs)
+		}
 	}
 }
 
@@ -110,7 +112,13 @@ func (m *Mesh) leaveDouble(p *peer, r *ping.Result) bool {
 }
 
 // tell says what a ping came to, to all who want to know.
-func (m *Mesh) tell(p *peer, r *ping.Result) {
+func (m *Mesh) tell(p *peer, r *ping.Result, turned bool) {
+	switch {
+	case turned && r.Failed():
+		m.options.Log.Warn("Peer does not answer", "to", p.name(), "url", p.URL, "error", reason(r))
+	case turned:
+		m.options.Log.Info("Peer answers again", "to", p.name(), "url", p.URL)
+	}
 	m.output.ping(r)
 	if m.options.OnPing != nil {
 		m.options.OnPing(Ping{Result: r, To: p.name()})

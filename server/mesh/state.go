@@ -139,7 +139,7 @@ func (l *list) targets() []Target {
 	peers := l.all()
 	targets := make([]Target, len(peers))
 	for i, p := range peers {
-		targets[i] = p.Target
+		targets[i] = p.given
 		if p.saysItself() {
 			targets[i].Location = "" // it will again
 		}
