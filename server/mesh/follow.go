@@ -16,6 +16,8 @@ import (
 const (
 	// followAgain is how often a peer is asked for its list that does not say when there is news, as pingmesh's servers do not.
 	followAgain = time.Minute
+	// followTimeout bounds what a peer's list costs, with the names in it that have to be resolved.
+	followTimeout = 30 * time.Second
 	// resolveAgain is how often names are resolved whose addresses are peers.
 	resolveAgain   = 15 * time.Second
 	resolveTimeout = 5 * time.Second
@@ -50,6 +52,8 @@ func (f *follower) follow(ctx context.Context) error {
 	if page == "" {
 		return errNoList
 	}
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
 	body, err := f.mesh.fetch(ctx, page, f.peer.IP, maxPeersBody)
 	if err != nil {
 		return err
@@ -59,18 +63,22 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("%s is not a list of peers: %w", page, err)
 	}
 	for i := range theirs.Peers {
-		if theirs.Peers[i].Pings > 0 {
-			f.hear(ctx, &theirs.Peers[i])
+		if theirs.Peers[i].Pings == 0 {
+			continue // perhaps there is no such server
+		}
+		if _, full := errors.AsType[fullError](f.hear(ctx, &theirs.Peers[i])); full {
+			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
+			return nil
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // hear adds a peer that another tells of, if it is not known yet.
-func (f *follower) hear(ctx context.Context, told *Peer) {
+func (f *follower) hear(ctx context.Context, told *Peer) error {
 	t, err := ParseTarget(told.URL)
 	if err != nil {
-		return
+		return err
 	}
 	t.Location, t.Follow = "", true
 	if told.Location != unknown && told.Location != told.URL && reply.Valid([]byte(told.Location)) {
@@ -79,10 +87,7 @@ func (f *follower) hear(ctx context.Context, told *Peer) {
 	if ip, err := netip.ParseAddr(told.PeerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
 		t.IP = ip.Unmap()
 	}
-	err = f.mesh.add(t, heard)
-	if full := fullError(0); errors.As(err, &full) {
-		f.mesh.options.Log.Warn("A peer's peer is left out", "url", t.URL, "error", err)
-	}
+	return f.mesh.add(t, heard)
 }
 
 // resolvesTo reports whether an address is just what DNS says, so that it is none to insist on: pingmesh's servers tell the
