@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -52,13 +53,19 @@ func startCrowd(t *testing.T, size int) (urls []string) {
 		}
 		fmt.Fprintf(w, "<p>Served from %s\n", crowdName(who))
 	})}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	runServer(t, server, listener)
+	return urls
+}
+
+// runServer serves for the length of a test.
+func runServer(t *testing.T, server *http.Server, listener net.Listener) {
+	t.Helper()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-served
+		serving.Wait()
 	})
-	return urls
 }
 
 func crowdName(i int) string {
@@ -112,12 +119,7 @@ func startCounting(t *testing.T, s *site) (address string, asked *atomic.Int64) 
 		}
 		proxy.ServeHTTP(w, r)
 	})}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-served
-	})
+	runServer(t, server, listener)
 	return listener.Addr().String(), asked
 }
 
@@ -163,12 +165,12 @@ func TestMeshPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var flags []string
 			others := startCrowd(t, row.servers-1)
+			flags := append(make([]string, 0, 2*row.servers), "-ping-delay", "2s")
 			for _, url := range others {
 				flags = append(flags, "-peer", url)
 			}
-			s := startSite(t, hostileName, freePort(t), filepath.Join(t.TempDir(), "state.json"), append(flags, "-ping-delay", "2s")...)
+			s := startSite(t, hostileName, freePort(t), filepath.Join(t.TempDir(), "state.json"), flags...)
 			await(t, "pings of all", func() bool {
 				for _, pings := range s.measured(t) {
 					if pings == 0 {

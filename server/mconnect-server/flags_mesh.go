@@ -20,9 +20,6 @@ var ofMesh = []string{
 }
 
 func (s *settings) meshFlags(f *flag.FlagSet) {
-	for _, name := range ofMesh {
-		ofHTTP[name] = true
-	}
 	o := &s.mesh
 	f.Var((*targets)(&o.Peers), "peer", "`URL[#location]` to ping, such as http://10.0.0.2:8090/v1/ping; with the query addpeers=true its peers too,\nand theirs; can be given again, and the variable may hold several with spaces between")
 	f.Var((*targets)(&o.Discover), "discover", "`URL` of which every address that its host name has is a peer, now and later, as of a Kubernetes headless service")
@@ -152,7 +149,7 @@ func (t *targets) String() string {
 
 // Set implements flag.Value.
 func (t *targets) Set(text string) error {
-	for _, one := range strings.Fields(text) {
+	for one := range strings.FieldsSeq(text) {
 		target, err := mesh.ParseTarget(one)
 		if err != nil {
 			return err //nolint:wrapcheck // says what was wrong

@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -64,9 +65,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request := n.request(t, row.method, row.path, row.body)
-			for key, values := range row.header {
-				request.Header[key] = values
-			}
+			maps.Copy(request.Header, row.header)
 			request.Host = row.header.Get("Host")
 			response, body := do(t, request)
 			assert.Equal(t, row.status, response.StatusCode, body)
@@ -95,8 +94,11 @@ func TestToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, one := range [][3]string{
-				{"POST", "/v1/peers", peer}, {"GET", "/v1/addpeer?url=http://" + refused(t) + "/", ""}, {"GET", "/v1/env", ""},
-				{"POST", "/v1/quit", ""}, {"DELETE", "/v1/peers?url=http://localhost/", ""},
+				{"POST", "/v1/peers", peer},
+				{"GET", "/v1/addpeer?url=http://" + refused(t) + "/", ""},
+				{"GET", "/v1/env", ""},
+				{"POST", "/v1/quit", ""},
+				{"DELETE", "/v1/peers?url=http://localhost/", ""},
 			} {
 				request := n.request(t, one[0], one[1], one[2])
 				if row.header != "" {

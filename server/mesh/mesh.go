@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,7 @@ func Start(options Options) (*Mesh, error) {
 		if err != nil {
 			return nil, &OptionError{"State", options.State, err.Error()}
 		}
-		targets = append(targets[:len(targets):len(targets)], saved...)
+		targets = append(slices.Clip(targets), saved...)
 	}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	m.output = startOutput(options.Output)
