@@ -176,6 +176,9 @@ func checkAddress(option, address string) error {
 
 func (o *Options) completeLimits() error {
 	most := mostConnections()
+	if o.Mesh != nil {
+		most = max(most/2, most-o.Mesh.Connections())
+	}
 	switch {
 	case o.MaxConnections < 0:
 		return &OptionError{"MaxConnections", strconv.Itoa(o.MaxConnections), "must be 1 or more, or 0 for what the descriptor limit allows"}

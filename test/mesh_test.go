@@ -143,7 +143,7 @@ func await(t *testing.T, what string, condition func() bool) {
 
 func TestMeshFindsAll(t *testing.T) {
 	t.Parallel()
-	sites := startRing(t, "-ping-delay", "4s")
+	sites := startRing(t, "-ping-delay", "6s")
 	await(t, "every pair in every matrix", func() bool {
 		for _, s := range sites {
 			if !s.full(t, len(sites)) {

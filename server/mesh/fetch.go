@@ -18,7 +18,7 @@ import (
 const (
 	fetchTimeout = 5 * time.Second
 	maxPeersBody = 4 << 20
-	maxRowBody   = 1 << 20
+	maxRowBody   = 4 << 20
 	maxHeader    = 16 << 10
 )
 

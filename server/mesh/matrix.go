@@ -18,8 +18,10 @@ const (
 	fetchers = 16
 	// stale is when the row of a silent server is dropped: others of its rows' servers may have moved on.
 	stale = 10 * time.Minute
-	// fresh is how old rows may be at least before they are asked for again, however often somebody looks.
-	fresh = time.Second
+	// fresh is how old rows may be at least before they are asked for again, however often somebody looks; freshRow is added for
+	// each.
+	fresh    = time.Second
+	freshRow = 20 * time.Millisecond
 	// patience is how long a page waits for rows; those that come later are in the next one.
 	patience = 1500 * time.Millisecond
 )
@@ -61,7 +63,7 @@ func (x *matrix) update() <-chan struct{} {
 		return x.updated
 	}
 	done := make(chan struct{})
-	if time.Since(x.asked) < fresh || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
+	if time.Since(x.asked) < fresh+freshRow*time.Duration(len(x.rows)) || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
 		close(done)
 		return done
 	}
@@ -107,6 +109,9 @@ func (x *matrix) wanted() map[string]*peer {
 }
 
 func (x *matrix) fetchRow(p *peer) {
+	if !p.answers() {
+		return // a page need not wait for what is known to be silent
+	}
 	row, err := x.ask(p)
 	if err != nil {
 		if x.mesh.ctx.Err() == nil {

@@ -70,6 +70,14 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// Connections is how many the mesh may open at once.
+func (o *Options) Connections() int {
+	if o.MaxPeers > 0 {
+		return o.MaxPeers + fetchers
+	}
+	return DefaultMaxPeers + fetchers
+}
+
 // Ping is one that has been made.
 type Ping struct {
 	*ping.Result

@@ -60,11 +60,19 @@ func (p *peer) instance() string {
 	return p.figures.instance
 }
 
+// answers reports whether the last ping was answered.
+func (p *peer) answers() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.figures.row == 0
+}
+
 // news is what a ping has changed besides the figures.
 type news struct {
 	theirs bool // the peer's list of peers, maybe
 	ours   bool // the peer's place in this server's list
 	turned bool // it answers again, or does not any more
+	found  bool // it is new, and nobody has asked for it
 }
 
 // add notes a ping.
@@ -73,7 +81,7 @@ func (p *peer) add(r *ping.Result) (n news) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := &p.figures
-	n.ours, p.met = !p.met, true
+	n.ours, n.found, p.met = !p.met, !p.met, true
 	failed := f.row
 	f.add(r)
 	if r.Failed() {

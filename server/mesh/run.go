@@ -47,7 +47,7 @@ func (m *Mesh) run(ctx context.Context, p *peer) {
 			m.list.changed()
 			m.save()
 		}
-		m.tell(p, r, n.turned)
+		m.tell(p, r, n)
 		if why := p.spent(); why != "" {
 			m.giveUp(p, why)
 			return
@@ -112,16 +112,20 @@ func (m *Mesh) leaveDouble(p *peer, r *ping.Result) bool {
 }
 
 // tell says what a ping came to, to all who want to know.
-func (m *Mesh) tell(p *peer, r *ping.Result, turned bool) {
-	switch {
-	case turned && r.Failed():
-		m.options.Log.Warn("Peer does not answer", "to", p.name(), "url", p.URL, "error", reason(r))
-	case turned:
-		m.options.Log.Info("Peer answers again", "to", p.name(), "url", p.URL)
-	}
+func (m *Mesh) tell(p *peer, r *ping.Result, n news) {
 	m.output.ping(r)
 	if m.options.OnPing != nil {
 		m.options.OnPing(Ping{Result: r, To: p.name()})
+	}
+	log := m.options.Log
+	if n.found {
+		log.Info("Peer found", "to", p.name(), "url", p.URL)
+	}
+	switch {
+	case n.turned && r.Failed():
+		log.Warn("Peer does not answer", "to", p.name(), "url", p.URL, "error", reason(r))
+	case n.turned:
+		log.Info("Peer answers again", "to", p.name(), "url", p.URL)
 	}
 }
 
