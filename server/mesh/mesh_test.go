@@ -209,6 +209,28 @@ func TestDiscover(t *testing.T) {
 	assert.Equal(t, url, told.Peers[0].URL)
 }
 
+// As in Kubernetes, where the name has the addresses of all pods, and so of the one that asks.
+func TestDiscoverLeavesItselfOut(t *testing.T) {
+	t.Parallel()
+	var self *node
+	started := make(chan struct{})
+	var answers atomic.Int64
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-started
+		answers.Add(1)
+		self.ServeHTTP(w, r)
+	}))
+	other := serve(t, pingmesh("there"))
+	self = begin(t, mesh.Options{Discover: []mesh.Target{target(t, url+"/v1/ping")}, Peers: []mesh.Target{target(t, other+"/v1/ping")}})
+	close(started)
+	self.eventually(t, "pings of the other", func(s mesh.Server) bool { return s.Peers[0].Pings > 4 })
+	require.Eventually(t, func() bool { return answers.Load() > 0 }, patience, often)
+	assert.Len(t, self.server(t).Peers, 1)
+	self.eventually(t, "pings of the other", func(s mesh.Server) bool { return s.Peers[0].Pings > 8 })
+	assert.EqualValues(t, 1, answers.Load(), "it is not pinged again, once it has seen who answers")
+	assert.Len(t, self.server(t).Peers, 1)
+}
+
 func TestStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	var waiting sync.WaitGroup
