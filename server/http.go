@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // Limits of what HTTP clients may send.
@@ -32,7 +30,7 @@ type httpService struct {
 	listener  net.Listener
 	http      http.Server
 	endpoints map[string]http.Handler
-	mesh      *mesh.Mesh // nil if there is none
+	mesh      Mesh // nil if there is none
 	slow      *slowListener
 
 	stopping chan struct{} // closed when accepting ends
@@ -67,7 +65,7 @@ func (s *Server) openHTTP() error {
 	return nil
 }
 
-func startHTTP(s *Server, listener net.Listener, peers *mesh.Mesh) service {
+func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
 	h := &httpService{server: s, listener: listener, mesh: peers, stopping: make(chan struct{})}
 	h.ending, h.end = context.WithCancel(context.Background())
 	h.slow = newSlowListener(h)

@@ -1,30 +1,27 @@
 package server
 
 import (
-	"errors"
+	"net/http"
 	"strings"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
+// A Mesh makes the HTTP listener a part of a mesh of servers that measure each other. Package mesh has it; only main knows both,
+// so that this package does not depend on the client's side.
+type Mesh interface {
+	http.Handler         // for "/", "/v1" and all below
+	prometheus.Collector // on /metrics
+	// Stop ends all pings and waits for every goroutine. Requests are answered after it, too.
+	Stop()
+}
+
 // startMesh begins to ping, if asked for. The HTTP listener's port is known by then.
-func (s *Server) startMesh() (*mesh.Mesh, error) {
+func (s *Server) startMesh() (Mesh, error) {
 	if s.options.Mesh == nil {
 		return nil, nil //nolint:nilnil // no mesh is no mistake
 	}
-	options := *s.options.Mesh
-	options.Log, options.Port = s.log, int(s.httpAddr.Port())
-	if options.Hostname == "" {
-		options.Hostname = s.options.Hostname
-	}
-	if options.Location == "" {
-		options.Location = s.options.Hostname
-	}
-	m, err := mesh.Start(options)
-	if wrong, ok := errors.AsType[*mesh.OptionError](err); ok {
-		return nil, &OptionError{"Mesh." + wrong.Option, wrong.Value, wrong.Reason}
-	}
-	return m, err //nolint:wrapcheck // says what was wrong
+	return s.options.Mesh(s.httpAddr)
 }
 
 // ofMesh are the paths that the mesh takes from the slow listener.

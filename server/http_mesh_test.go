@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 func TestMeshAndSlowListener(t *testing.T) {
 	t.Parallel()
 	without := startHTTP(t, server.Options{})
-	with := startHTTP(t, server.Options{Mesh: &mesh.Options{Location: "here"}})
+	with := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: "here"})})
 	for path, mine := range map[string]bool{"/": true, "/v1": true, "/v1/ping": true, "/v1/x": true, "/v2": false, "/notify": false, "/x/v1/ping": false} {
 		_, body := fetch(t, without, "GET", path, "")
 		assert.Equal(t, "OK", body, path)
@@ -29,11 +30,11 @@ func TestMeshAndSlowListener(t *testing.T) {
 
 func TestMeshOnMetrics(t *testing.T) {
 	t.Parallel()
-	there := startHTTP(t, server.Options{Mesh: &mesh.Options{Location: `the "far" side`}, HTTPDelay: time.Hour})
+	there := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: `the "far" side`}), HTTPDelay: time.Hour})
 	url := "http://" + there.HTTPAddr().String() + "/v1/ping"
 	target, err := mesh.ParseTarget(url)
 	require.NoError(t, err)
-	here := startHTTP(t, server.Options{Mesh: &mesh.Options{Peers: []mesh.Target{target}, Delay: mesh.MinDelay}})
+	here := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: name, Peers: []mesh.Target{target}, Delay: mesh.MinDelay})})
 	var body string
 	labels := `{from="web-1",ip="",to="the \"far\" side",url="` + url + `"}`
 	require.Eventually(t, func() bool {
@@ -54,8 +55,16 @@ func TestMeshOnMetrics(t *testing.T) {
 
 func TestMeshNeedsHTTP(t *testing.T) {
 	t.Parallel()
-	_, err := server.Start(server.Options{Address: "127.0.0.1:0", Mesh: &mesh.Options{}})
+	_, err := server.Start(server.Options{Address: "127.0.0.1:0", Mesh: ofMesh(mesh.Options{})})
 	assert.ErrorContains(t, err, `HTTP "": the mesh is served there`)
-	_, err = server.Start(server.Options{Address: "127.0.0.1:0", HTTP: "127.0.0.1:0", Mesh: &mesh.Options{Limit: -1}})
-	assert.ErrorContains(t, err, `Mesh.Limit "-1": must be 1 or more`)
+	_, err = server.Start(server.Options{Address: "127.0.0.1:0", HTTP: "127.0.0.1:0", Mesh: ofMesh(mesh.Options{})})
+	assert.ErrorContains(t, err, `Location "": not a location`)
+}
+
+// ofMesh starts a mesh as main does.
+func ofMesh(options mesh.Options) func(netip.AddrPort) (server.Mesh, error) {
+	return func(listening netip.AddrPort) (server.Mesh, error) {
+		options.Port = int(listening.Port())
+		return mesh.Start(options)
+	}
 }

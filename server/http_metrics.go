@@ -6,8 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // More scrapes at once than this are answered with 503.
@@ -72,7 +70,7 @@ func (c statsCollector) Collect(out chan<- prometheus.Metric) {
 }
 
 // metricsHandler tells metrics from a registry of its own, so that one process can have several servers.
-func metricsHandler(s *Server, peers *mesh.Mesh) http.Handler {
+func metricsHandler(s *Server, peers Mesh) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		statsCollector{s},

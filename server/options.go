@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // What an option is when it has its zero value.
@@ -57,9 +56,10 @@ type Options struct {
 	HTTPOutput io.Writer
 	HTTPStats  time.Duration
 
-	// Mesh makes the HTTP listener a part of a mesh, whose page is at / and whose API at /v1; nil is none. Its Location and
-	// Hostname are the server's Hostname if they are empty; its Port and Log are the server's.
-	Mesh *mesh.Options
+	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose page is at / and whose API at
+	// /v1. MeshConnections is how many connections that opens at most at once: descriptors are set aside for them.
+	Mesh            func(listening netip.AddrPort) (Mesh, error)
+	MeshConnections int
 
 	// MaxConnections is how many TCP connections are served at once, HTTP's included; those beyond are closed as soon as they
 	// are accepted. 0 is what the limit of file descriptors allows, less a reserve.
@@ -177,7 +177,7 @@ func checkAddress(option, address string) error {
 func (o *Options) completeLimits() error {
 	most := mostConnections()
 	if o.Mesh != nil {
-		most = max(most/2, most-o.Mesh.Connections())
+		most = max(most/2, most-o.MeshConnections)
 	}
 	switch {
 	case o.MaxConnections < 0:

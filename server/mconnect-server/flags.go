@@ -17,6 +17,7 @@ import (
 type settings struct {
 	options    server.Options
 	mesh       mesh.Options
+	meshOn     bool
 	envAndQuit bool
 	version    bool
 	logFormat  string

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
@@ -109,20 +112,19 @@ func (s *settings) checkMesh() error {
 	case o.MaxFail == 0:
 		o.MaxFail = -1 // 0 is the default there
 	}
-	s.options.Mesh = &s.mesh
+	s.meshOn = true
 	return nil
 }
 
-// runMesh gives the mesh what only a process has. It returns a channel on which somebody asks it to end.
+// runMesh lets the server start the mesh, with what only a process has. It returns a channel on which somebody asks it to end.
 func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.Signal) {
 	asked := make(chan os.Signal, 1)
-	if s.options.Mesh == nil {
+	if !s.meshOn {
 		return asked
 	}
-	s.mesh.Output = s.options.HTTPOutput
-	if name, ok := env("PINGMESH_HOSTNAME"); ok {
-		s.mesh.Hostname = name
-	}
+	s.mesh.Output, s.mesh.Log = s.options.HTTPOutput, s.options.Log
+	s.mesh.Hostname = cmp.Or(first(env("PINGMESH_HOSTNAME")), s.options.Hostname, first(os.Hostname()))
+	s.mesh.Location = cmp.Or(s.mesh.Location, s.options.Hostname, first(os.Hostname()))
 	if s.envAndQuit {
 		s.mesh.Environ = environ
 		s.mesh.Quit = func() {
@@ -132,8 +134,24 @@ func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.
 			}
 		}
 	}
+	s.options.MeshConnections = s.mesh.Connections()
+	s.options.Mesh = func(listening netip.AddrPort) (server.Mesh, error) {
+		s.mesh.Port = int(listening.Port())
+		return startMesh(s.mesh)
+	}
 	return asked
 }
+
+func startMesh(options mesh.Options) (server.Mesh, error) {
+	m, err := mesh.Start(options)
+	if wrong, ok := errors.AsType[*mesh.OptionError](err); ok {
+		return nil, &server.OptionError{Option: "Mesh." + wrong.Option, Value: wrong.Value, Reason: wrong.Reason}
+	}
+	return m, err //nolint:wrapcheck // says what was wrong
+}
+
+// first is the first of two values.
+func first[V, W any](value V, _ W) V { return value }
 
 // targets is the value of a flag that can be given again.
 type targets []mesh.Target

@@ -49,8 +49,8 @@ func TestKubernetesManifest(t *testing.T) {
 	}
 	s, err := parse(container.Args, environment(variables), io.Discard)
 	require.NoError(t, err)
-	require.NotNil(t, s.options.Mesh)
-	assert.Equal(t, "from-MCONNECT_LOCATION", s.options.Mesh.Location)
-	assert.Equal(t, "from-MCONNECT_TOKEN", s.options.Mesh.Token)
-	assert.Equal(t, "http://mesh.mesh.svc.cluster.local:8090/v1/ping", s.options.Mesh.Discover[0].URL)
+	require.True(t, s.meshOn)
+	assert.Equal(t, "from-MCONNECT_LOCATION", s.mesh.Location)
+	assert.Equal(t, "from-MCONNECT_TOKEN", s.mesh.Token)
+	assert.Equal(t, "http://mesh.mesh.svc.cluster.local:8090/v1/ping", s.mesh.Discover[0].URL)
 }

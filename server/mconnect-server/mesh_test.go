@@ -53,12 +53,15 @@ func TestMeshFlags(t *testing.T) {
 			t.Parallel()
 			s, err := parse(append(row.args, "-http", ":8090"), environment(row.env), io.Discard)
 			require.NoError(t, err)
-			assert.Equal(t, row.want, s.options.Mesh)
+			assert.Equal(t, row.want != nil, s.meshOn)
+			if row.want != nil {
+				assert.Equal(t, *row.want, s.mesh)
+			}
 		})
 	}
 	s, err := parse(nil, environment(map[string]string{"MCONNECT_PEER": "http://a/", "PINGMESH_URL": "http://a/"}), io.Discard)
 	require.NoError(t, err)
-	assert.Nil(t, s.options.Mesh, "variables wait for -http")
+	assert.False(t, s.meshOn, "variables wait for -http")
 }
 
 func TestWrongMeshFlags(t *testing.T) {

@@ -63,9 +63,6 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("%s is not a list of peers: %w", page, err)
 	}
 	for i := range theirs.Peers {
-		if theirs.Peers[i].Pings == 0 {
-			continue // perhaps there is no such server
-		}
 		if _, full := errors.AsType[fullError](f.hear(ctx, &theirs.Peers[i])); full {
 			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
 			return nil
