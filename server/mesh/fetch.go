@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // Limits of what peers are asked for besides pings.
@@ -74,7 +74,7 @@ func (m *Mesh) dial(ctx context.Context, to string, ip netip.Addr) (net.Conn, er
 	}
 	var conn net.Conn
 	for _, addr := range addrs {
-		if conn, err = (connect.Dialer{}).DialContext(ctx, addr); err == nil {
+		if conn, err = (source.Dialer{}).DialContext(ctx, addr); err == nil {
 			return conn, nil
 		}
 	}

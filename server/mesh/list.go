@@ -33,11 +33,11 @@ type absence struct {
 	gone  bool      // it was pinged, and given up
 }
 
-// source is how a peer came to the list.
-type source int
+// origin is how a peer came to the list.
+type origin int
 
 const (
-	asked  source = iota // by flag, state file or HTTP: whatever it is, it is pinged
+	asked  origin = iota // by flag, state file or HTTP: whatever it is, it is pinged
 	heard                // from another peer
 	listed               // in DNS
 )
@@ -81,7 +81,7 @@ func (l *list) open(begin func()) bool {
 }
 
 // enter adds a peer and lets it begin, unless there is a reason against it.
-func (l *list) enter(p *peer, from source, begin func()) error {
+func (l *list) enter(p *peer, from origin, begin func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -192,7 +192,7 @@ func (p *peer) listed() bool {
 }
 
 // add begins to ping a target.
-func (m *Mesh) add(t Target, from source) error {
+func (m *Mesh) add(t Target, from origin) error {
 	given := t
 	if err := t.complete(&m.options); err != nil {
 		return err

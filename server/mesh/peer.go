@@ -30,7 +30,7 @@ type peer struct {
 	figures  figures
 }
 
-func newPeer(given, t Target, from source) *peer {
+func newPeer(given, t Target, from origin) *peer {
 	p := &peer{Target: t, given: given, key: t.key(), found: from != asked, met: from == asked, location: t.Location}
 	p.named = from == asked && t.Location != ""
 	if p.location == "" {
