@@ -827,15 +827,40 @@ export interface Report {
   reply_time: Spread;
   error_time: Spread;
   rtt: Spread;
+  /** How `connect_time` is distributed, in nanoseconds. */
+  connect_times: Bucket[];
   /** By the weights that all floods have in common, else against equal shares. */
   balance: Balance;
   syn_retransmits: number;
+  /** The last 100 results of traffic(), but with all durations in nanoseconds; without `records` where there are more than 1,000. */
+  traffic?: TrafficResult[];
   /** The first 1,000 verdicts of disruption(). */
   disruptions: DisruptionVerdict[];
 }
 
-/** All calls of this k6 process so far; most useful in `handleSummary()`. */
-export function report(): Report;
+export interface ReportOptions {
+  /**
+   * `'html'`: one self-contained page with all charts and the numbers beneath, readable in light and dark themes.
+   * `'svg'`: each chart as a file of its own. Default `'object'`.
+   */
+  format?: 'object' | 'html' | 'svg';
+  /** The page's title. Default `'mconnect report'`. */
+  title?: string;
+}
+
+/** Charts by name, such as `connects-share` or `traffic-connections`: the text of SVG files. */
+export type Charts = Record<string, string>;
+
+/**
+ * All calls of this k6 process so far; most useful in `handleSummary()`, which k6 calls at the test's end:
+ *
+ *     export const handleSummary = () => ({ 'report.html': report({ format: 'html' }) });
+ *
+ * Throws a TypeError if an option is wrong.
+ */
+export function report(options?: ReportOptions & { format?: 'object' }): Report;
+export function report(options: ReportOptions & { format: 'html' }): string;
+export function report(options: ReportOptions & { format: 'svg' }): Charts;
 
 declare const mconnect: {
   flood: typeof flood;

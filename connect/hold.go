@@ -37,6 +37,8 @@ type HoldResult struct {
 	Lifetime    stats.Summary `json:"lifetime"`     // of the connections that the peer closed, from established to closed
 	EchoTime    stats.Summary `json:"echo_time"`    // from a keepalive to its answer
 
+	ConnectTimes []stats.Bucket `json:"-"` // the distribution behind ConnectTime
+
 	EstablishedTotal   int64 `json:"established_total"`    // connections that were established at some time
 	EstablishedMax     int64 `json:"established_max"`      // most at once
 	EstablishedAtClose int64 `json:"established_at_close"` // when they were closed from here; until then, now
@@ -134,7 +136,8 @@ func (h *Held) Result() *HoldResult {
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    stats.Summarize(t.connect),
+		ConnectTime:    stats.Summarize(t.connect), // sorts them
+		ConnectTimes:   stats.BucketsOf(t.connect),
 		ErrorTime:      stats.Summarize(t.error),
 		RTT:            stats.Summarize(t.rtt),
 		Lifetime:       stats.Summarize(t.lifetime),

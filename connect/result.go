@@ -32,6 +32,8 @@ type FloodResult struct {
 	ErrorTime   stats.Summary `json:"error_time"`   // of those that failed
 	RTT         stats.Summary `json:"rtt"`          // kernel's handshake round trip, where it has one
 
+	ConnectTimes []stats.Bucket `json:"-"` // the distribution behind ConnectTime
+
 	Balance        balance.Balance `json:"balance"`
 	SYNRetransmits int64           `json:"syn_retransmits"`
 	SourcesUsed    int64           `json:"sources_used"` // different source addresses of the plan's own
@@ -126,7 +128,8 @@ func (t *floodTally) result(j *job) *FloodResult {
 		States:         j.counters.States(),
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    stats.Summarize(t.connect),
+		ConnectTime:    stats.Summarize(t.connect), // sorts them
+		ConnectTimes:   stats.BucketsOf(t.connect),
 		ReplyTime:      stats.Summarize(t.reply),
 		ErrorTime:      stats.Summarize(t.error),
 		RTT:            stats.Summarize(t.rtt),

@@ -6,8 +6,9 @@
 //   ./k6 run -e TARGET=[1000::2]:5001 -e CONNECTIONS=20000 -e SOURCE=5000::/112 examples/flood.js
 //
 // Environment: TARGET (comma list of host:port), CONNECTIONS (1000), CONCURRENCY (64), RATE (per second; 0 is as fast as
-// possible), NETWORK (tcp, udp, tls, …), SOURCE (address, CIDR, range or list), TIMEOUT (of the whole flood), and JSON
-// (a file for the report in the format of `mconnect -output json`).
+// possible), NETWORK (tcp, udp, tls, …), SOURCE (address, CIDR, range or list), TIMEOUT (of the whole flood), and what to
+// write: JSON (a file for the report in the format of `mconnect -output json`), HTML (a file for a page with all charts), SVG
+// (an existing directory for the charts).
 import { flood, listen, report } from 'k6/x/mconnect';
 
 export const options = {
@@ -45,6 +46,14 @@ export function handleSummary(data) {
   const files = { stdout: summary(total, data.metrics) };
   if (__ENV.JSON) {
     files[__ENV.JSON] = JSON.stringify(total) + '\n';
+  }
+  if (__ENV.HTML) {
+    files[__ENV.HTML] = report({ format: 'html', title: `Flood of ${__ENV.TARGET || 'three responders'}` });
+  }
+  if (__ENV.SVG) {
+    for (const [name, chart] of Object.entries(report({ format: 'svg' }))) {
+      files[`${__ENV.SVG}/${name}.svg`] = chart;
+    }
   }
   return files;
 }

@@ -6,7 +6,8 @@
 //
 // TARGET is a server that echoes: `mconnect-server -echo :5003`, or ctraffic's. CONNECTIONS (100), RATE in KB/s of all connections
 // together (1000; 0 is as fast as the echoes come), PACKET_SIZE (1024), DURATION (5s) and SOURCE may be set too.
-import { listen, traffic } from 'k6/x/mconnect';
+// HTML=file writes the report as a page, SVG=directory its pictures, JSON=file its numbers.
+import { listen, report, traffic } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
@@ -21,7 +22,7 @@ export const options = {
 
 export default async function () {
   const server = __ENV.TARGET ? null : listen({ address: '127.0.0.1:0', echo: true });
-  const result = await traffic(__ENV.TARGET || (server ? server.address : ''), {
+  await traffic(__ENV.TARGET || (server ? server.address : ''), {
     network: /** @type {'tcp' | 'udp'} */ (__ENV.NETWORK || 'tcp'),
     connections: Number(__ENV.CONNECTIONS || 100),
     rate: Number(__ENV.RATE || 1000),
@@ -30,14 +31,49 @@ export default async function () {
     source: __ENV.SOURCE || undefined,
   });
   if (server) server.close();
+}
 
-  console.log(`${result.lasting} of ${result.connections} connections lasted, ${result.lost} were lost, ${result.reconnects} made again`);
-  console.log(`${result.sent} packets sent, ${result.received} came back, ${result.dropped} dropped as an echo was late, ${result.retransmits} segments sent again`);
-  for (const [host, lost] of Object.entries(result.lost_by_host)) {
-    console.log(`  ${host} lost ${lost}`);
+/** @param {any} data */
+export function handleSummary(data) {
+  const total = report();
+  /** @type {Record<string, string>} */
+  const files = { stdout: [...(total.traffic || []).flatMap(summary), ...verdicts(data.metrics), ''].join('\n') + '\n' };
+  if (__ENV.JSON) {
+    files[__ENV.JSON] = JSON.stringify(total) + '\n';
   }
-  if (result.first_loss !== null) {
-    const recovered = result.recovered === null ? 'and not all were up again by the end' : `all were up again at ${result.recovered.toFixed(0)} ms`;
-    console.log(`  the first loss was at ${result.first_loss.toFixed(0)} ms, ${recovered}`);
+  if (__ENV.HTML) {
+    files[__ENV.HTML] = report({ format: 'html', title: `Traffic to ${__ENV.TARGET || 'a responder'}` });
   }
+  if (__ENV.SVG) {
+    for (const [name, chart] of Object.entries(report({ format: 'svg' }))) {
+      files[`${__ENV.SVG}/${name}.svg`] = chart;
+    }
+  }
+  return files;
+}
+
+/** @param {import('k6/x/mconnect').TrafficResult} call */
+function summary(call) {
+  const ms = (/** @type {number} */ ns) => `${(ns / 1e6).toFixed(2)} ms`;
+  const { min, med, max } = call.round_trip;
+  const lines = [
+    '',
+    `  ${call.lasting} of ${call.connections} connections lasted, ${call.lost} were lost, ${call.reconnects} made again, ${call.moved} flows moved`,
+    `  ${call.sent} packets sent, ${call.received} came back, ${call.dropped} dropped as an echo was late, ${call.retransmits} segments sent again`,
+    `  round trip ${ms(min)} to ${ms(max)}, median ${ms(med)}, 99 % within ${ms(call.round_trip['p(99)'])}`,
+    ...Object.entries(call.lost_by_host).map(([host, lost]) => `  ${host} lost ${lost} connections`),
+    ...Object.values(call.first_errors).map((message) => `  ${message}`),
+  ];
+  if (call.first_loss !== null) {
+    const recovered = call.recovered === null ? 'not all were up again by the end' : `all were up again after ${ms(call.recovered)}`;
+    lines.push(`  the first loss was after ${ms(call.first_loss)}, ${recovered}`);
+  }
+  return [...lines, ''];
+}
+
+/** @param {any} metrics */
+function verdicts(metrics) {
+  return Object.entries(metrics).flatMap(([name, metric]) =>
+    Object.entries(metric.thresholds || {}).map(([rule, { ok }]) => `  ${ok ? '✓' : '✗'} ${name} ${rule}`),
+  );
 }

@@ -43,3 +43,14 @@ func (c Class) String() string {
 
 // MarshalText makes a class a readable key in JSON.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads the name of a class; one that this version does not know counts as Other.
+func (c *Class) UnmarshalText(text []byte) error {
+	*c = Other
+	for class, name := range names {
+		if name == string(text) {
+			*c = Class(class) // #nosec G115 -- an index below Count
+		}
+	}
+	return nil
+}

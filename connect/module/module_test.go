@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
@@ -88,12 +90,33 @@ func TestLedger(t *testing.T) {
 	assert.Equal(t, time.Minute, r.Timeout)
 	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 2}, r.Errors)
 	assert.Equal(t, "first", r.First[connect.ClassRefused])
-	assert.Equal(t, spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
+	assert.Equal(t, recording.Spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
 	assert.EqualValues(t, 8, r.States.Completed)
 	assert.Equal(t, 2, r.Balance.Hosts)
 
 	r.Hosts["a"] = 0
 	assert.EqualValues(t, 6, l.report(connect.States{}).Hosts["a"], "a report is a copy")
+}
+
+// Calls of traffic() stay as they are, as many as fit, and no script's result is changed for it.
+func TestLedgerKeepsTheLast(t *testing.T) {
+	t.Parallel()
+	var l ledger
+	assert.Empty(t, l.report(connect.States{}).Traffic)
+	large := &connect.TrafficResult{Records: make([]connect.TrafficRecord, maxRecords+1)}
+	for i := range maxTraffic + 1 {
+		l.enterTraffic(&connect.TrafficResult{Connections: int64(i), Records: make([]connect.TrafficRecord, maxRecords)})
+	}
+	before := l.report(connect.States{})
+	l.enterTraffic(large)
+	require.Len(t, before.Traffic, maxTraffic)
+	assert.EqualValues(t, 1, before.Traffic[0].Connections, "the first is gone")
+	assert.Len(t, before.Traffic[0].Records, maxRecords)
+	after := l.report(connect.States{})
+	assert.EqualValues(t, 2, after.Traffic[0].Connections)
+	assert.Empty(t, after.Traffic[maxTraffic-1].Records, "too many records")
+	assert.Len(t, large.Records, maxRecords+1)
+	assert.Zero(t, after.Calls, "they are no part of the sums")
 }
 
 func TestLedgerKeepsFewNames(t *testing.T) {

@@ -12,49 +12,19 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
-
-// callsReport adds up calls under the names, and in the nanoseconds, of `mconnect -output json`.
-type callsReport struct {
-	Hosts          connect.Hosts `json:"hosts"`
-	Connects       int64         `json:"connects"`
-	FailedConnects int64         `json:"failed_connects"`
-	FailedReads    int64         `json:"failed_reads"`
-	StartTime      time.Time     `json:"start_time"` // of the first call
-	Timeout        time.Duration `json:"timeout"`    // the longest
-	Duration       time.Duration `json:"duration"`   // from the first call's start to the last one's end
-
-	Calls          int64                    `json:"calls"`
-	States         connect.States           `json:"states"`
-	Errors         map[connect.Class]int64  `json:"errors"`
-	First          map[connect.Class]string `json:"first_errors"`
-	ConnectTime    spread                   `json:"connect_time"`
-	ReplyTime      spread                   `json:"reply_time"`
-	ErrorTime      spread                   `json:"error_time"`
-	RTT            spread                   `json:"rtt"`
-	Balance        balance.Balance          `json:"balance"`
-	SYNRetransmits int64                    `json:"syn_retransmits"`
-
-	Traffic     []*connect.TrafficResult `json:"traffic,omitempty"` // the last maxTraffic calls of traffic()
-	Disruptions []*disruption.Verdict    `json:"disruptions"`       // the first maxDisruptions
-}
 
 // maxDisruptions bounds the report.
 const maxDisruptions = 1000
 
-// spread is the part of a summary that can be told of many calls together.
-type spread struct {
-	Min time.Duration `json:"min"`
-	Avg time.Duration `json:"avg"`
-	Max time.Duration `json:"max"`
-	Dev time.Duration `json:"dev"`
-}
-
 // ledger adds up all calls of the process.
 type ledger struct {
 	mu                         sync.Mutex
-	sum                        callsReport
+	sum                        recording.Report
 	end                        time.Time
 	connect, reply, error, rtt stats.Summary
 	weights                    map[string]float64 // of all floods that were answered; nil if they differ, or have none
@@ -97,9 +67,10 @@ func (l *ledger) enter(r *connect.FloodResult) {
 	l.reply = l.reply.Merge(r.ReplyTime)
 	l.error = l.error.Merge(r.ErrorTime)
 	l.rtt = l.rtt.Merge(r.RTT)
+	s.ConnectTimes = stats.MergeBuckets(s.ConnectTimes, r.ConnectTimes)
 }
 
-// maxTraffic and maxRecords bound what the ledger keeps of traffic(): the last calls, and records of a call that has few. A part
+// maxTraffic and maxRecords bound what the ledger keeps of traffic(): the last calls, and the records of a call that has few. A part
 // of the records would mislead, so it's all or none; scripts have the results themselves.
 const (
 	maxTraffic = 100
@@ -115,7 +86,7 @@ func (l *ledger) enterTraffic(r *connect.TrafficResult) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.sum.Traffic[max(0, len(l.sum.Traffic)-maxTraffic+1):]
-	l.sum.Traffic = append(slices.Clone(last), &kept) // a copy: reports may have the old slice
+	l.sum.Traffic = append(slices.Clone(last), &kept) // a copy: reports may have the old list
 }
 
 // weigh keeps the weights that all floods have in common.
@@ -147,7 +118,7 @@ func (l *ledger) enterHold(r *connect.HoldResult) {
 		Connects: r.Connects, FailedConnects: r.FailedConnects,
 		StartTime: r.StartTime, Timeout: r.Timeout, Duration: r.Duration,
 		Errors: r.Errors, First: r.First,
-		ConnectTime: r.ConnectTime, ErrorTime: r.ErrorTime, RTT: r.RTT, SYNRetransmits: r.SYNRetransmits,
+		ConnectTime: r.ConnectTime, ConnectTimes: r.ConnectTimes, ErrorTime: r.ErrorTime, RTT: r.RTT, SYNRetransmits: r.SYNRetransmits,
 	})
 }
 
@@ -160,17 +131,18 @@ func (l *ledger) enterDisruption(v *disruption.Verdict) {
 	}
 }
 
-func (l *ledger) report(now connect.States) callsReport {
+func (l *ledger) report(now connect.States) recording.Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.sum
 	r.States = now
 	r.Disruptions = append([]*disruption.Verdict{}, r.Disruptions...)
 	r.Hosts, r.Errors, r.First = copyOf(r.Hosts), copyOf(r.Errors), copyOf(r.First)
+	r.ConnectTimes = append([]stats.Bucket{}, r.ConnectTimes...) // never nil either
 	if r.Calls > 0 {
 		r.Duration = l.end.Sub(r.StartTime)
 	}
-	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = toSpread(l.connect), toSpread(l.reply), toSpread(l.error), toSpread(l.rtt)
+	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = recording.SpreadOf(l.connect), recording.SpreadOf(l.reply), recording.SpreadOf(l.error), recording.SpreadOf(l.rtt)
 	r.Balance = balance.Of(r.Hosts, l.weights)
 	return r
 }
@@ -182,13 +154,28 @@ func copyOf[K comparable, V any](m map[K]V) map[K]V {
 	return c
 }
 
-func toSpread(s stats.Summary) spread { return spread{s.Min, s.Avg, s.Max, s.Dev} }
-
-// report is report() of the JS API: all calls of this process that have ended, in mconnect's own format.
-func (i *instance) report() (sobek.Value, error) {
-	object, err := i.plain(i.root.ledger.report(i.root.engine.Total.States()))
+// report is report(options) of the JS API: all calls of this process that have ended, in mconnect's own format or in pictures.
+func (i *instance) report(opts sobek.Value) sobek.Value {
+	o, err := options.ParseReport(exported(opts))
 	if err != nil {
-		return nil, fmt.Errorf("report(): %w", err)
+		i.throw(err)
 	}
-	return object, nil
+	value, err := i.reportAs(o)
+	if err != nil {
+		i.throw(failure{fmt.Errorf("report(): %w", err)})
+	}
+	return value
+}
+
+func (i *instance) reportAs(o *options.Report) (sobek.Value, error) {
+	all := i.root.ledger.report(i.root.engine.Total.States())
+	if o.Format == options.FormatObject {
+		return i.plain(all)
+	}
+	page := picture.Draw(&all, o.Title)
+	if o.Format == options.FormatSVG {
+		return i.plain(page.SVGs())
+	}
+	text, err := page.HTML()
+	return i.vu.Runtime().ToValue(text), err
 }

@@ -61,20 +61,48 @@ const bucketsPerOctave = 4
 func (h *Histogram) Buckets() []Bucket {
 	var buckets []Bucket
 	for _, bar := range h.counts.Distribution() {
-		if bar.Count == 0 {
-			continue
+		if bar.Count > 0 {
+			buckets = extend(buckets, time.Duration(bar.From)*histogramUnit, bar.Count)
 		}
-		from, to := octavePart(bar.From)
-		for n := len(buckets); n > 0 && buckets[n-1].To < from; n = len(buckets) {
-			_, next := octavePart(int64(buckets[n-1].To / histogramUnit))
-			buckets = append(buckets, Bucket{From: buckets[n-1].To, To: next})
-		}
-		if n := len(buckets); n == 0 || buckets[n-1].From != from {
-			buckets = append(buckets, Bucket{From: from, To: to})
-		}
-		buckets[len(buckets)-1].Count += bar.Count
 	}
 	return buckets
+}
+
+// BucketsOf returns sorted durations in the same buckets.
+func BucketsOf(sorted []time.Duration) []Bucket {
+	var buckets []Bucket
+	for _, d := range sorted {
+		buckets = extend(buckets, min(max(d, 0), histogramMax), 1)
+	}
+	return buckets
+}
+
+// MergeBuckets adds up two sets of buckets.
+func MergeBuckets(a, b []Bucket) []Bucket {
+	var sum []Bucket
+	for len(a)+len(b) > 0 {
+		next := &a
+		if len(a) == 0 || len(b) > 0 && b[0].From < a[0].From {
+			next = &b
+		}
+		sum = extend(sum, (*next)[0].From, (*next)[0].Count)
+		*next = (*next)[1:]
+	}
+	return sum
+}
+
+// extend counts n durations that are not below the last bucket, and adds the buckets that this takes.
+func extend(buckets []Bucket, d time.Duration, n int64) []Bucket {
+	if last := len(buckets) - 1; last >= 0 && d < buckets[last].To {
+		buckets[last].Count += n
+		return buckets
+	}
+	from, to := octavePart(int64(d / histogramUnit))
+	for last := len(buckets) - 1; last >= 0 && buckets[last].To < from; last++ {
+		_, end := octavePart(int64(buckets[last].To / histogramUnit))
+		buckets = append(buckets, Bucket{From: buckets[last].To, To: end})
+	}
+	return append(buckets, Bucket{From: from, To: to, Count: n})
 }
 
 // octavePart returns the limits of the bucket that a number of units falls into: [from, to).

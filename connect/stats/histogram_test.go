@@ -36,6 +36,8 @@ func TestBuckets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, row.want, histogramOf(row.values...).Buckets())
+			slices.Sort(row.values)
+			assert.Equal(t, row.want, stats.BucketsOf(row.values))
 		})
 	}
 }
@@ -63,6 +65,26 @@ func TestBucketsHoldEverything(t *testing.T) {
 	assert.Positive(t, buckets[len(buckets)-1].Count)
 	assert.LessOrEqual(t, len(buckets), 100)
 	assert.GreaterOrEqual(t, slices.Max(values), buckets[len(buckets)-1].From)
+}
+
+func TestMergeBuckets(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	values := func(n int, scale time.Duration) []time.Duration {
+		v := make([]time.Duration, n)
+		for i := range v {
+			v[i] = time.Duration(random.ExpFloat64() * float64(scale))
+		}
+		slices.Sort(v)
+		return v
+	}
+	a, b := values(500, time.Millisecond), values(50, time.Second)
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	assert.Equal(t, stats.BucketsOf(both), stats.MergeBuckets(stats.BucketsOf(a), stats.BucketsOf(b)))
+	assert.Equal(t, stats.BucketsOf(a), stats.MergeBuckets(nil, stats.BucketsOf(a)))
+	assert.Equal(t, stats.BucketsOf(a), stats.MergeBuckets(stats.BucketsOf(a), nil))
+	assert.Empty(t, stats.MergeBuckets(nil, nil))
 }
 
 func TestHistogramSummary(t *testing.T) {

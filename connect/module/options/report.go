@@ -1,0 +1,33 @@
+package options
+
+import "fmt"
+
+// The formats of report().
+const (
+	FormatObject = "object"
+	FormatHTML   = "html"
+	FormatSVG    = "svg"
+)
+
+// Report is what a script asks of report().
+type Report struct {
+	Format string
+	Title  string
+}
+
+// ParseReport checks the argument of report(), which may be nil.
+func ParseReport(options any) (*Report, error) {
+	r := &Report{Format: FormatObject}
+	object, ok := options.(map[string]any)
+	if !ok && options != nil {
+		return nil, fmt.Errorf("report(): options: got %s; want an object such as {format: 'html'}", show(options))
+	}
+	err := parse(object, map[string]setter{
+		"format": oneOf(&r.Format, FormatObject, FormatHTML, FormatSVG),
+		"title":  text(&r.Title),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("report(): %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,71 @@
+package picture
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+)
+
+// connectsSection is about floods and holds together.
+func connectsSection(r *recording.Report) Section {
+	s := Section{ID: "connects", Title: "Connects", Facts: connectFacts(r), Notes: notes(r.Errors, r.First)}
+	if len(r.Hosts) > 0 {
+		s.Charts = append(s.Charts, shareChart("connects-share", "Share of answers by backend", "answers", r.Hosts, r.Balance.Expected))
+	}
+	if len(r.ConnectTimes) > 0 {
+		s.Charts = append(s.Charts, timesChart("connects-time", "Time to connect", "connects", r.ConnectTimes, []mark{
+			{"average", r.ConnectTime.Avg},
+			{"longest", r.ConnectTime.Max},
+		}))
+	}
+	if len(r.Errors) > 0 {
+		s.Charts = append(s.Charts, errorChart(r))
+	}
+	return s
+}
+
+func connectFacts(r *recording.Report) []Fact {
+	facts := []Fact{
+		{"connects", count(r.Connects), ""},
+		{"failed connects", count(r.FailedConnects), tone(r.FailedConnects)},
+		{"failed reads", count(r.FailedReads), tone(r.FailedReads)},
+	}
+	if left := r.States.NotInitiated; left > 0 {
+		facts = append(facts, Fact{"not initiated", count(left), "bad"})
+	}
+	if s := r.Duration.Seconds(); s > 0 {
+		facts = append(facts, Fact{"connects a second", short(float64(r.Connects) / s), ""})
+	}
+	facts = append(facts, Fact{"longest connect", span(r.ConnectTime.Max), ""}, Fact{"SYN retransmits", count(r.SYNRetransmits), tone(r.SYNRetransmits)})
+	if b := r.Balance; b.Hosts > 1 {
+		facts = append(facts,
+			Fact{"backends", count(int64(b.Hosts)), ""},
+			Fact{"largest load", fmt.Sprintf("%.2f", b.MaxLoad), ""},
+			Fact{"Jain's fairness", fmt.Sprintf("%.3f", b.Jain), ""},
+			Fact{"p-value of balance", fmt.Sprintf("%.3g", b.PValue), ""})
+	}
+	return facts
+}
+
+func errorChart(r *recording.Report) Chart {
+	c := Chart{Name: "connects-errors", Title: "Failures by class", Table: Table{Columns: []string{"class", "connections"}}}
+	classes := slices.SortedFunc(maps.Keys(r.Errors), func(a, b connect.Class) int {
+		return cmp.Or(cmp.Compare(r.Errors[b], r.Errors[a]), cmp.Compare(a, b))
+	})
+	d := &bars{}
+	var sum int64
+	for _, class := range classes {
+		n := r.Errors[class]
+		sum += n
+		c.Table.Rows = append(c.Table.Rows, []string{class.String(), count(n)})
+		d.rows = append(d.rows, bar{name: class.String(), text: count(n), parts: []part{{bad, float64(n)}}, expected: math.NaN()})
+	}
+	c.Description = fmt.Sprintf("%s failures of %s.", count(sum), plural(len(classes), "class", "classes"))
+	c.drawing = d
+	return c
+}

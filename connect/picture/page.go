@@ -1,0 +1,105 @@
+// Package picture draws what a test has measured: charts as SVG, and a page of HTML with all of them and the numbers beneath. What it
+// makes needs no network, no script and no font of its own.
+package picture
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+)
+
+// Page is a recording in pictures.
+type Page struct {
+	Title    string
+	Subtitle string
+	Sections []Section
+}
+
+// Section has the figures and charts of one thing that was measured.
+type Section struct {
+	ID     string // of the anchor
+	Title  string
+	Facts  []Fact
+	Charts []Chart
+	Notes  []string
+}
+
+// Fact is a figure that is shown large.
+type Fact struct {
+	Name  string
+	Value string
+	Tone  string // "good", "bad" or ""
+}
+
+// Draw makes a page of a recording. An empty title is replaced.
+func Draw(r *recording.Report, title string) *Page {
+	if title == "" {
+		title = "mconnect report"
+	}
+	p := &Page{Title: title}
+	if !r.StartTime.IsZero() {
+		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), r.Duration.Round(time.Millisecond))
+	}
+	for i, t := range shown(r.Traffic) {
+		p.add(trafficSection(t, numbered("traffic", i, len(r.Traffic))), i, len(r.Traffic))
+	}
+	if len(r.Disruptions) > 1 {
+		p.add(disruptionsSection(r.Disruptions), 0, 1)
+	}
+	for i, v := range shown(r.Disruptions) {
+		p.add(disruptionSection(v, numbered("disruption", i, len(r.Disruptions))), i, len(r.Disruptions))
+	}
+	if r.Connects > 0 {
+		p.add(connectsSection(r), 0, 1)
+	}
+	return p
+}
+
+// add adds a section, with its number if it is one of several of its kind.
+func (p *Page) add(s Section, i, of int) {
+	if of > 1 {
+		s.Title = fmt.Sprintf("%d. %s", i+1, s.Title)
+	}
+	p.Sections = append(p.Sections, s)
+}
+
+// shown are the last of a list, as many as a page has sections for, by their place.
+func shown[T any](list []T) iter.Seq2[int, T] {
+	const most = 20
+	return func(yield func(int, T) bool) {
+		for i := max(len(list)-most, 0); i < len(list); i++ {
+			if !yield(i, list[i]) {
+				return
+			}
+		}
+	}
+}
+
+// numbered is a name that is unique among several of its kind.
+func numbered(name string, i, of int) string {
+	if of > 1 {
+		return fmt.Sprintf("%s-%d", name, i+1)
+	}
+	return name
+}
+
+// SVGs are the charts by name, each a file of its own.
+func (p *Page) SVGs() map[string]string {
+	files := map[string]string{}
+	for _, s := range p.Sections {
+		for i := range s.Charts {
+			files[s.Charts[i].Name] = s.Charts[i].SVG()
+		}
+	}
+	return files
+}
+
+// tone is bad for a number of bad things, and good for none.
+func tone(bad int64) string {
+	if bad > 0 {
+		return "bad"
+	}
+	return "good"
+}

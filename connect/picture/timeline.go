@@ -1,0 +1,160 @@
+package picture
+
+import "slices"
+
+// timeline draws panels one below the other over the same time.
+type timeline struct {
+	times   []float64 // the ends of the intervals, in seconds
+	panels  []panel
+	trouble *trouble
+	hovers  []string // what a pointer shows, one for each interval
+}
+
+// panel has its own scale of values.
+type panel struct {
+	name   string
+	height float64
+	series []series
+	levels bool   // values are those at the ends of the intervals, not over them
+	begins bool   // the first value is beside the point, and may be cut off for the sake of the others
+	empty  string // what to say if all values are 0
+}
+
+// trouble is a time that is marked in all panels.
+type trouble struct {
+	from, to float64 // seconds
+	name     string
+}
+
+const (
+	wide       = 1000.0
+	panelSpace = 30.0 // above each panel
+	axisSpace  = 28.0
+)
+
+func (t *timeline) legend() []entry {
+	var entries []entry
+	for _, p := range t.panels {
+		for _, s := range p.series {
+			entries = append(entries, entry{s.paint, s.name})
+		}
+	}
+	return entries
+}
+
+func (t *timeline) size() (width, height float64) {
+	height = t.depth() + axisSpace
+	if t.trouble != nil {
+		height += keySpace
+	}
+	return wide, height
+}
+
+func (t *timeline) draw(c *canvas, top float64) {
+	x := axis{low: 0, high: t.end(), from: t.left(), to: wide - 16}
+	if t.trouble != nil {
+		top += keySpace
+	}
+	bottom := top + t.depth()
+	t.drawTrouble(c, x, top, bottom)
+	for _, p := range t.panels {
+		top += panelSpace
+		p.draw(c, x, t.times, top)
+		top += p.height
+	}
+	for _, v := range timeTicks(x.high, 12) {
+		c.text(muted, textSize, middle, x.at(v), bottom+17, clock(v))
+	}
+	t.drawHovers(c, x, bottom)
+}
+
+// end is that of the last interval, and never 0: recordings may say anything.
+func (t *timeline) end() float64 { return max(slices.Max(t.times), 1e-3) }
+
+// left is where the panels begin: right of the widest label.
+func (t *timeline) left() float64 {
+	width := 20.0
+	for _, p := range t.panels {
+		for _, v := range p.ticks() {
+			width = max(width, textWidth(textSize, short(v)))
+		}
+	}
+	return margin + width + 6
+}
+
+func (t *timeline) drawTrouble(c *canvas, x axis, top, bottom float64) {
+	if t.trouble == nil {
+		return
+	}
+	from, to := x.at(t.trouble.from), x.at(min(t.trouble.to, x.high))
+	c.box(shadow, true, from, top, max(to-from, 2), bottom-top)
+	width := textWidth(textSize, t.trouble.name)
+	at := min(from, x.to-width)
+	c.text(bad, textSize, start, max(at, margin), top-7, t.trouble.name)
+}
+
+// drawHovers lays an invisible column over each interval that is wide enough to point at.
+func (t *timeline) drawHovers(c *canvas, x axis, bottom float64) {
+	if len(t.times) > 500 {
+		return
+	}
+	last := 0.0
+	for i, at := range t.times {
+		c.hover(t.hovers[i], x.at(last), bottom-t.depth(), x.at(at)-x.at(last), t.depth())
+		last = at
+	}
+}
+
+// depth is the height of all panels.
+func (t *timeline) depth() float64 {
+	var sum float64
+	for _, p := range t.panels {
+		sum += panelSpace + p.height
+	}
+	return sum
+}
+
+// top is the largest value that the panel has room for.
+func (p *panel) top() float64 {
+	var most float64
+	for _, s := range p.series {
+		values := s.values
+		if later := values[1:]; p.begins && len(later) > 0 && slices.Max(later) > 0 {
+			values = later
+		}
+		most = max(most, slices.Max(values))
+	}
+	return most
+}
+
+// axis leaves some room above the largest value.
+func (p *panel) axis(top float64) axis {
+	return axis{low: 0, high: 1.05 * max(p.top(), 1), from: top + p.height, to: top}
+}
+
+func (p *panel) ticks() []float64 {
+	return ticks(p.axis(0).high, int(max(p.height/30, 2)))
+}
+
+func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
+	y := p.axis(top)
+	c.text(muted, textSize, start, x.from, top-8, p.name)
+	for _, v := range p.ticks() {
+		c.line(grid, false, 1, [2]float64{x.from, y.at(v)}, [2]float64{x.to, y.at(v)})
+		c.text(muted, textSize, end, x.from-6, y.at(v)+4, short(v))
+	}
+	if p.top() == 0 && p.empty != "" {
+		c.text(good, textSize, middle, (x.from+x.to)/2, top+p.height/2+4, p.empty)
+	}
+	for _, s := range p.series {
+		switch {
+		case s.kind == columns:
+			s.drawColumns(c, x, y, times)
+		case p.levels:
+			s.drawLine(c, x, y, s.slopes(x, y, times))
+		default:
+			s.drawLine(c, x, y, s.steps(x, y, times))
+		}
+	}
+	c.line(muted, false, 1, [2]float64{x.from, y.from}, [2]float64{x.to, y.from})
+}

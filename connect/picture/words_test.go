@@ -1,0 +1,70 @@
+package picture
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ got, want string }{
+		{count(0), "0"},
+		{count(999), "999"},
+		{count(1000), "1\u202f000"},
+		{count(-1234567), "−1\u202f234\u202f567"},
+		{short(0), "0"},
+		{short(0.25), "0.25"},
+		{short(999), "999"},
+		{short(1500), "1.5k"},
+		{short(20e6), "20M"},
+		{significant(0.019), "0.019"},
+		{significant(999.96), "1000"},
+		{significant(12.345), "12.3"},
+		{percent(0), "0.0 %"},
+		{percent(0.5), "50.0 %"},
+		{percent(0.0055), "0.55 %"},
+		{span(0), "0"},
+		{span(15 * time.Microsecond), "15 µs"},
+		{span(1234 * time.Microsecond), "1.23 ms"},
+		{span(59 * time.Second), "59 s"},
+		{span(125 * time.Second), "2:05"},
+		{clock(3 * 3600), "3:00:00"},
+		{plural(1, "backend", "backends"), "1 backend"},
+		{plural(2, "backend", "backends"), "2 backends"},
+		{list([]string{"a", "b"}, 2), "a, b"},
+		{list([]string{"a", "b", "c"}, 1), "a, 2 more"},
+	} {
+		assert.Equal(t, row.want, row.got)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ got, want []float64 }{
+		"linear":         {ticks(400, 4), []float64{0, 100, 200, 300, 400}},
+		"not to the top": {ticks(430, 4), []float64{0, 200, 400}},
+		"one":            {ticks(1.05, 2), []float64{0, 1}},
+		"seconds":        {timeTicks(60, 12), []float64{0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60}},
+		"minutes":        {timeTicks(600, 5), []float64{0, 120, 240, 360, 480, 600}},
+		"half a second":  {timeTicks(0.5, 5), []float64{0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5}},
+		"logarithmic":    {logTicks(3, 30), []float64{5, 10, 20}},
+		"many decades":   {logTicks(3, 30_000), []float64{10, 100, 1000, 10_000}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.InDeltaSlice(t, row.want, row.got, 1e-9, fmt.Sprint(row.got))
+		})
+	}
+}
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "web-1", fit(textSize, "web-1", 100))
+	long := fit(textSize, "mconnect-deployment-5897ffb75c-017", 100)
+	assert.LessOrEqual(t, textWidth(textSize, long), 100.0)
+	assert.Regexp(t, "^mconn.*….*017$", long, "both ends show")
+	assert.Equal(t, "…", fit(textSize, "web-1", 1))
+}

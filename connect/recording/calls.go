@@ -1,0 +1,98 @@
+package recording
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+)
+
+// calls is a Report as it stands in a file, and likewise the output of mconnect and the result of one flood.
+type calls struct {
+	Hosts          hosts                    `json:"hosts"`
+	Connects       count                    `json:"connects"`
+	FailedConnects count                    `json:"failed_connects"`
+	FailedReads    count                    `json:"failed_reads"`
+	StartTime      time.Time                `json:"start_time"`
+	Timeout        span                     `json:"timeout"`
+	Duration       span                     `json:"duration"`
+	Calls          count                    `json:"calls"`
+	States         connect.States           `json:"states"`
+	Errors         map[connect.Class]count  `json:"errors"`
+	First          map[connect.Class]string `json:"first_errors"`
+	ConnectTime    summary                  `json:"connect_time"`
+	ReplyTime      summary                  `json:"reply_time"`
+	ErrorTime      summary                  `json:"error_time"`
+	RTT            summary                  `json:"rtt"`
+	ConnectTimes   bounded[bucket]          `json:"connect_times"`
+	Balance        *judged                  `json:"balance"`
+	SYNRetransmits count                    `json:"syn_retransmits"`
+	Traffic        bounded[traffic]         `json:"traffic"`
+	Disruptions    bounded[verdict]         `json:"disruptions"`
+}
+
+// judged is a balance.Balance as it stands in a file.
+type judged struct {
+	balance.Balance
+	Expected shares `json:"expected"`
+}
+
+// verdict is a disruption.Verdict as it stands in a file.
+type verdict struct {
+	disruption.Verdict
+	From hosts `json:"from"`
+	To   hosts `json:"to"`
+}
+
+func readReport(text []byte) (*Report, error) {
+	var c calls
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, err
+	}
+	unit := c.unit()
+	r := &Report{
+		Hosts: connect.Hosts(c.Hosts), Connects: int64(c.Connects), FailedConnects: int64(c.FailedConnects), FailedReads: int64(c.FailedReads),
+		StartTime: c.StartTime, Timeout: c.Timeout.in(unit), Duration: c.Duration.in(unit),
+		Calls: int64(c.Calls), States: c.States, Errors: toErrors(c.Errors), First: c.First,
+		ConnectTime: SpreadOf(c.ConnectTime.in(unit)), ReplyTime: SpreadOf(c.ReplyTime.in(unit)),
+		ErrorTime: SpreadOf(c.ErrorTime.in(unit)), RTT: SpreadOf(c.RTT.in(unit)),
+		ConnectTimes:   toBuckets(c.ConnectTimes, unit),
+		SYNRetransmits: int64(c.SYNRetransmits),
+	}
+	if r.Balance = balance.Of(c.Hosts, nil); c.Balance != nil {
+		r.Balance = c.Balance.Balance
+		r.Balance.Expected = c.Balance.Expected
+	}
+	for i := range c.Traffic {
+		result, err := c.Traffic[i].result()
+		if err != nil {
+			return nil, err
+		}
+		r.Traffic = append(r.Traffic, result)
+	}
+	for i := range c.Disruptions {
+		v := c.Disruptions[i].Verdict
+		v.From, v.To = c.Disruptions[i].From, c.Disruptions[i].To
+		r.Disruptions = append(r.Disruptions, &v)
+	}
+	return r, nil
+}
+
+// unit tells results of flood(), in milliseconds, from the nanoseconds of the others. No time limit is as short as 100 ms, or as
+// long as a day.
+func (c *calls) unit() time.Duration {
+	if c.Calls == 0 && c.Timeout > 0 && c.Timeout < span(100*time.Millisecond) {
+		return time.Millisecond
+	}
+	return time.Nanosecond
+}
+
+func toErrors(counts map[connect.Class]count) map[connect.Class]int64 {
+	errors := make(map[connect.Class]int64, len(counts))
+	for class, n := range counts {
+		errors[class] = int64(n)
+	}
+	return errors
+}

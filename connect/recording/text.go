@@ -1,0 +1,161 @@
+package recording
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// WriteText writes what a recording amounts to: totals, lost and lasting connections by host, and, as ctraffic's own analyses word
+// them, connections and throughput by second.
+func WriteText(w io.Writer, r *Report) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if r.Connects > 0 {
+		writeCalls(out, r)
+	}
+	for _, t := range r.Traffic {
+		writeTraffic(out, t)
+	}
+	for _, v := range r.Disruptions {
+		writeRows(out, "Flows moved", [][2]any{
+			{"Model", v.Model},
+			{"Flows", v.Flows},
+			{"Moved", v.Moved},
+			{"Moved share", fmt.Sprintf("%.4f", v.MovedShare)},
+			{"Ideal share", fmt.Sprintf("%.4f", v.IdealShare)},
+			{"Lost", v.Lost},
+		})
+	}
+	return out.Flush()
+}
+
+func writeCalls(w io.Writer, r *Report) {
+	writeRows(w, "Connects", [][2]any{
+		{"Connects", r.Connects},
+		{"Failed connects", r.FailedConnects},
+		{"Failed reads", r.FailedReads},
+		{"Duration", r.Duration.Round(time.Millisecond)},
+	})
+	writeErrors(w, r.Errors)
+	if len(r.Hosts) > 0 {
+		fmt.Fprintln(w, "Host\tAnswers")
+		for _, name := range byCount(r.Hosts) {
+			fmt.Fprintf(w, "%s\t%d\n", Printable(name), r.Hosts[name])
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func writeTraffic(w io.Writer, t *connect.TrafficResult) {
+	title := "Traffic"
+	if len(t.Targets) > 0 {
+		title += " to " + Printable(strings.Join(t.Targets, ", "))
+	}
+	writeRows(w, title, [][2]any{
+		{"Start", t.StartTime.Format(time.RFC3339)},
+		{"Duration", t.Duration.Round(time.Millisecond)},
+		{"Connections", t.Connections},
+		{"Lost", t.Lost},
+		{"Lasting", t.Lasting},
+		{"Reconnects", t.Reconnects},
+		{"Failed connects", t.FailedConnects},
+		{"Packets sent", t.Sent},
+		{"Packets received", t.Received},
+		{"Packets dropped", t.Dropped},
+		{"Retransmits", t.Retransmits},
+		{"First loss", instant(t.FirstLoss)},
+		{"Last loss", instant(t.LastLoss)},
+		{"Recovered", instant(t.Recovered)},
+	})
+	writeErrors(w, t.Errors)
+	writeHosts(w, t)
+	writeSeconds(w, t)
+}
+
+func writeHosts(w io.Writer, t *connect.TrafficResult) {
+	all := connect.Hosts{}
+	for _, some := range []connect.Hosts{t.LostByHost, t.LastingByHost} {
+		for name, n := range some {
+			all.Add(name, n)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "Host\tLost\tLasting")
+	for _, name := range byCount(all) {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", Printable(name), t.LostByHost[name], t.LastingByHost[name])
+	}
+	fmt.Fprintln(w)
+}
+
+// writeSeconds writes ctraffic's two tables side by side. Its instants are the middles of the seconds, its throughput is in KB/s.
+func writeSeconds(w io.Writer, t *connect.TrafficResult) {
+	fmt.Fprintln(w, "Time\tActive\tNew\tFailed\tConnecting\tThroughput\tDropped")
+	var last time.Duration
+	for _, s := range Whole(t.Samples) {
+		fmt.Fprintf(w, "%.1f\t%d\t%d\t%d\t%d\t%.1f\t%d\n", ((last + s.Time) / 2).Seconds(), s.Active, s.New, s.Lost, s.Connecting,
+			KBPerSecond(s.Received, t.PacketSize, s.Time-last), s.Dropped)
+		last = s.Time
+	}
+	fmt.Fprintln(w)
+}
+
+// KBPerSecond is the throughput of a number of packets, in the KB of 1024 bytes that ctraffic counts.
+func KBPerSecond(packets int64, size int, in time.Duration) float64 {
+	if in <= 0 {
+		return 0
+	}
+	return float64(packets) * float64(size) / 1024 / in.Seconds()
+}
+
+func writeRows(w io.Writer, title string, rows [][2]any) {
+	fmt.Fprintln(w, title)
+	for _, row := range rows {
+		fmt.Fprintf(w, "  %s\t%v\n", row[0], row[1])
+	}
+	fmt.Fprintln(w)
+}
+
+func writeErrors(w io.Writer, errors map[connect.Class]int64) {
+	if len(errors) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "Error\tConnections")
+	for _, class := range slices.Sorted(maps.Keys(errors)) {
+		fmt.Fprintf(w, "%s\t%d\n", class, errors[class])
+	}
+	fmt.Fprintln(w)
+}
+
+func instant(d *time.Duration) string {
+	if d == nil {
+		return "-"
+	}
+	return d.Round(time.Millisecond).String()
+}
+
+// byCount lists the names with the largest counts first.
+func byCount(counts connect.Hosts) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// Printable replaces what would change the state of a terminal, or is no text in XML, since names come from others.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
