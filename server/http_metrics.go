@@ -80,5 +80,6 @@ func metricsHandler(s *Server, peers Mesh) http.Handler {
 	if peers != nil {
 		registry.MustRegister(peers)
 	}
+	registry.MustRegister(s.options.Collectors...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: mostScrapes})
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
@@ -60,6 +62,9 @@ type Options struct {
 	// /v1. MeshConnections is how many connections that opens at most at once: descriptors are set aside for them.
 	Mesh            func(listening netip.AddrPort) (Mesh, error)
 	MeshConnections int
+
+	// Collectors are told on /metrics, besides the server's own.
+	Collectors []prometheus.Collector
 
 	// MaxConnections is how many TCP connections are served at once, HTTP's included; those beyond are closed as soon as they
 	// are accepted. 0 is what the limit of file descriptors allows, less a reserve.

@@ -19,6 +19,7 @@ type settings struct {
 	mesh       mesh.Options
 	meshOn     bool
 	envAndQuit bool
+	cloudWatch bool
 	version    bool
 	logFormat  string
 	logSources bool

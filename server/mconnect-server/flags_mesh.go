@@ -19,7 +19,7 @@ import (
 // ofMesh are the flags of which each makes the server a part of a mesh.
 var ofMesh = []string{
 	"peer", "discover", "location", "ping-delay", "ping-limit", "ping-maxfail", "ping-timeout", "ping-insecure",
-	"max-peers", "token", "allow", "state", "env-and-quit",
+	"max-peers", "token", "allow", "state", "env-and-quit", "cloudwatch",
 }
 
 func (s *settings) meshFlags(f *flag.FlagSet) {
@@ -36,6 +36,7 @@ func (s *settings) meshFlags(f *flag.FlagSet) {
 	f.StringVar(&o.Token, "token", "", "`secret` that callers need to change the list of peers over HTTP; better in MCONNECT_TOKEN, where ps does not show it\n(default: only callers on this host can)")
 	f.Var((*prefixes)(&o.Allow), "allow", "comma list of `CIDRs` that the mesh may connect to (default: all)")
 	f.StringVar(&o.State, "state", "", "`file` in which the list of peers outlives the process")
+	f.BoolVar(&s.cloudWatch, "cloudwatch", false, "publish each ping to Amazon CloudWatch, as pingmesh does; AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\nsay where, or the AWS configuration of this host or pod")
 	f.BoolVar(&s.envAndQuit, "env-and-quit", false, "serve pingmesh's /v1/env and /v1/quit, which show the environment and end the server, to callers with the token")
 }
 

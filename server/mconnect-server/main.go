@@ -53,6 +53,12 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		seen = newSources(mostSources)
 		s.options.OnAccept, s.options.OnDatagram = seen.tcp, seen.udp
 	}
+	endCloudWatch, err := s.startCloudWatch()
+	if err != nil {
+		fmt.Fprintln(stderr, "mconnect-server:", err)
+		return exitFailed
+	}
+	defer endCloudWatch()
 	srv, err := server.Start(s.options)
 	if err != nil {
 		fmt.Fprintln(stderr, "mconnect-server:", inFlags(err))
