@@ -769,7 +769,10 @@ export interface ListenOptions {
    * likewise. Default false.
    */
   echo?: boolean;
-  /** Where to serve HTTP as `mconnect-server -http` does, such as `'127.0.0.1:0'`. Default: nowhere. */
+  /**
+   * Where to serve HTTP as `mconnect-server -http` does, such as `'127.0.0.1:0'`: `/v1/ping` and `/v1/peers` of a mesh, whose peers programs
+   * on this host can change, `/metrics`, `/sockets`, and the slow listener. Its location is `hostname`. Default: nowhere.
+   */
   http?: string;
   /** `'tls'` makes TCP speak TLS. Default `'tcp'`. UDP is answered in any case. */
   network?: 'tcp' | 'udp' | 'tls';

@@ -23,7 +23,7 @@ export const options = {
 export function setup() {
   if (!__ENV.URL && !__ENV.TARGET) {
     console.log('no URL or TARGET given: pinging a server inside k6');
-    return `${listen({ http: '127.0.0.1:0' }).http}/`;
+    return `${listen({ http: '127.0.0.1:0', hostname: 'ping-demo' }).http}/v1/ping`;
   }
   return __ENV.URL;
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // Listen is what a script asks of listen().
@@ -40,6 +41,9 @@ func ParseListen(options any) (*Listen, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)
+	}
+	if s.HTTP != "" {
+		s.Mesh = &mesh.Options{}
 	}
 	l.TLS = network == "tls"
 	if hasCert, hasKey := l.Cert != "", l.Key != ""; hasCert != hasKey || hasCert && !l.TLS {
