@@ -24,8 +24,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
-// hostileName is what a peer may call itself.
-const hostileName = `<img src=x onerror=alert(1)>&"'</td>`
+// hostilePlace is what a peer may call itself.
+const hostilePlace = `<img src=x onerror=alert(1)>&"'</td>`
 
 // startCrowd answers as many servers of a mesh, each at an address of its own, and each of which has measured all others.
 func startCrowd(t *testing.T, size int) (urls []string) {
@@ -70,7 +70,7 @@ func runServer(t *testing.T, server *http.Server, listener net.Listener) {
 
 func crowdName(i int) string {
 	if i == 7 {
-		return hostileName
+		return hostilePlace
 	}
 	return fmt.Sprintf("Site %d,US", i)
 }
@@ -92,7 +92,7 @@ func crowdRow(who int, urls []string) mesh.Row {
 			cell.Lost, cell.Losses[20], cell.Losses[21] = 90, 60, 30
 		}
 		if i == 13 {
-			cell.Lost, cell.Median, cell.P95, cell.Medians, cell.Error = 3600, 0, 0, [30]float64{}, hostileName
+			cell.Lost, cell.Median, cell.P95, cell.Medians, cell.Error = 3600, 0, 0, [30]float64{}, hostilePlace
 			for slot := range cell.Losses {
 				cell.Losses[slot] = 120
 			}
@@ -170,7 +170,7 @@ func TestMeshPage(t *testing.T) {
 			for _, url := range others {
 				flags = append(flags, "-peer", url)
 			}
-			s := startSite(t, hostileName, freePort(t), filepath.Join(t.TempDir(), "state.json"), flags...)
+			s := startSite(t, hostilePlace, freePort(t), filepath.Join(t.TempDir(), "state.json"), flags...)
 			await(t, "pings of all", func() bool {
 				for _, pings := range s.measured(t) {
 					if pings == 0 {
