@@ -580,6 +580,123 @@ export interface CapacityResult {
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
 
+/** Options that ping() and tcpPing() share. */
+export interface PingingOptions {
+  /** Of ping(): bounds all of it, name resolution included; default `'10s'`. Of tcpPing(): bounds the connect; default `'5s'`. */
+  timeout?: Duration;
+  /**
+   * The local address, of the target's version of IP. Of several, in the grammar of {@link CallOptions.source}, each iteration has the
+   * next one. Default: k6's `localIPs`, else the operating system's choice.
+   */
+  source?: string | string[];
+  /** Where this ping comes from, for the tag `from` and {@link format}. Default: this host's name. */
+  from?: string;
+  /**
+   * Where it goes, for the tag `to`. Default: the location that the peer tells, else its host. Give it for thresholds by pair: a ping
+   * that fails is told no location.
+   */
+  to?: string;
+  /** Added to the tags of the metrics. */
+  tags?: Record<string, string | number | boolean>;
+}
+
+export interface PingOptions extends PingingOptions {
+  /** Default `'GET'`. */
+  method?: string;
+  /** Sent with the request. `Host` replaces the URL's host in the request, though not in TLS. */
+  headers?: Record<string, string>;
+  /** Connects to this address in place of what the URL's host resolves to; the Host header and the TLS server name stay. */
+  ip?: string;
+}
+
+/** The part of a ping in which it failed. */
+export type PingPhase = 'dns' | 'connect' | 'tls' | 'first_byte' | 'last_byte';
+
+/**
+ * One ping. Times are in milliseconds and contiguous: total = connect + tls + first_byte + last_byte, without dns. The phase in which a
+ * ping fails lasts until the failure, later ones are 0.
+ */
+export interface PingResult {
+  /** RFC 3339 with nanoseconds. */
+  start_time: string;
+  from: string;
+  to: string;
+  /** As it was given, with `xxxxx` for a password. */
+  url: string;
+  /** Look-up of the name, with k6's resolver and its cache (option `dns`); 0 if the host is an address. */
+  dns: number;
+  /** TCP handshake. */
+  connect: number;
+  /** TLS handshake; 0 for http. */
+  tls: number;
+  /** From there until the first byte of the answer. */
+  first_byte: number;
+  /** From there until the last byte of the answer. */
+  last_byte: number;
+  total: number;
+  /** HTTP status; 0 if there was no answer. */
+  status: number;
+  /** Of the answer's body, in bytes as they were sent. */
+  size: number;
+  /** `'address:port'`; `''` if the name did not resolve. */
+  remote_addr: string;
+  /** Where the peer says it is, as mconnect-server, pingmesh and perftest do; `''` if it does not. */
+  location: string;
+  /** There was no whole answer, or its status is 305 or more, as pingmesh counts. */
+  failed: boolean;
+  /** Why there was no whole answer. */
+  error?: ErrorClass;
+  /** The same in words, with what can be done. */
+  error_message?: string;
+  failed_in?: PingPhase;
+}
+
+/**
+ * Makes one HTTP or HTTPS request (HTTP/1.1) on a connection of its own, and times its phases as perftest does. Redirects are not followed,
+ * proxies not used, TLS sessions not resumed. k6's TLS options, `hosts`, `dns`, `blacklistIPs` and `blockHostnames` apply. A ping that
+ * fails is a result, too; only wrong options reject. Of the answer, at most 64 MiB are read.
+ *
+ * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
+ * `mconnect_ping_last_byte`, `mconnect_ping_total` (Trends; each phase that took place and ended, the total of whole answers) and
+ * `mconnect_ping_failed` (Rate, tag `error` = class). At most 1,000 different locations become tags, the rest is `(other)`.
+ */
+export function ping(url: string, options?: PingOptions): Promise<PingResult>;
+
+/**
+ * The line that perftest and pingmesh print for a ping: epoch seconds, DNS, TCP, TLS, first byte, last byte, total (milliseconds), HTTP
+ * status (500 if there was no answer), size, from, remote address, URL, with tabs between. Throws if it is not given a result of ping().
+ */
+export function format(result: PingResult): string;
+
+/** One TCP ping. Times are in milliseconds. */
+export interface TCPPingResult {
+  /** RFC 3339 with nanoseconds. */
+  start_time: string;
+  from: string;
+  to: string;
+  /** Look-up of the name, with k6's resolver; 0 if the host is an address. */
+  dns: number;
+  /** TCP handshake, or the time until it failed. */
+  connect: number;
+  /** The kernel's measure of the handshake's round trip; Linux, else 0. */
+  rtt: number;
+  /** SYNs that had to be sent again; Linux. */
+  syn_retransmits: number;
+  /** `'address:port'`; `''` if the name did not resolve. */
+  remote_addr: string;
+  failed: boolean;
+  error?: ErrorClass;
+  /** Why it failed in words, with what can be done. */
+  error_message?: string;
+}
+
+/**
+ * Connects and closes: the connect time alone, for peers that speak no HTTP.
+ *
+ * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed`.
+ */
+export function tcpPing(target: Target, options?: PingingOptions): Promise<TCPPingResult>;
+
 export interface SocketsOptions {
   /** Sockets with this local port. */
   port?: number;
@@ -657,6 +774,11 @@ export interface ListenOptions {
    * likewise. Default false.
    */
   echo?: boolean;
+  /**
+   * Where to serve HTTP as `mconnect-server -http` does, such as `'127.0.0.1:0'`: `/v1/ping` and `/v1/peers` of a mesh, whose peers programs
+   * on this host can change, `/metrics`, `/sockets`, and the slow listener. Its location is `hostname`. Default: nowhere.
+   */
+  http?: string;
   /** `'tls'` makes TCP speak TLS. Default `'tcp'`. UDP is answered in any case. */
   network?: 'tcp' | 'udp' | 'tls';
   /** Certificate and key for TLS, as PEM text. Default: a self-signed certificate for this address and localhost, made for the occasion. */
@@ -671,6 +793,8 @@ export interface ListenOptions {
 export interface Responder {
   /** `'host:port'`, a target for {@link flood}. */
   address: string;
+  /** `'http://host:port'`, if option `http` was given. */
+  http?: string;
   close(): void;
 }
 
@@ -751,6 +875,9 @@ declare const mconnect: {
   hold: typeof hold;
   capacity: typeof capacity;
   disruption: typeof disruption;
+  ping: typeof ping;
+  tcpPing: typeof tcpPing;
+  format: typeof format;
   sockets: typeof sockets;
   preflight: typeof preflight;
   listen: typeof listen;

@@ -1,13 +1,9 @@
 package connect
 
 import (
-	"context"
-	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
 )
@@ -86,19 +82,6 @@ func (r *loopRunner) close() { r.engine.loops.release() }
 func countDown(parts *atomic.Int32, last chan struct{}) {
 	if parts.Add(-1) == 0 {
 		close(last)
-	}
-}
-
-// controlSource prepares a socket of package net for the source that it will be bound to.
-func controlSource(from netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
-	return func(_ context.Context, _, _ string, raw syscall.RawConn) error {
-		family := unix.AF_INET
-		if from.Addr().Is6() {
-			family = unix.AF_INET6
-		}
-		return raw.Control(func(fd uintptr) {
-			socket.PrepareSource(int(fd), family, from.Port()) // #nosec G115 -- a descriptor
-		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // netRunner runs a job on package net: one goroutine for each lane, which makes one connection after the other.
@@ -206,7 +207,7 @@ func (r *netRunner) dial(ctx context.Context, c claim, to *Target) (net.Conn, er
 		if network == "udp" {
 			dialer.LocalAddr = net.UDPAddrFromAddrPort(from)
 		}
-		dialer.ControlContext = controlSource(from)
+		dialer.ControlContext = source.Control(from)
 	}
 	return dialer.DialContext(ctx, network, to.Addr.String())
 }

@@ -3,9 +3,6 @@
 package connect
 
 import (
-	"context"
-	"net/netip"
-	"syscall"
 	"time"
 )
 
@@ -17,11 +14,6 @@ func (e *Engine) newFlood(j *job) runner { return newNetRunner(j, answering{}) }
 func (e *Engine) newHold(j *job) runner { return newNetRunner(j, holding{}) }
 
 func (e *Engine) newTraffic(j *job) runner { return newNetRunner(j, talking{newRedialLanes(j)}) }
-
-// controlSource has no options to set on this system.
-func controlSource(netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
-	return nil
-}
 
 // handshake has nothing to say on this system.
 func handshake(any) (rtt time.Duration, synRetransmits int64) { return 0, 0 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
@@ -13,7 +14,7 @@ type failures struct {
 	connect, error, rtt []time.Duration
 	synRetransmits      int64
 	failedConnects      int64
-	classes             [classCount]int64
+	classes             [class.Count]int64
 	first               map[Class]string
 }
 
@@ -47,7 +48,7 @@ func (f *failures) byClass() map[Class]int64 {
 	errors := map[Class]int64{}
 	for class, n := range f.classes {
 		if n > 0 {
-			errors[Class(class)] = n // #nosec G115 -- an index below classCount
+			errors[Class(class)] = n // #nosec G115 -- an index below class.Count
 		}
 	}
 	return errors

@@ -30,6 +30,7 @@ type httpService struct {
 	listener  net.Listener
 	http      http.Server
 	endpoints map[string]http.Handler
+	mesh      Mesh // nil if there is none
 	slow      *slowListener
 
 	stopping chan struct{} // closed when accepting ends
@@ -53,18 +54,23 @@ func (s *Server) openHTTP() error {
 		return &ListenError{"HTTP", s.options.HTTP, err}
 	}
 	s.httpAddr = addrPort(listener.Addr())
-	s.services = append(s.services, startHTTP(s, listener))
+	peers, err := s.startMesh()
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	s.services = append(s.services, startHTTP(s, listener, peers))
 	s.log.Info("HTTP on; http://"+s.httpAddr.String()+"/", "address", s.httpAddr.String(),
 		"delay", s.options.HTTPDelay.String(), "timeout", s.options.HTTPTimeout.String())
 	return nil
 }
 
-func startHTTP(s *Server, listener net.Listener) service {
-	h := &httpService{server: s, listener: listener, stopping: make(chan struct{})}
+func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
+	h := &httpService{server: s, listener: listener, mesh: peers, stopping: make(chan struct{})}
 	h.ending, h.end = context.WithCancel(context.Background())
 	h.slow = newSlowListener(h)
 	h.endpoints = map[string]http.Handler{
-		"/metrics": readOnly(metricsHandler(s)),
+		"/metrics": readOnly(metricsHandler(s, peers)),
 		"/sockets": readOnly(newSocketsHandler(s.options.HTTPTimeout)),
 	}
 	h.http = http.Server{
@@ -89,6 +95,9 @@ func startHTTP(s *Server, listener net.Listener) service {
 // ServeHTTP implements http.Handler.
 func (h *httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	endpoint, ok := h.endpoints[r.URL.Path]
+	if !ok && h.mesh != nil && ofMesh(r.URL.Path) {
+		endpoint, ok = h.mesh, true
+	}
 	if !ok {
 		h.slow.ServeHTTP(w, r)
 		return
@@ -122,6 +131,9 @@ func (h *httpService) track(_ net.Conn, state http.ConnState) {
 // drain lets requests finish, and closes connections that have none.
 func (h *httpService) drain() {
 	h.once.Do(func() {
+		if h.mesh != nil {
+			h.tasks.Go(h.mesh.Stop)
+		}
 		close(h.stopping)
 		_ = h.listener.Close()
 		h.accepter.Wait()

@@ -70,12 +70,16 @@ func (c statsCollector) Collect(out chan<- prometheus.Metric) {
 }
 
 // metricsHandler tells metrics from a registry of its own, so that one process can have several servers.
-func metricsHandler(s *Server) http.Handler {
+func metricsHandler(s *Server, peers Mesh) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		statsCollector{s},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if peers != nil {
+		registry.MustRegister(peers)
+	}
+	registry.MustRegister(s.options.Collectors...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: mostScrapes})
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
@@ -41,7 +43,8 @@ type Options struct {
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 
-	// HTTP is the host:port of the HTTP listener: /metrics, /sockets, and the slow listener under every other path; "" is none.
+	// HTTP is the host:port of the HTTP listener: /metrics, /sockets, the mesh, and the slow listener under every other path; ""
+	// is none.
 	HTTP string
 	// HTTPDelay is how long the slow listener lets each request wait; 0 is not at all.
 	HTTPDelay time.Duration
@@ -54,6 +57,14 @@ type Options struct {
 	// slow listener's first request on; below 0 is never.
 	HTTPOutput io.Writer
 	HTTPStats  time.Duration
+
+	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose page is at / and whose API at
+	// /v1. MeshConnections is how many connections that opens at most at once: descriptors are set aside for them.
+	Mesh            func(listening netip.AddrPort) (Mesh, error)
+	MeshConnections int
+
+	// Collectors are told on /metrics, besides the server's own.
+	Collectors []prometheus.Collector
 
 	// MaxConnections is how many TCP connections are served at once, HTTP's included; those beyond are closed as soon as they
 	// are accepted. 0 is what the limit of file descriptors allows, less a reserve.
@@ -146,6 +157,9 @@ func (o *Options) completeHTTP() error {
 	case o.HTTPTimeout == 0:
 		o.HTTPTimeout = DefaultHTTPTimeout
 	}
+	if o.Mesh != nil && o.HTTP == "" {
+		return &OptionError{"HTTP", "", "the mesh is served there: give an address, such as [::]:8090"}
+	}
 	return nil
 }
 
@@ -167,6 +181,9 @@ func checkAddress(option, address string) error {
 
 func (o *Options) completeLimits() error {
 	most := mostConnections()
+	if o.Mesh != nil {
+		most = max(most/2, most-o.MeshConnections)
+	}
 	switch {
 	case o.MaxConnections < 0:
 		return &OptionError{"MaxConnections", strconv.Itoa(o.MaxConnections), "must be 1 or more, or 0 for what the descriptor limit allows"}

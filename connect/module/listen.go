@@ -45,6 +45,9 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 		address = responder.EchoAddr()
 	}
 	_ = object.Set("address", address.String())
+	if http := responder.HTTPAddr(); http.IsValid() {
+		_ = object.Set("http", "http://"+http.String())
+	}
 	_ = object.Set("close", responder.Close)
 	return object
 }
@@ -52,14 +55,21 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 // listenError tells the server's errors in terms of the script's options.
 func listenError(err error) error {
 	if wrong, ok := errors.AsType[*server.OptionError](err); ok {
-		name := strings.ToLower(wrong.Option[:1]) + wrong.Option[1:]
-		if name == "echo" {
-			name = "address" // which the script has given it
-		}
-		return fmt.Errorf("listen(): option %q: got %q; %s", name, wrong.Value, wrong.Reason)
+		return fmt.Errorf("listen(): option %q: got %q; %s", optionName(wrong.Option), wrong.Value, wrong.Reason)
 	}
 	if taken, ok := errors.AsType[*server.ListenError](err); ok {
-		err = &server.ListenError{Option: `option "address"`, Address: taken.Address, Err: taken.Err}
+		err = &server.ListenError{Option: fmt.Sprintf("option %q", optionName(taken.Option)), Address: taken.Address, Err: taken.Err}
 	}
 	return failure{fmt.Errorf("listen(): %w", err)}
+}
+
+// optionName is how a script calls a field of the server's options.
+func optionName(field string) string {
+	switch field {
+	case "HTTP":
+		return "http"
+	case "Echo":
+		return "address" // which the script has given it
+	}
+	return strings.ToLower(field[:1]) + field[1:]
 }

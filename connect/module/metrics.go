@@ -21,6 +21,12 @@ type mconnectMetrics struct {
 	balanceCV, balanceJain, affinity                  *metrics.Metric
 	comparedFlows, lostFlows, movedShare, excess      *metrics.Metric
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
+	ping                                              pingMetrics
+}
+
+// pingMetrics are those of ping() and tcpPing().
+type pingMetrics struct {
+	pings, dns, connect, tls, firstByte, lastByte, total, failed *metrics.Metric
 }
 
 func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
@@ -59,6 +65,16 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		sockets:         metric("mconnect_sockets", metrics.Gauge),
 		fds:             metric("mconnect_fds", metrics.Gauge),
 		fdLimit:         metric("mconnect_fd_limit", metrics.Gauge),
+		ping: pingMetrics{
+			pings:     metric("mconnect_pings", metrics.Counter),
+			dns:       metric("mconnect_ping_dns", metrics.Trend, metrics.Time),
+			connect:   metric("mconnect_ping_connect", metrics.Trend, metrics.Time),
+			tls:       metric("mconnect_ping_tls", metrics.Trend, metrics.Time),
+			firstByte: metric("mconnect_ping_first_byte", metrics.Trend, metrics.Time),
+			lastByte:  metric("mconnect_ping_last_byte", metrics.Trend, metrics.Time),
+			total:     metric("mconnect_ping_total", metrics.Trend, metrics.Time),
+			failed:    metric("mconnect_ping_failed", metrics.Rate),
+		},
 		balanceMaxShare: metric("mconnect_balance_max_share", metrics.Gauge),
 		balancePValue:   metric("mconnect_balance_p_value", metrics.Gauge),
 		balanceCV:       metric("mconnect_balance_cv", metrics.Gauge),

@@ -15,7 +15,8 @@ import (
 type RootModule struct {
 	engine  connect.Engine
 	stamps  stamps
-	hosts   hostLimit
+	hosts   hostLimit // of mconnect_replies
+	peers   hostLimit // of the pings' tag "to"
 	gauges  gauges
 	notices notices
 	ledger  ledger
@@ -53,6 +54,9 @@ func (i *instance) Exports() modules.Exports {
 		"capacity":   i.capacity,
 		"traffic":    i.traffic,
 		"disruption": i.disruption,
+		"ping":       i.ping,
+		"tcpPing":    i.tcpPing,
+		"format":     i.format,
 		"sockets":    i.sockets,
 		"preflight":  i.preflight,
 		"listen":     i.listen,

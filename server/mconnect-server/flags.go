@@ -10,11 +10,16 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // settings are what flags and environment say.
 type settings struct {
 	options    server.Options
+	mesh       mesh.Options
+	meshOn     bool
+	envAndQuit bool
+	cloudWatch bool
 	version    bool
 	logFormat  string
 	logSources bool
@@ -63,7 +68,10 @@ func parse(args []string, env lookup, help io.Writer) (*settings, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	return s, s.checkHTTP(flags)
+	if err := s.checkHTTP(flags); err != nil {
+		return nil, err
+	}
+	return s, s.completeMesh(flags, env)
 }
 
 func (s *settings) flagSet() *flag.FlagSet {
@@ -84,6 +92,7 @@ func (s *settings) flagSet() *flag.FlagSet {
 	f.DurationVar(&o.Drain, "drain", server.DefaultDrain, "time for clients to finish after SIGTERM; 0 closes them at once")
 	f.StringVar(&s.logFormat, "log", "text", "`format` of the log on standard error: text or json")
 	s.httpFlags(f)
+	s.meshFlags(f)
 	f.BoolVar(&s.logSources, "log-sources", false, "count connections and datagrams by source address, up to a million addresses,\nand log at the end how many there were and the fewest and most for one")
 	return f
 }
@@ -136,6 +145,8 @@ var flagOf = map[string]string{
 	"Address": "address", "Echo": "echo", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
 	"IdleTimeout": "idle-timeout", "TLSCert": "tls-cert", "TLSKey": "tls-key",
 	"HTTP": "http", "HTTPDelay": "delay", "HTTPTimeout": "timeout",
+	"Mesh.Location": "location", "Mesh.Peers": "peer", "Mesh.Discover": "discover", "Mesh.Delay": "ping-delay", "Mesh.Limit": "ping-limit",
+	"Mesh.Timeout": "ping-timeout", "Mesh.MaxPeers": "max-peers", "Mesh.Token": "token", "Mesh.State": "state",
 }
 
 // inFlags tells the server's errors in terms of flags.

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
@@ -13,7 +14,7 @@ var ofHTTP = map[string]bool{"delay": true, "stats": true, "timeout": true, "clo
 
 func (s *settings) httpFlags(f *flag.FlagSet) {
 	o := &s.options
-	f.StringVar(&o.HTTP, "http", "", "`host:port` of the HTTP listener: /metrics, /sockets, and a slow listener under every other path;\nempty for none")
+	f.StringVar(&o.HTTP, "http", "", "`host:port` of the HTTP listener: /metrics, /sockets, the mesh, and a slow listener under every other path;\nempty for none")
 	f.DurationVar(&o.HTTPDelay, "delay", 0, "the slow listener lets each request wait so long before it reads its body and answers OK")
 	f.DurationVar(&o.HTTPStats, "stats", server.DefaultHTTPStats, "interval of the line \"Received  N Rate R r/s\" on standard output; 0 for none;\nif not given, it begins with the slow listener's first request")
 	f.DurationVar(&o.HTTPTimeout, "timeout", server.DefaultHTTPTimeout, "time for HTTP clients to send a request, to take its answer after the delay, and to send the next one")
@@ -26,7 +27,7 @@ func (s *settings) checkHTTPFlags(flags *flag.FlagSet, env lookup) (err error) {
 		return nil
 	}
 	flags.Visit(func(f *flag.Flag) {
-		if ofHTTP[f.Name] && err == nil {
+		if (ofHTTP[f.Name] || slices.Contains(ofMesh, f.Name)) && err == nil {
 			err = fmt.Errorf("flag -%s is for the HTTP listener, which is off: add -http host:port, such as -http [::]:8090", f.Name)
 		}
 	})

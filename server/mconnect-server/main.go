@@ -47,23 +47,35 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		return exitOK
 	}
 	s.options.Log, s.options.HTTPOutput = s.logger(stderr), stdout
+	quit := s.runMesh(env, os.Environ)
 	var seen *sources
 	if s.logSources {
 		seen = newSources(mostSources)
 		s.options.OnAccept, s.options.OnDatagram = seen.tcp, seen.udp
 	}
+	endCloudWatch, err := s.startCloudWatch()
+	if err != nil {
+		fmt.Fprintln(stderr, "mconnect-server:", err)
+		return exitFailed
+	}
+	defer endCloudWatch()
 	srv, err := server.Start(s.options)
 	if err != nil {
 		fmt.Fprintln(stderr, "mconnect-server:", inFlags(err))
 		return exitCode(err)
 	}
-	stop(srv, s.options.Log, signals)
+	stop(srv, s.options.Log, signals, quit)
 	logEnd(s.options.Log, srv, seen)
 	return exitOK
 }
 
-func stop(srv *server.Server, log *slog.Logger, signals <-chan os.Signal) {
-	signal := <-signals
+// stop waits for a signal, or for somebody who asks for the end over HTTP, and drains.
+func stop(srv *server.Server, log *slog.Logger, signals, quit <-chan os.Signal) {
+	var signal os.Signal
+	select {
+	case signal = <-signals:
+	case signal = <-quit:
+	}
 	stats := srv.Stats()
 	log.Info("Draining; a second signal ends at once", "signal", signal.String(), "active", stats.Active+stats.Echo.Active+stats.HTTP.Active)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -297,6 +297,8 @@ func TestVersionAndHelp(t *testing.T) {
 	for _, flag := range []string{
 		"server", "address", "udp", "echo", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
 		"tls-cert", "tls-key", "drain", "log", "log-sources", "http", "delay", "stats", "timeout", "close",
+		"peer", "discover", "location", "ping-delay", "ping-limit", "ping-maxfail", "ping-timeout", "ping-insecure", "max-peers",
+		"token", "allow", "state", "env-and-quit",
 	} {
 		assert.Contains(t, stderr.String(), "\n  -"+flag)
 	}

@@ -3,8 +3,11 @@ package options
 import (
 	"fmt"
 	"math"
+	"net/netip"
+	"os"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // Listen is what a script asks of listen().
@@ -31,6 +34,7 @@ func ParseListen(options any) (*Listen, error) {
 		"address":        text(&s.Address),
 		"hostname":       text(&s.Hostname),
 		"echo":           flag(&l.Echo),
+		"http":           text(&s.HTTP),
 		"network":        oneOf(&network, "tcp", "udp", "tls"),
 		"cert":           text(&l.Cert),
 		"key":            text(&l.Key),
@@ -40,9 +44,24 @@ func ParseListen(options any) (*Listen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)
 	}
+	if s.HTTP != "" {
+		s.Mesh = func(listening netip.AddrPort) (server.Mesh, error) { return startMesh(s.Hostname, listening) }
+	}
 	l.TLS = network == "tls"
 	if hasCert, hasKey := l.Cert != "", l.Key != ""; hasCert != hasKey || hasCert && !l.TLS {
 		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\": got cert: %t, key: %t with network %q; want both or none, and network 'tls' with them", hasCert, hasKey, network)
 	}
 	return l, nil
+}
+
+// startMesh makes a responder a part of a mesh that knows nobody yet.
+func startMesh(hostname string, listening netip.AddrPort) (server.Mesh, error) {
+	if hostname == "" {
+		hostname, _ = os.Hostname()
+	}
+	m, err := mesh.Start(mesh.Options{Location: hostname, Hostname: hostname, Port: int(listening.Port())})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }

@@ -244,7 +244,8 @@ func payload(to *[]byte) setter {
 // reservedTags are set by the module itself.
 var reservedTags = []string{"proto", "target", "error", "host", "state", "model"}
 
-func tags(to *map[string]string) setter {
+func tags(to *map[string]string, alsoReserved ...string) setter {
+	reserved := slices.Concat(reservedTags, alsoReserved)
 	return func(v any) error {
 		const accepted = "want an object of names and texts, such as {site: 'ham'}"
 		object, ok := v.(map[string]any)
@@ -253,8 +254,8 @@ func tags(to *map[string]string) setter {
 		}
 		*to = make(map[string]string, len(object))
 		for name, value := range object {
-			if name == "" || slices.Contains(reservedTags, name) {
-				return fmt.Errorf("tag %q is not free; want other names than '%s'", name, strings.Join(reservedTags, "', '"))
+			if name == "" || slices.Contains(reserved, name) {
+				return fmt.Errorf("tag %q is not free; want other names than '%s'", name, strings.Join(reserved, "', '"))
 			}
 			switch value := value.(type) {
 			case string, bool, int64, float64:

@@ -1,0 +1,119 @@
+package options
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// Pinging is what ping() and tcpPing() have in common.
+type Pinging struct {
+	Source   *source.Pool // nil is the VU's
+	Timeout  time.Duration
+	From, To string // names of the two ends; "" leaves them to the caller
+	Tags     map[string]string
+}
+
+// Ping is what a script asks of ping().
+type Ping struct {
+	Pinging
+	Plan ping.Plan // without source, TLS and resolver
+}
+
+// TCPPing is what a script asks of tcpPing().
+type TCPPing struct {
+	Pinging
+	Target string
+}
+
+// ParsePing checks the arguments of ping().
+func ParsePing(url, options any) (*Ping, error) {
+	p := &Ping{}
+	var ok bool
+	if p.Plan.URL, ok = url.(string); !ok {
+		return nil, fmt.Errorf("ping(): URL: got %s; want a text such as 'https://10.0.0.1/v1/ping'", show(url))
+	}
+	err := p.parse(options, map[string]setter{
+		"method":  text(&p.Plan.Method),
+		"headers": headers(&p.Plan.Header),
+		"ip":      address(&p.Plan.IP),
+	})
+	if err == nil {
+		err = p.Plan.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ping(): %w", err)
+	}
+	p.Plan.Timeout, p.Plan.From = p.Timeout, p.From
+	return p, nil
+}
+
+// ParseTCPPing checks the arguments of tcpPing().
+func ParseTCPPing(target, options any) (*TCPPing, error) {
+	p := &TCPPing{}
+	var ok bool
+	if p.Target, ok = target.(string); !ok {
+		return nil, fmt.Errorf("tcpPing(): target: got %s; want 'host:port' or '[v6]:port'", show(target))
+	}
+	if _, _, err := connect.SplitTarget(p.Target); err != nil {
+		return nil, fmt.Errorf("tcpPing(): target %w", err)
+	}
+	if err := p.parse(options, nil); err != nil {
+		return nil, fmt.Errorf("tcpPing(): %w", err)
+	}
+	return p, nil
+}
+
+func (p *Pinging) parse(options any, more map[string]setter) error {
+	object, ok := options.(map[string]any)
+	if !ok && options != nil {
+		return fmt.Errorf("options: got %s; want an object such as {timeout: '2s'}", show(options))
+	}
+	known := map[string]setter{
+		"source":  pool(&p.Source),
+		"timeout": duration(&p.Timeout),
+		"from":    text(&p.From),
+		"to":      text(&p.To),
+		"tags":    tags(&p.Tags, "from", "to", "url", "status"),
+	}
+	maps.Copy(known, more)
+	return parse(object, known)
+}
+
+func address(to *netip.Addr) setter {
+	return func(v any) error {
+		s, _ := v.(string)
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return errors.New("want an IP address such as '10.0.0.1' or '2001:db8::1'")
+		}
+		*to = addr.Unmap()
+		return nil
+	}
+}
+
+func headers(to *http.Header) setter {
+	return func(v any) error {
+		const accepted = "want an object of names and texts, such as {Accept: 'text/html'}"
+		object, ok := v.(map[string]any)
+		if !ok {
+			return errors.New(accepted)
+		}
+		*to = http.Header{}
+		for name, value := range object {
+			s, ok := value.(string)
+			if !ok {
+				return fmt.Errorf("header %q is no text; %s", name, accepted)
+			}
+			to.Set(name, s)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,81 @@
+package ping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+)
+
+// fail notes why there is no whole answer. limited is the caller's context with the plan's timeout.
+func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
+	r.FailedIn, r.Class = in, classify(caller, limited, in, err)
+	at := ""
+	if r.RemoteAddr.IsValid() {
+		at = " at " + r.RemoteAddr.String()
+	}
+	r.Err = fmt.Errorf("ping %s%s: %s: %w", r.URL, at, doing[in], err)
+	if advice := advice[r.Class]; advice != "" {
+		r.Err = fmt.Errorf("%w; %s", r.Err, advice)
+	}
+}
+
+func classify(caller, limited context.Context, in Phase, err error) class.Class {
+	known := class.Of(err)
+	_, unresolved := errors.AsType[*resolveError](err)
+	_, unusable := errors.AsType[*sourceError](err)
+	switch {
+	case errors.Is(caller.Err(), context.Canceled):
+		return class.Aborted
+	case errors.Is(err, ErrBlocked):
+		return class.Blocked
+	case limited.Err() != nil || known == class.Timeout:
+		return timedOut(in)
+	case unresolved:
+		return class.DNS
+	case unusable:
+		return class.AddrNotAvailable
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return class.Closed
+	case known != class.Other:
+		return known
+	case in == PhaseTLS || isAlert(err):
+		return class.TLS
+	case in > PhaseTLS:
+		return class.BadReply
+	}
+	return known
+}
+
+func timedOut(in Phase) class.Class {
+	switch in {
+	case PhaseDNS:
+		return class.DNS
+	case PhaseFirstByte, PhaseLastByte:
+		return class.NoReply
+	}
+	return class.Timeout
+}
+
+// isAlert reports whether the peer has sent a TLS alert. With TLS 1.3, it does so after the handshake if it wants a
+// certificate that it was not given.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
+}
+
+var advice = map[class.Class]string{
+	class.DNS:              "check the name and the resolver, or give the address with the option for the IP",
+	class.Refused:          "check that a server listens there",
+	class.Timeout:          "check the route and firewalls, or allow more time",
+	class.NoReply:          "the server accepts connections, but does not answer in time: check its health, or allow more time",
+	class.Closed:           "the server ends the connection without an answer: check that it speaks this protocol on this port",
+	class.BadReply:         "check that the server speaks HTTP/1.1 on this port",
+	class.TLS:              "check the certificate, the host name and the TLS options",
+	class.AddrNotAvailable: "use a source of this host, of the target's IP version",
+	class.FDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)",
+	class.Blocked:          "the caller's rules, or this host's firewall, forbid the target",
+}

@@ -1,0 +1,194 @@
+package ping_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+)
+
+func resolvesTo(addrs ...netip.AddrPort) ping.Resolver {
+	return func(context.Context, string, uint16) ([]netip.AddrPort, error) { return addrs, nil }
+}
+
+func resolverFails(err error) ping.Resolver {
+	return func(context.Context, string, uint16) ([]netip.AddrPort, error) { return nil, err }
+}
+
+// rawPeer accepts connections and leaves them to a function, and to the client to close.
+func rawPeer(t *testing.T, handle func(*net.TCPConn)) (url string) {
+	t.Helper()
+	listener := listen(t)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			handle(conn.(*net.TCPConn))
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-ended
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// says writes a text once it has got a request, and reads until the client leaves.
+func says(text string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, text)
+		_, _ = io.Copy(io.Discard, conn)
+	}
+}
+
+// saysAndCloses ends the connection in an orderly way after the text.
+func saysAndCloses(text string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, text)
+		_ = conn.CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+	}
+}
+
+func resets(conn *net.TCPConn) {
+	_, _ = conn.Read(make([]byte, 4096))
+	_ = conn.SetLinger(0)
+}
+
+// Whatever goes wrong is a result with its class, the phase that did not end, and a message that says what to do.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	untrusted := httptest.NewTLSServer(http.HandlerFunc(servePage))
+	t.Cleanup(untrusted.Close)
+	endless := plainPeer(t, func(w http.ResponseWriter, _ *http.Request) {
+		for megabyte := make([]byte, 1<<20); ; {
+			if _, err := w.Write(megabyte); err != nil {
+				return
+			}
+		}
+	})
+	const page200 = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nServed from Hamburg\n"
+	for _, test := range []struct {
+		name   string
+		plan   ping.Plan
+		class  class.Class
+		in     ping.Phase
+		status int
+		text   string
+	}{
+		{"unknown name", ping.Plan{URL: "http://web.invalid/", Resolve: resolverFails(&net.DNSError{Err: "no such host", IsNotFound: true})}, class.DNS, ping.PhaseDNS, 0, "no such host"},
+		{"name without address", ping.Plan{URL: "http://web.invalid/", Resolve: resolvesTo()}, class.DNS, ping.PhaseDNS, 0, `"web.invalid" has no address`},
+		{"resolver is silent", ping.Plan{URL: "http://web.invalid/", Resolve: hangs, Timeout: 50 * time.Millisecond}, class.DNS, ping.PhaseDNS, 0, "time is up after 50ms"},
+		{"forbidden", ping.Plan{URL: "http://10.0.0.1/", Resolve: resolverFails(fmt.Errorf("%w: not in -allow", ping.ErrBlocked))}, class.Blocked, ping.PhaseDNS, 0, "not in -allow"},
+		{"forbidden address given", ping.Plan{URL: "http://web.invalid/", IP: loopback, Resolve: resolverFails(ping.ErrBlocked)}, class.Blocked, ping.PhaseDNS, 0, "blocked"},
+		{"refused", ping.Plan{URL: "http://127.0.0.1:1/"}, class.Refused, ping.PhaseConnect, 0, "127.0.0.1:1"},
+		{"source of the other IP version", ping.Plan{URL: "http://127.0.0.1:1/", Source: netip.IPv6Loopback()}, class.AddrNotAvailable, ping.PhaseConnect, 0, "the other IP version"},
+		{"unknown authority", ping.Plan{URL: untrusted.URL}, class.TLS, ping.PhaseTLS, 0, "certificate"},
+		{"TLS to a peer without", ping.Plan{URL: strings.Replace(rawPeer(t, says("hello")), "http", "https", 1)}, class.TLS, ping.PhaseTLS, 0, "TLS handshake"},
+		{"no handshake", ping.Plan{URL: strings.Replace(rawPeer(t, says("")), "http", "https", 1), Timeout: 50 * time.Millisecond}, class.Timeout, ping.PhaseTLS, 0, "time is up"},
+		{"handshake closed", ping.Plan{URL: strings.Replace(rawPeer(t, saysAndCloses("")), "http", "https", 1)}, class.Closed, ping.PhaseTLS, 0, "EOF"},
+		{"no answer", ping.Plan{URL: rawPeer(t, says("")), Timeout: 50 * time.Millisecond}, class.NoReply, ping.PhaseFirstByte, 0, "time is up after 50ms"},
+		{"closes", ping.Plan{URL: rawPeer(t, saysAndCloses(""))}, class.Closed, ping.PhaseFirstByte, 0, "EOF"},
+		{"resets", ping.Plan{URL: rawPeer(t, resets)}, class.Reset, ping.PhaseFirstByte, 0, "reset"},
+		{"no HTTP", ping.Plan{URL: rawPeer(t, says("web-1\r\n\r\n"))}, class.BadReply, ping.PhaseLastByte, 0, "malformed HTTP"},
+		{"endless header", ping.Plan{URL: rawPeer(t, says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20)))}, class.BadReply, ping.PhaseLastByte, 0, "exceeded 65536 bytes"},
+		{"closes in the body", ping.Plan{URL: rawPeer(t, saysAndCloses(page200))}, class.Closed, ping.PhaseLastByte, 200, "EOF"},
+		{"stops in the body", ping.Plan{URL: rawPeer(t, says(page200)), Timeout: 50 * time.Millisecond}, class.NoReply, ping.PhaseLastByte, 200, "reading the answer"},
+		{"body without end", ping.Plan{URL: endless.URL}, class.BadReply, ping.PhaseLastByte, 200, "more than 64 MiB"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if test.plan.Timeout == 0 {
+				test.plan.Timeout = time.Minute
+			}
+			r := do(t, test.plan)
+			assert.True(t, r.Failed())
+			assert.Equal(t, test.class.String(), r.Class.String(), "%v", r.Err)
+			assert.Equal(t, test.in.String(), r.FailedIn.String(), "%v", r.Err)
+			assert.Equal(t, test.status, r.Status)
+			require.Error(t, r.Err)
+			assert.Contains(t, r.Err.Error(), test.text)
+			assert.Contains(t, r.Err.Error(), test.plan.URL)
+			assert.Equal(t, r.Connect+r.TLS+r.FirstByte+r.LastByte, r.Total)
+		})
+	}
+}
+
+func hangs(ctx context.Context, _ string, _ uint16) ([]netip.AddrPort, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A caller who ends a ping gets its result at once.
+func TestAborted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	url := rawPeer(t, func(conn *net.TCPConn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		cancel()
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	r, err := ping.Do(ctx, ping.Plan{URL: url})
+	require.NoError(t, err)
+	assert.Equal(t, class.Aborted, r.Class)
+	assert.Equal(t, ping.PhaseFirstByte, r.FailedIn)
+}
+
+// Statuses count as pingmesh counts them.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for status, failed := range map[int]bool{200: false, 204: false, 302: false, 304: false, 305: true, 307: true, 404: true, 503: true} {
+		r := do(t, ping.Plan{URL: plainPeer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }).URL})
+		require.NoError(t, r.Err)
+		assert.Equal(t, status, r.Status)
+		assert.Equal(t, failed, r.Failed(), "status %d", status)
+	}
+}
+
+// A wrong plan is the caller's error, and nothing is sent.
+func TestWrongPlans(t *testing.T) {
+	t.Parallel()
+	for want, plan := range map[string]ping.Plan{
+		`URL "": the scheme is ""; want http`:                       {},
+		`URL "127.0.0.1:80": first path segment`:                    {URL: "127.0.0.1:80"},
+		`URL "ftp://a/": the scheme is "ftp"; want http`:            {URL: "ftp://a/"},
+		`URL "http:///x" has no host; want http`:                    {URL: "http:///x"},
+		`URL "http://a:0/": the port is 0; want 1 to 65535`:         {URL: "http://a:0/"},
+		`URL "http://a:65536/": the port is 65536; want 1 to 65535`: {URL: "http://a:65536/"},
+		`method "G T": want one such as GET`:                        {URL: "http://a/", Method: "G T"},
+		`header "a b": want a name`:                                 {URL: "http://a/", Header: http.Header{"a b": {"c"}}},
+		`header "A": got "b\nc"; want a value`:                      {URL: "http://a/", Header: http.Header{"A": {"b\nc"}}},
+	} {
+		r, err := ping.Do(t.Context(), plan)
+		assert.Nil(t, r)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+var errBoom = errors.New("boom")
+
+// Errors can be told apart by the caller of the resolver.
+func TestErrorsUnwrap(t *testing.T) {
+	t.Parallel()
+	assert.ErrorIs(t, do(t, ping.Plan{URL: "http://a/", Resolve: resolverFails(errBoom)}).Err, errBoom)
+}

@@ -1,0 +1,161 @@
+package ping
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Limits of a ping.
+const (
+	DefaultTimeout = 10 * time.Second
+	MaxBody        = 64 << 20 // bytes of the answer's body
+	maxHeader      = 64 << 10 // bytes of the answer's header
+)
+
+// Plan is what to ping, and how. All but URL has a zero value that makes sense.
+type Plan struct {
+	// URL is absolute, http or https. Redirects are not followed, proxies not used.
+	URL string
+	// Method is the request's; "" is GET.
+	Method string
+	// Header is sent with the request. Its Host, if any, replaces the URL's in the request, though not in SNI.
+	Header http.Header
+	// IP, if valid, is connected to in place of what the URL's host resolves to. Host header and SNI stay the URL's.
+	IP netip.Addr
+	// Source is the local address; not valid leaves the choice to the system.
+	Source netip.Addr
+	// Timeout bounds the whole ping, name resolution included; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// TLS is for https; nil is Go's default. Its ServerName, if any, replaces the URL's host.
+	TLS *tls.Config
+	// From names the place that this ping comes from, for Result.Format.
+	From string
+	// Resolve finds the addresses; nil is the system's resolver. It is also asked for an address that needs no look-up, such as
+	// IP, so that it can forbid it.
+	Resolve Resolver
+}
+
+// Resolver finds the addresses of a host, which are tried in turn. How long that takes is Result.DNS, unless the host is an
+// address already. An error that wraps ErrBlocked says that the caller's rules forbid the host.
+type Resolver func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error)
+
+// ErrBlocked is wrapped by the error of a Resolver that forbids a host or an address.
+var ErrBlocked = errors.New("blocked")
+
+// SystemResolver asks the operating system. It is what a Plan without Resolve uses.
+func SystemResolver(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	return With(net.DefaultResolver)(ctx, host, port)
+}
+
+// With asks a resolver of package net.
+func With(resolver *net.Resolver) Resolver {
+	return func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+		addrs, err := resolver.LookupNetIP(ctx, "ip", host)
+		if err != nil {
+			return nil, err
+		}
+		found := make([]netip.AddrPort, len(addrs))
+		for i, addr := range addrs {
+			found[i] = netip.AddrPortFrom(addr.Unmap(), port)
+		}
+		return found, nil
+	}
+}
+
+// Check says what is wrong with the plan, and what is accepted; nil if nothing is.
+func (p *Plan) Check() error {
+	if err := CheckURL(p.URL); err != nil {
+		return err
+	}
+	if p.Method != "" && !httpguts.ValidHeaderFieldName(p.Method) { // RFC 9110: both are tokens
+		return fmt.Errorf("method %q: want one such as GET or HEAD", p.Method)
+	}
+	for name, values := range p.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("header %q: want a name such as Accept", name)
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("header %q: got %q; want a value without control characters", name, value)
+			}
+		}
+	}
+	return nil
+}
+
+// CheckURL says why a text can't be pinged, and what can; nil if it can.
+func CheckURL(text string) error {
+	const accepted = "want http://host[:port]/path or https://…"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("URL %q: %w; %s", text, errors.Unwrap(err), accepted)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("URL %q: the scheme is %q; %s", text, u.Scheme, accepted)
+	case u.Hostname() == "":
+		return fmt.Errorf("URL %q has no host; %s", text, accepted)
+	case u.Port() == "":
+		return nil
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+		return fmt.Errorf("URL %q: the port is %s; want 1 to 65535", text, u.Port())
+	}
+	return nil
+}
+
+func (p *Plan) timeout() time.Duration {
+	if p.Timeout > 0 {
+		return p.Timeout
+	}
+	return DefaultTimeout
+}
+
+func (p *Plan) request() (*http.Request, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(context.Background(), p.Method, p.URL, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if p.Header != nil {
+		request.Header = p.Header.Clone()
+	}
+	if host := request.Header.Get("Host"); host != "" {
+		request.Host = host
+	}
+	if user := request.URL.User; user != nil && request.Header.Get("Authorization") == "" {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
+	if _, given := request.Header["User-Agent"]; !given {
+		request.Header.Set("User-Agent", "mconnect-ping")
+	}
+	return request, nil
+}
+
+// transport is a new one for each ping, so that connection and TLS session are new as well.
+func (p *Plan) transport(d *dialer) *http.Transport {
+	t := &http.Transport{
+		DialContext:            d.dial,
+		DisableKeepAlives:      true,
+		DisableCompression:     true, // size is what was sent
+		MaxResponseHeaderBytes: maxHeader,
+	}
+	if p.TLS != nil {
+		t.TLSClientConfig = p.TLS.Clone()
+		t.TLSClientConfig.NextProtos = nil         // HTTP/1.1, as perftest
+		t.TLSClientConfig.ClientSessionCache = nil // the whole handshake is timed
+	}
+	return t
+}

@@ -1,0 +1,67 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// defaultTCPPingTimeout bounds a TCP ping whose plan does not.
+const defaultTCPPingTimeout = 5 * time.Second
+
+// TCPPing is one TCP connect, for peers that speak no HTTP (for those that do, see package ping).
+type TCPPing struct {
+	Target  Target
+	Source  netip.Addr    // not valid leaves the choice to the system
+	Timeout time.Duration // 0 is 5 s
+}
+
+// TCPPong is what a TCPPing came to.
+type TCPPong struct {
+	Start          time.Time
+	Connect        time.Duration // of the handshake as this process sees it, or until the failure
+	RTT            time.Duration // the kernel's measure of it; 0 where it has none
+	SYNRetransmits int64
+	RemoteAddr     netip.AddrPort
+	Class          Class // why it failed, ClassNone if it did not
+	Err            error // says the same in words
+}
+
+// Do connects and closes. Its failures are in the result.
+func (p TCPPing) Do(ctx context.Context) TCPPong {
+	pong := TCPPong{Start: time.Now(), RemoteAddr: p.Target.Addr}
+	if p.Target.Err != nil {
+		return p.failed(pong, p.Target.Class, p.Target.Err)
+	}
+	if p.Timeout <= 0 {
+		p.Timeout = defaultTCPPingTimeout
+	}
+	limited, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	conn, err := source.Dialer{Source: p.Source}.DialContext(limited, p.Target.Addr)
+	pong.Connect = time.Since(pong.Start)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return p.failed(pong, ClassAborted, err)
+	case err != nil:
+		return p.failed(pong, classify(err), err)
+	}
+	pong.RTT, pong.SYNRetransmits = handshake(conn)
+	_ = conn.Close()
+	return pong
+}
+
+func (p TCPPing) failed(pong TCPPong, class Class, err error) TCPPong {
+	text := "tcp " + p.Target.Name
+	if p.Source.IsValid() {
+		text += " from " + p.Source.String()
+	}
+	pong.Class, pong.Err = class, fmt.Errorf("%s: %s after %s: %w", text, class, pong.Connect.Round(time.Microsecond), err)
+	if advice := advice[class]; advice != "" {
+		pong.Err = fmt.Errorf("%w; %s", pong.Err, advice)
+	}
+	return pong
+}

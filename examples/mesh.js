@@ -1,0 +1,94 @@
+// Can everybody reach everybody, and how fast? Each k6 instance takes the list of peers from any server of a mesh, and pings all of them
+// at a constant rate, whether they answer or not. Run it at every site: its thresholds are those of the pairs from there.
+//
+//   ./k6 run examples/mesh.js
+//   ./k6 run -e SERVER=http://10.0.0.1:8090 -e TO=Hamburg,Paris,Tokyo -e FROM=Bremen -e DURATION=5m examples/mesh.js
+//
+// Environment: SERVER (URL of any mconnect-server -http, or pingmesh; default: three servers inside k6), TO (locations that must be there
+// and fast: thresholds are made before there is a network, so their names must be known), FROM (where this runs; default: this host's
+// name), RATE (rounds per second, 1), DURATION (5s), MAX_MS (the median connect time of a pair may not be above, 500), MAX_FAILED (part of
+// a pair's pings that may fail, 0.01).
+import http from 'k6/http';
+import { sleep } from 'k6';
+import { listen, ping } from 'k6/x/mconnect';
+
+const demo = ['Hamburg', 'Paris', 'Tokyo'];
+const expected = (__ENV.TO || (__ENV.SERVER ? '' : demo.join(','))).split(',').filter(Boolean).map(tag);
+
+export const options = {
+  scenarios: {
+    mesh: {
+      executor: 'constant-arrival-rate',
+      rate: Number(__ENV.RATE || 1),
+      duration: __ENV.DURATION || '5s',
+      preAllocatedVUs: 5,
+      maxVUs: 100, // a round lasts as long as its slowest ping, 5 s if a peer is silent
+    },
+  },
+  thresholds: Object.assign(
+    { mconnect_pings: ['count>0'], mconnect_ping_failed: [`rate<=${__ENV.MAX_FAILED || 0.01}`] },
+    ...expected.map((to) => ({
+      [`mconnect_pings{to:${to}}`]: ['count>0'],
+      [`mconnect_ping_failed{to:${to}}`]: [`rate<=${__ENV.MAX_FAILED || 0.01}`],
+      [`mconnect_ping_connect{to:${to}}`]: [`med<=${__ENV.MAX_MS || 500}`],
+    })),
+  ),
+};
+
+/** @typedef {{url: string, ip?: string, to: string}} Peer */
+
+export function setup() {
+  const peers = peersOf(__ENV.SERVER || startDemo());
+  peers.forEach(({ to, url }) => console.log(`${to}\t${url}`));
+  const missing = expected.filter((to) => !peers.some((peer) => peer.to === to));
+  if (missing.length > 0) {
+    throw new Error(`TO: ${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} not in the list of peers, which has ${peers.map((peer) => peer.to).join(', ')}`);
+  }
+  return peers;
+}
+
+/** One round. @param {Peer[]} peers */
+export default async function (peers) {
+  await Promise.all(peers.map(({ url, ip, to }) => ping(url, { ip, to, from: __ENV.FROM || undefined, timeout: '5s' })));
+}
+
+/** The server itself, and all that it pings. @param {string} server @returns {Peer[]} */
+function peersOf(server) {
+  const told = list(server);
+  const itself = { url: `${server}/v1/ping`, to: tag(told.SrvLoc) };
+  const others = (told.Peers || []).map((/** @type {any} */ peer) => ({
+    url: peer.Url,
+    ip: peer.PeerIP || undefined,
+    to: tag(known(peer) ? peer.Location : peer.Host),
+  }));
+  return [itself, ...others];
+}
+
+/** @param {string} server @returns {any} */
+function list(server) {
+  const response = http.get(`${server}/v1/peers`);
+  if (response.status !== 200) {
+    throw new Error(`${server}/v1/peers: ${response.status || response.error}; want the URL of an mconnect-server -http, or of pingmesh, in SERVER`);
+  }
+  return response.json();
+}
+
+/** A peer's location is known once it has answered. @param {any} peer */
+function known(peer) {
+  return peer.Location && peer.Location !== 'unknown';
+}
+
+/** Names of thresholds have no room for commas, colons and braces. @param {string} location */
+function tag(location) {
+  return location.replace(/[,:{}]/g, ' ').trim();
+}
+
+/** Three servers, of which the first pings the others. Returns its URL. */
+function startDemo() {
+  const [first, ...others] = demo.map((hostname) => listen({ http: '127.0.0.1:0', hostname }).http);
+  others.forEach((url) => http.get(`${first}/v1/addpeer?url=${encodeURIComponent(`${url}/v1/ping`)}`));
+  for (let tries = 0; tries < 100 && !list(`${first}`).Peers.every(known); tries++) {
+    sleep(0.1);
+  }
+  return `${first}`;
+}

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A Mesh makes the HTTP listener a part of a mesh of servers that measure each other. Package mesh has it; only main knows both,
+// so that this package does not depend on the client's side.
+type Mesh interface {
+	http.Handler         // for "/", "/v1" and all below
+	prometheus.Collector // on /metrics
+	// Stop ends all pings and waits for every goroutine. Requests are answered after it, too.
+	Stop()
+}
+
+// startMesh begins to ping, if asked for. The HTTP listener's port is known by then.
+func (s *Server) startMesh() (Mesh, error) {
+	if s.options.Mesh == nil {
+		return nil, nil //nolint:nilnil // no mesh is no mistake
+	}
+	return s.options.Mesh(s.httpAddr)
+}
+
+// ofMesh are the paths that the mesh takes from the slow listener.
+func ofMesh(path string) bool { return path == "/" || path == "/v1" || strings.HasPrefix(path, "/v1/") }

@@ -1,0 +1,90 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// Limits of what peers are asked for besides pings.
+const (
+	fetchTimeout = 5 * time.Second
+	maxPeersBody = 4 << 20
+	maxRowBody   = 4 << 20
+	maxHeader    = 16 << 10
+)
+
+// fetch reads a page of a peer, at an address that overrides DNS if it is valid. It follows no redirects and uses no proxy.
+func (m *Mesh) fetch(ctx context.Context, page string, ip netip.Addr, most int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", page, err)
+	}
+	request.Header.Set("User-Agent", "mconnect-mesh")
+	transport := &http.Transport{
+		DialContext:            func(ctx context.Context, _, to string) (net.Conn, error) { return m.dial(ctx, to, ip) },
+		TLSClientConfig:        m.tls(),
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", page, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: HTTP status %d", page, response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("GET %s: %w", page, err)
+	case int64(len(body)) > most:
+		return nil, fmt.Errorf("GET %s: the answer has more than %d bytes", page, most)
+	}
+	return body, nil
+}
+
+// dial connects to the first address that answers.
+func (m *Mesh) dial(ctx context.Context, to string, ip netip.Addr) (net.Conn, error) {
+	host, service, err := net.SplitHostPort(to)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w", to, err)
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("port of %q: %w", to, err)
+	}
+	if ip.IsValid() {
+		host = ip.String()
+	}
+	addrs, err := m.resolve(ctx, host, uint16(port))
+	if err != nil {
+		return nil, err
+	}
+	var conn net.Conn
+	for _, addr := range addrs {
+		if conn, err = (source.Dialer{}).DialContext(ctx, addr); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+func hostname(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

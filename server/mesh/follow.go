@@ -1,0 +1,130 @@
+package mesh
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+)
+
+const (
+	// followAgain is how often a peer is asked for its list that does not say when there is news, as pingmesh's servers do not.
+	followAgain = time.Minute
+	// followTimeout bounds what a peer's list costs, with the names in it that have to be resolved.
+	followTimeout = 30 * time.Second
+	// resolveAgain is how often names are resolved whose addresses are peers.
+	resolveAgain   = 15 * time.Second
+	resolveTimeout = 5 * time.Second
+)
+
+// A follower adds a peer's peers to the list, and theirs in turn.
+type follower struct {
+	mesh *Mesh
+	peer *peer
+	last time.Time
+	owed bool // the last attempt failed
+}
+
+// step is called after each ping that was answered, with whether there may be news.
+func (f *follower) step(ctx context.Context, news bool) {
+	again := f.peer.instance() == "" && time.Since(f.last) > followAgain
+	if !news && !again && !f.owed {
+		return
+	}
+	f.last = time.Now()
+	err := f.follow(ctx)
+	f.owed = err != nil && ctx.Err() == nil && !errors.Is(err, errNoList)
+	if f.owed {
+		f.mesh.options.Log.Warn("The peer's peers are not known", "url", f.peer.URL, "error", err)
+	}
+}
+
+var errNoList = errors.New("not a page of a mesh's server")
+
+func (f *follower) follow(ctx context.Context) error {
+	page := f.peer.page(pathPeers)
+	if page == "" {
+		return errNoList
+	}
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	body, err := f.mesh.fetch(ctx, page, f.peer.IP, maxPeersBody)
+	if err != nil {
+		return err
+	}
+	var theirs Server
+	if err := json.Unmarshal(body, &theirs); err != nil {
+		return fmt.Errorf("%s is not a list of peers: %w", page, err)
+	}
+	for i := range theirs.Peers {
+		if _, full := errors.AsType[fullError](f.hear(ctx, &theirs.Peers[i])); full {
+			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// hear adds a peer that another tells of, if it is not known yet.
+func (f *follower) hear(ctx context.Context, told *Peer) error {
+	t, err := ParseTarget(told.URL)
+	if err != nil {
+		return err
+	}
+	t.Location, t.Follow = "", true
+	if told.Location != unknown && told.Location != told.URL && reply.Valid([]byte(told.Location)) {
+		t.Location = told.Location
+	}
+	if ip, err := netip.ParseAddr(told.PeerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
+		t.IP = ip.Unmap()
+	}
+	return f.mesh.add(t, heard)
+}
+
+// resolvesTo reports whether an address is just what DNS says, so that it is none to insist on: pingmesh's servers tell the
+// address that they found themselves.
+func resolvesTo(ctx context.Context, url string, ip netip.Addr) bool {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	addrs, err := ping.SystemResolver(ctx, hostname(url), 0)
+	return err == nil && len(addrs) == 1 && addrs[0].Addr() == ip.Unmap()
+}
+
+// discover makes a peer of every address that a name has, now and later.
+func (m *Mesh) discover(t Target) {
+	ticker := time.NewTicker(resolveAgain)
+	defer ticker.Stop()
+	for {
+		if err := m.discoverOnce(t); err != nil && m.ctx.Err() == nil {
+			m.options.Log.Warn("No peers from DNS", "url", t.URL, "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-m.ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *Mesh) discoverOnce(t Target) error {
+	ctx, cancel := context.WithTimeout(m.ctx, resolveTimeout)
+	defer cancel()
+	addrs, err := m.resolve(ctx, hostname(t.URL), 0)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(addrs, netip.AddrPort.Compare)
+	for _, addr := range addrs {
+		t.IP = addr.Addr()
+		if err := m.add(t, listed); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// mostServers bounds the matrix: so many rows and columns.
+	mostServers = 200
+	// fetchers is how many rows are asked for at once.
+	fetchers = 16
+	// stale is when the row of a silent server is dropped: others of its rows' servers may have moved on.
+	stale = 10 * time.Minute
+	// fresh is how old rows may be at least before they are asked for again, however often somebody looks; freshRow is added for
+	// each.
+	fresh    = time.Second
+	freshRow = 20 * time.Millisecond
+	// patience is how long a page waits for rows; those that come later are in the next one.
+	patience = 1500 * time.Millisecond
+)
+
+// A matrix holds the rows of other servers. It asks for them only when somebody looks at it.
+type matrix struct {
+	mesh *Mesh
+
+	mu      sync.Mutex
+	rows    map[string]*heldRow // by instance
+	asked   time.Time
+	updated chan struct{} // closed when the rows that are asked for have come; nil if none are
+}
+
+// A heldRow is one that another server has told.
+type heldRow struct {
+	*Row
+	at time.Time
+}
+
+func newMatrix(m *Mesh) *matrix { return &matrix{mesh: m, rows: map[string]*heldRow{}} }
+
+// refresh asks for rows that are not fresh, and waits a little for them.
+func (x *matrix) refresh(ctx context.Context) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-x.update():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// update returns a channel that is closed when the rows are fresh.
+func (x *matrix) update() <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.updated != nil {
+		return x.updated
+	}
+	done := make(chan struct{})
+	if time.Since(x.asked) < fresh+freshRow*time.Duration(len(x.rows)) || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
+		close(done)
+		return done
+	}
+	x.updated = done
+	return done
+}
+
+// fetch asks every peer that is a server of a mesh, each once.
+func (x *matrix) fetch(done chan struct{}) {
+	peers := make(chan *peer)
+	var fetching sync.WaitGroup
+	for range fetchers {
+		fetching.Go(func() {
+			for p := range peers {
+				x.fetchRow(p)
+			}
+		})
+	}
+	wanted := x.wanted()
+	for _, p := range wanted {
+		peers <- p
+	}
+	close(peers)
+	fetching.Wait()
+
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.forget(wanted)
+	x.asked, x.updated = time.Now(), nil
+	close(done)
+}
+
+// wanted are the peers that have rows, by instance.
+func (x *matrix) wanted() map[string]*peer {
+	wanted := map[string]*peer{}
+	for _, p := range x.mesh.list.all() {
+		instance := p.instance()
+		if instance != "" && instance != x.mesh.instance && p.page(pathRow) != "" && len(wanted) < mostServers-1 {
+			wanted[instance] = p
+		}
+	}
+	return wanted
+}
+
+func (x *matrix) fetchRow(p *peer) {
+	if !p.answers() {
+		return // a page need not wait for what is known to be silent
+	}
+	row, err := x.ask(p)
+	if err != nil {
+		if x.mesh.ctx.Err() == nil {
+			x.mesh.options.Log.Debug("No row", "url", p.URL, "error", err)
+		}
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.rows[row.Instance] = &heldRow{row, time.Now()}
+}
+
+func (x *matrix) ask(p *peer) (*Row, error) {
+	body, err := x.mesh.fetch(x.mesh.ctx, p.page(pathRow), p.IP, maxRowBody)
+	if err != nil {
+		return nil, err
+	}
+	row, err := parseRow(body)
+	if err != nil {
+		return nil, err
+	}
+	if row.Instance != p.instance() {
+		return nil, errors.New("another server has answered than before")
+	}
+	return row, nil
+}
+
+// forget drops the rows of servers that are no peers any more, or have been silent for long.
+func (x *matrix) forget(wanted map[string]*peer) {
+	for instance, row := range x.rows {
+		if wanted[instance] == nil || time.Since(row.at) > stale {
+			delete(x.rows, instance)
+		}
+	}
+}
+
+// A Matrix is what /v1/matrix tells: from each server to each other.
+type Matrix struct {
+	Location string    `json:"location"` // of the server that tells
+	Time     time.Time `json:"time"`
+	Rows     []string  `json:"rows"` // names of the servers that measure
+	Columns  []string  `json:"columns"`
+	// Cells are by row and column; null is a pair that nobody measures.
+	Cells [][]*Cell `json:"cells"`
+	// Ages are how old the rows are, in seconds.
+	Ages []float64 `json:"ages"`
+	// Left is how many servers there are beyond those in the matrix.
+	Left int `json:"left,omitzero"`
+}
+
+func (m *Mesh) serveMatrix(w http.ResponseWriter, r *http.Request) {
+	m.matrix.refresh(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(m.matrix.build(time.Now())) // fails only if the client is gone
+}
+
+// build puts the rows together, with servers under the same name in rows and columns.
+func (x *matrix) build(now time.Time) *Matrix {
+	x.mu.Lock()
+	rows := make([]heldRow, 0, len(x.rows)+1)
+	for _, row := range x.rows {
+		rows = append(rows, *row)
+	}
+	x.mu.Unlock()
+	own := x.mesh.row(now)
+	rows = append(rows, heldRow{&own, now})
+	slices.SortFunc(rows, func(a, b heldRow) int {
+		return cmp.Or(cmp.Compare(a.Location, b.Location), cmp.Compare(a.Instance, b.Instance))
+	})
+
+	columns := newColumns(rows)
+	t := &Matrix{
+		Location: own.Location, Time: now.UTC().Truncate(time.Second), Columns: columns.names(), Left: len(columns.left),
+		Rows: make([]string, len(rows)), Cells: make([][]*Cell, len(rows)), Ages: make([]float64, len(rows)),
+	}
+	for i, row := range rows {
+		t.Rows[i] = t.Columns[columns.at[row.Instance]]
+		t.Ages[i] = now.Sub(row.at).Round(time.Second).Seconds()
+		t.Cells[i] = make([]*Cell, len(t.Columns))
+		for j := range row.Cells {
+			if at, ok := columns.at[row.Cells[j].server()]; ok {
+				t.Cells[i][at] = &row.Cells[j]
+			}
+		}
+	}
+	return t
+}
+
+// server tells servers apart: by instance, or, if they are none of ours, by what is pinged.
+func (c *Cell) server() string {
+	if c.Instance != "" {
+		return c.Instance
+	}
+	return c.URL + " " + c.IP
+}
+
+// columns are the servers that are pinged, in the order of the matrix, rows first.
+type columns struct {
+	list []column
+	at   map[string]int
+	left map[string]bool // for which there is no room
+}
+
+type column struct{ server, name, address string }
+
+func newColumns(rows []heldRow) *columns {
+	c := &columns{at: map[string]int{}, left: map[string]bool{}}
+	for _, row := range rows {
+		c.add(column{row.Instance, row.Location, ""})
+	}
+	measuring := len(c.list)
+	for _, row := range rows {
+		for i := range row.Cells {
+			cell := &row.Cells[i]
+			c.add(column{cell.server(), cell.Location, cell.address()})
+		}
+	}
+	slices.SortStableFunc(c.list[measuring:], func(a, b column) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.address, b.address))
+	})
+	for i, column := range c.list {
+		c.at[column.server] = i
+	}
+	return c
+}
+
+func (c *columns) add(one column) {
+	at, known := c.at[one.server]
+	switch {
+	case known && c.list[at].address == "":
+		c.list[at].address = one.address
+	case known:
+	case len(c.list) >= mostServers:
+		c.left[one.server] = true
+	default:
+		c.at[one.server] = len(c.list)
+		c.list = append(c.list, one)
+	}
+}
+
+func (c *Cell) address() string {
+	t := Target{URL: c.URL}
+	if c.IP != "" {
+		return t.host() + " at " + c.IP
+	}
+	return t.host()
+}
+
+// names are the columns', with the address of those that are called the same.
+func (c *columns) names() []string {
+	count := map[string]int{}
+	for _, column := range c.list {
+		count[column.name]++
+	}
+	names := make([]string, len(c.list))
+	for i, column := range c.list {
+		names[i] = column.name
+		if count[column.name] > 1 && column.address != "" {
+			names[i] = column.name + " (" + column.address + ")"
+		}
+	}
+	return names
+}

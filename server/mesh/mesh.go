@@ -1,0 +1,106 @@
+package mesh
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Mesh is a server's view of its peers. It is an http.Handler for "/" and "/v1…", and a prometheus.Collector.
+type Mesh struct {
+	options  Options
+	instance string // tells this run of this server from all others
+	start    time.Time
+	output   *output
+	list     list
+	changed  chan struct{} // the list is to be saved
+	matrix   *matrix
+	page     rendered
+	routes   map[string]methods
+	pingBody []byte
+	requests atomic.Int64
+
+	ctx   context.Context // of everything that pings
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+	stop  sync.Once
+}
+
+// Start begins to ping. A wrong option is an *OptionError.
+func Start(options Options) (*Mesh, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
+	}
+	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1)}
+	m.matrix = newMatrix(m)
+	m.routes = m.newRoutes()
+	m.pingBody = pingBody(options.Location)
+	m.list.init(options.MaxPeers)
+	targets := options.Peers
+	if options.State != "" {
+		saved, err := load(options.State)
+		if err != nil {
+			return nil, &OptionError{"State", options.State, err.Error()}
+		}
+		targets = append(slices.Clip(targets), saved...)
+	}
+	m.ctx, m.end = context.WithCancel(context.Background())
+	m.output = startOutput(options.Output)
+	if err := m.begin(targets); err != nil {
+		m.Stop()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Mesh) begin(targets []Target) error {
+	for i, t := range targets {
+		err := m.add(t, asked)
+		switch {
+		case err == nil, isKnown(err):
+		case i < len(m.options.Peers):
+			return &OptionError{"Peers", t.URL, err.Error()}
+		default:
+			m.options.Log.Warn("A peer of the state file is left out", "url", t.URL, "error", err)
+		}
+	}
+	for _, t := range m.options.Discover {
+		if err := t.complete(&m.options); err != nil {
+			return &OptionError{"Discover", t.URL, err.Error()}
+		}
+		m.tasks.Go(func() { m.discover(t) })
+	}
+	if err := m.startSaving(); err != nil {
+		return &OptionError{"State", m.options.State, err.Error()}
+	}
+	return nil
+}
+
+// Stop ends all pings, prints the averages, saves the list and waits for every goroutine. Requests are answered after it, too,
+// but the list does not change any more.
+func (m *Mesh) Stop() {
+	m.list.close()
+	m.end()
+	m.tasks.Wait()
+	m.stop.Do(m.output.stop)
+}
+
+// ServeHTTP implements http.Handler.
+func (m *Mesh) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.requests.Add(1)
+	route, ok := m.routes[r.URL.Path]
+	if !ok {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		http.Error(w, "no such page: the mesh is at /, its API at /v1", http.StatusNotFound)
+		return
+	}
+	route.ServeHTTP(w, r)
+}
+
+// header is what answers to pings tell other servers of the same kind.
+func (m *Mesh) header() string { return fmt.Sprintf("%s %d", m.instance, m.list.revision.Load()) }

@@ -1,0 +1,125 @@
+package mesh
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+)
+
+// pathRow is where servers ask each other for their figures.
+const pathRow = "/v1/row"
+
+// A Row is what one server has measured in the last hour.
+type Row struct {
+	Instance string `json:"instance"` // tells this run of this server from all others
+	Location string `json:"location"`
+	Cells    []Cell `json:"peers"`
+}
+
+// A Cell is what one server has measured of another.
+type Cell struct {
+	Instance string `json:"instance,omitzero"` // of the peer, if it is a server of a mesh and has answered
+	Location string `json:"location"`
+	URL      string `json:"url"`
+	IP       string `json:"ip,omitzero"`
+	Status   int    `json:"status"` // of the last ping; 0 is none yet
+	Error    string `json:"error,omitzero"`
+	Trail
+}
+
+// row is this server's.
+func (m *Mesh) row(now time.Time) Row {
+	peers := m.list.all()
+	r := Row{Instance: m.instance, Location: m.options.Location, Cells: make([]Cell, len(peers))}
+	for i, p := range peers {
+		r.Cells[i] = p.cell(now)
+	}
+	return r
+}
+
+func (p *peer) cell(now time.Time) Cell {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := &p.figures
+	c := Cell{
+		Instance: f.instance, Location: p.nameLocked(), URL: p.URL,
+		Status: f.lastCode, Error: cut(f.lastError), Trail: f.hour.trail(now),
+	}
+	if p.IP.IsValid() {
+		c.IP = p.IP.String()
+	}
+	return c
+}
+
+func (m *Mesh) serveRow(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(m.row(time.Now())) // fails only if the client is gone
+}
+
+// parseRow reads another server's row, of which nothing is believed that can't be.
+func parseRow(body []byte) (*Row, error) {
+	r := &Row{}
+	if err := json.Unmarshal(body, r); err != nil {
+		return nil, fmt.Errorf("not a row: %w", err)
+	}
+	if !reply.Valid([]byte(r.Instance)) || !reply.Valid([]byte(r.Location)) {
+		return nil, errors.New("not a row: instance or location is not a name")
+	}
+	for i := range r.Cells {
+		if err := r.Cells[i].check(); err != nil {
+			return nil, fmt.Errorf("not a row: peer %d: %w", i, err)
+		}
+	}
+	return r, nil
+}
+
+func (c *Cell) check() error {
+	switch {
+	case c.Instance != "" && !reply.Valid([]byte(c.Instance)):
+		return errors.New("instance is not a name")
+	case c.Pings < 0 || c.Lost < 0 || c.Lost > c.Pings:
+		return fmt.Errorf("%d of %d pings lost", c.Lost, c.Pings)
+	case c.Status < 0 || c.Status > 999:
+		return fmt.Errorf("status %d", c.Status)
+	}
+	if _, err := ParseTarget(c.URL); err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(c.IP); err != nil && c.IP != "" {
+		return fmt.Errorf("ip %q", c.IP)
+	}
+	if !reply.Valid([]byte(c.Location)) {
+		c.Location = c.URL
+	}
+	c.Error = cut(c.Error)
+	return c.checkTrail()
+}
+
+func (t *Trail) checkTrail() error {
+	for _, ms := range append(t.Medians[:], t.Median, t.P95) {
+		if ms < 0 || ms > float64(24*time.Hour/time.Millisecond) || math.IsNaN(ms) {
+			return fmt.Errorf("connect time of %v ms", ms)
+		}
+	}
+	for _, lost := range t.Losses {
+		if lost < 0 || lost > t.Lost {
+			return fmt.Errorf("%d of %d lost pings in one slot", lost, t.Lost)
+		}
+	}
+	return nil
+}
+
+// cut makes a text from elsewhere short enough to show.
+func cut(text string) string {
+	const most = 300
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}
