@@ -135,6 +135,7 @@ func (m *mixed) types(t *testing.T) {
 		"mconnect_not_initiated": "gauge default", "mconnect_dialing": "gauge default", "mconnect_established": "gauge default",
 		"mconnect_completed": "gauge default", "mconnect_closed": "gauge default", "mconnect_error": "gauge default",
 		"mconnect_established_max": "gauge default", "mconnect_balance_max_share": "gauge default", "mconnect_balance_p_value": "gauge default",
+		"mconnect_balance_cv": "gauge default", "mconnect_balance_jain": "gauge default",
 		"data_sent": "counter data", "data_received": "counter data",
 	}
 	got := map[string]string{}
