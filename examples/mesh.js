@@ -38,7 +38,7 @@ export const options = {
 /** @typedef {{url: string, ip?: string, to: string}} Peer */
 
 export function setup() {
-  const peers = peersOf(__ENV.SERVER || startDemo());
+  const peers = peersOf((__ENV.SERVER || startDemo()).replace(/\/+$/, ''));
   peers.forEach(({ to, url }) => console.log(`${to}\t${url}`));
   const missing = expected.filter((to) => !peers.some((peer) => peer.to === to));
   if (missing.length > 0) {
@@ -67,8 +67,8 @@ function peersOf(server) {
 /** @param {string} server @returns {any} */
 function list(server) {
   const response = http.get(`${server}/v1/peers`);
-  if (response.status !== 200) {
-    throw new Error(`${server}/v1/peers: ${response.status || response.error}; want the URL of an mconnect-server -http, or of pingmesh, in SERVER`);
+  if (response.status !== 200 || !`${response.body}`.includes('"SrvLoc"')) {
+    throw new Error(`${server}/v1/peers: ${response.status || response.error}; no list of peers; want the URL of an mconnect-server -http that is part of a mesh, or of pingmesh, in SERVER`);
   }
   return response.json();
 }

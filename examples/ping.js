@@ -20,6 +20,8 @@ export const options = {
   },
 };
 
+const delay = seconds(__ENV.DELAY || '200ms');
+
 export function setup() {
   if (!__ENV.URL && !__ENV.TARGET) {
     console.log('no URL or TARGET given: pinging a server inside k6');
@@ -38,7 +40,7 @@ export default async function (url) {
     const result = await tcpPing(__ENV.TARGET, { from });
     console.log(`${result.remote_addr}: ${result.error || 'connected'} after ${result.connect.toFixed(3)} ms, kernel's RTT ${result.rtt.toFixed(3)} ms`);
   }
-  sleep(seconds(__ENV.DELAY || '200ms'));
+  sleep(delay);
 }
 
 /** @param {string} text */

@@ -28,7 +28,7 @@ func classify(caller, limited context.Context, in Phase, err error) class.Class 
 	_, unresolved := errors.AsType[*resolveError](err)
 	_, unusable := errors.AsType[*sourceError](err)
 	switch {
-	case errors.Is(caller.Err(), context.Canceled):
+	case caller.Err() != nil:
 		return class.Aborted
 	case errors.Is(err, ErrBlocked):
 		return class.Blocked

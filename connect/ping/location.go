@@ -3,6 +3,7 @@ package ping
 import (
 	"bytes"
 	"encoding/json"
+	"html"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
@@ -31,7 +32,7 @@ func inPage(head []byte) []byte {
 	if end := bytes.IndexAny(rest, "\r\n<"); end >= 0 {
 		rest = rest[:end]
 	}
-	return bytes.TrimSpace(rest)
+	return []byte(html.UnescapeString(string(bytes.TrimSpace(rest))))
 }
 
 func inJSON(head []byte) []byte {

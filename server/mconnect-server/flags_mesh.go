@@ -219,5 +219,8 @@ func (p *prefixes) Set(text string) error {
 		}
 		*p = append(*p, prefix.Masked())
 	}
+	if len(*p) == 0 {
+		return errors.New("it names no CIDR, such as 10.0.0.0/8; leave the flag out to allow all")
+	}
 	return nil
 }

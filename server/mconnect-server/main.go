@@ -30,6 +30,7 @@ var version = ""
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the lines may go before the server does
 	os.Exit(run(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr, signals))
 }
 

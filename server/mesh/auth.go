@@ -50,8 +50,8 @@ func (m *Mesh) authorize(r *http.Request) error {
 // checkToken looks for the token in the Authorization header, and in a form's body. It is not looked for in the URL, which
 // proxies and browsers write down.
 func (m *Mesh) checkToken(r *http.Request) error {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		given = r.PostFormValue("token")
 	}
 	want, have := sha256.Sum256([]byte(m.options.Token)), sha256.Sum256([]byte(given))

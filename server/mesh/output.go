@@ -74,7 +74,7 @@ func (o *output) averages(p *peer) {
 func (p *peer) averages(now time.Time) string {
 	f := &p.figures
 	if f.pings == 0 {
-		return fmt.Sprintf("\nRecorded 0 valid samples, %d of %d failures\t%s\n", f.fails, p.MaxFail, p.URL)
+		return fmt.Sprintf("\nRecorded 0 valid samples, %d of %d failures\t%s\n", f.fails, max(p.MaxFail, 0), p.URL)
 	}
 	elapsed := clock(now.Sub(f.sums.Start))
 	var b strings.Builder

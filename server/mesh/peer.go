@@ -3,7 +3,6 @@ package mesh
 import (
 	"context"
 	"fmt"
-	"html"
 	"net/http"
 	"sync"
 
@@ -91,9 +90,10 @@ func (p *peer) add(r *ping.Result) (n news) {
 	n.turned = failed > 0
 	n.theirs = f.pings == 1 || instance != f.instance || revision != f.listed
 	n.ours = n.ours || f.pings == 1
+	restarted := instance != f.instance
 	f.instance, f.listed = instance, revision
-	if location := html.UnescapeString(r.Location); !p.named && !p.told && reply.Valid([]byte(location)) {
-		p.location, p.told, n.ours = location, true, true
+	if !p.named && (!p.told || restarted) && reply.Valid([]byte(r.Location)) {
+		p.location, p.told, n.ours = r.Location, true, true
 	}
 	return n
 }
