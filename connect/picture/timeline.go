@@ -114,22 +114,29 @@ func (t *timeline) depth() float64 {
 	return sum
 }
 
-// top is the largest value that the panel has room for.
-func (p *panel) top() float64 {
-	var most float64
+// top is the largest value that the panel has room for, and cut whether that leaves out the first: it is much larger than all others.
+func (p *panel) top() (most float64, cut bool) {
+	var first, later float64
 	for _, s := range p.series {
-		values := s.values
-		if later := values[1:]; p.begins && len(later) > 0 && slices.Max(later) > 0 {
-			values = later
+		first = max(first, s.values[0])
+		if len(s.values) > 1 {
+			later = max(later, slices.Max(s.values[1:]))
 		}
-		most = max(most, slices.Max(values))
 	}
-	return most
+	if p.begins && later > 0 && first > 2*later {
+		return later, true
+	}
+	return max(first, later), false
 }
 
-// axis leaves some room above the largest value.
+// axis leaves some room above the largest value, and above the next one if that is cut off and has its value beside it.
 func (p *panel) axis(top float64) axis {
-	return axis{low: 0, high: 1.05 * max(p.top(), 1), from: top + p.height, to: top}
+	most, cut := p.top()
+	room := 1.05
+	if cut {
+		room = 1.35
+	}
+	return axis{low: 0, high: room * max(most, 1), from: top + p.height, to: top}
 }
 
 func (p *panel) ticks() []float64 {
@@ -143,7 +150,7 @@ func (p *panel) draw(c *canvas, x axis, times []float64, top float64) {
 		c.line(grid, false, 1, [2]float64{x.from, y.at(v)}, [2]float64{x.to, y.at(v)})
 		c.text(muted, textSize, end, x.from-6, y.at(v)+4, short(v))
 	}
-	if p.top() == 0 && p.empty != "" {
+	if most, _ := p.top(); most == 0 && p.empty != "" {
 		c.text(good, textSize, middle, (x.from+x.to)/2, top+p.height/2+4, p.empty)
 	}
 	for _, s := range p.series {

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 func TestWords(t *testing.T) {
@@ -38,6 +41,17 @@ func TestWords(t *testing.T) {
 		{list([]string{"a", "b", "c"}, 1), "a, 2 more"},
 	} {
 		assert.Equal(t, row.want, row.got)
+	}
+}
+
+// The space between thousands is one that Unicode does not count as printable.
+func TestThousandsStayPrintable(t *testing.T) {
+	t.Parallel()
+	for name, svg := range Draw(&recording.Report{Traffic: []*connect.TrafficResult{{
+		Connections: 1200, Lost: 1200, Duration: time.Second, LostByHost: connect.Hosts{"a": 1200}, LastingByHost: connect.Hosts{},
+		Errors: map[connect.Class]int64{connect.ClassReset: 1200}, Samples: []connect.TrafficSample{{Time: time.Second, Lost: 1200}},
+	}}}, "").SVGs() {
+		assert.NotContains(t, svg, "\uFFFD", name)
 	}
 }
 

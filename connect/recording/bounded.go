@@ -17,6 +17,8 @@ const (
 	maxCount    = 1 << 53
 	maxName     = 255            // bytes
 	maxLength   = 48 * time.Hour // of a call; a list has room for its seconds
+	maxObjects  = 400_000        // in all lists together
+	maxFigure   = 1e15           // what may have a fraction
 )
 
 // bounded is a list that refuses to grow beyond maxElements.
@@ -63,14 +65,17 @@ type shares map[string]float64
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *shares) UnmarshalJSON(text []byte) error {
-	return members(text, func(name string, share float64) error {
+	return members(text, func(name string, share figure) error {
 		if len(*s) >= maxElements {
 			return fmt.Errorf("an object of more than %d members; want a smaller recording", maxElements)
 		}
 		if *s == nil {
 			*s = shares{}
 		}
-		(*s)[hostName(name)] = share
+		if share > 1 {
+			return fmt.Errorf("got %v for %s; want a part from 0 to 1", share, hostName(name))
+		}
+		(*s)[hostName(name)] = float64(share)
 		return nil
 	})
 }
@@ -148,12 +153,56 @@ func (s *span) inUnless(unit time.Duration) *time.Duration {
 	return &d
 }
 
+// figure is a number that is not negative, and not so large that sums of it are none.
+type figure float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *figure) UnmarshalJSON(text []byte) error {
+	var n float64
+	if err := json.Unmarshal(text, &n); err != nil {
+		return err
+	}
+	if n < 0 || n > maxFigure {
+		return fmt.Errorf("got %s; want a number from 0 to %g", cut(string(text), 40), float64(maxFigure))
+	}
+	*f = figure(n)
+	return nil
+}
+
 // hostName makes a name of what may be anything.
 func hostName(s string) string {
 	if s == "" {
 		return "(unknown)"
 	}
-	return cut(s, maxName)
+	return name(s)
+}
+
+// name makes a text of one line of what may be anything.
+func name(s string) string { return Printable(cut(s, maxName)) }
+
+func namesOf(texts []string) []string {
+	for i := range texts {
+		texts[i] = name(texts[i])
+	}
+	return texts
+}
+
+// toErrors reads counts by class.
+func toErrors(counts map[connect.Class]count) map[connect.Class]int64 {
+	errors := make(map[connect.Class]int64, len(counts))
+	for class, n := range counts {
+		errors[class] = int64(n)
+	}
+	return errors
+}
+
+// toFirst reads the first error of each class.
+func toFirst(texts map[connect.Class]string) map[connect.Class]string {
+	first := make(map[connect.Class]string, len(texts))
+	for class, text := range texts {
+		first[class] = Printable(text)
+	}
+	return first
 }
 
 // cut shortens a text to a number of bytes.

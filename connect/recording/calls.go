@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -55,7 +56,7 @@ func readReport(text []byte) (*Report, error) {
 	r := &Report{
 		Hosts: connect.Hosts(c.Hosts), Connects: int64(c.Connects), FailedConnects: int64(c.FailedConnects), FailedReads: int64(c.FailedReads),
 		StartTime: c.StartTime, Timeout: c.Timeout.in(unit), Duration: c.Duration.in(unit),
-		Calls: int64(c.Calls), States: c.States, Errors: toErrors(c.Errors), First: c.First,
+		Calls: int64(c.Calls), States: c.States, Errors: toErrors(c.Errors), First: toFirst(c.First),
 		ConnectTime: SpreadOf(c.ConnectTime.in(unit)), ReplyTime: SpreadOf(c.ReplyTime.in(unit)),
 		ErrorTime: SpreadOf(c.ErrorTime.in(unit)), RTT: SpreadOf(c.RTT.in(unit)),
 		ConnectTimes:   toBuckets(c.ConnectTimes, unit),
@@ -65,8 +66,9 @@ func readReport(text []byte) (*Report, error) {
 		r.Balance = c.Balance.Balance
 		r.Balance.Expected = c.Balance.Expected
 	}
+	left := maxLength
 	for i := range c.Traffic {
-		result, err := c.Traffic[i].result()
+		result, err := c.Traffic[i].result(&left)
 		if err != nil {
 			return nil, err
 		}
@@ -74,11 +76,18 @@ func readReport(text []byte) (*Report, error) {
 	}
 	for i := range c.Disruptions {
 		v := c.Disruptions[i].Verdict
+		if !share(v.MovedShare) || !share(v.IdealShare) || v.Flows < 0 || v.Moved < 0 || v.Moved > v.Flows {
+			return nil, fmt.Errorf("a disruption with %d of %d flows moved, %v of them, %v ideally; want shares from 0 to 1", v.Moved, v.Flows, v.MovedShare, v.IdealShare)
+		}
+		v.Model = disruption.Model(name(string(v.Model)))
+		v.Backends, v.Removed, v.Added = namesOf(v.Backends), namesOf(v.Removed), namesOf(v.Added)
 		v.From, v.To = c.Disruptions[i].From, c.Disruptions[i].To
 		r.Disruptions = append(r.Disruptions, &v)
 	}
 	return r, nil
 }
+
+func share(part float64) bool { return part >= 0 && part <= 1 }
 
 // unit tells results of flood(), in milliseconds, from the nanoseconds of the others. No time limit is as short as 100 ms, or as
 // long as a day.
@@ -87,12 +96,4 @@ func (c *calls) unit() time.Duration {
 		return time.Millisecond
 	}
 	return time.Nanosecond
-}
-
-func toErrors(counts map[connect.Class]count) map[connect.Class]int64 {
-	errors := make(map[connect.Class]int64, len(counts))
-	for class, n := range counts {
-		errors[class] = int64(n)
-	}
-	return errors
 }

@@ -18,7 +18,7 @@ import (
 type ctraffic struct {
 	Started           time.Time
 	Duration          span
-	Rate              float64
+	Rate              figure
 	Connections       count
 	PacketSize        count
 	FailedConnections count
@@ -63,7 +63,7 @@ func readCtraffic(text []byte) (*Report, error) {
 
 func (c *ctraffic) result() *connect.TrafficResult {
 	r := &connect.TrafficResult{
-		Network: "tcp", Rate: c.Rate, PacketSize: int(c.PacketSize), Connections: int64(c.Connections), Lost: int64(c.FailedConnections),
+		Network: "tcp", Rate: float64(c.Rate), PacketSize: int(c.PacketSize), Connections: int64(c.Connections), Lost: int64(c.FailedConnections),
 		FailedConnects: int64(c.FailedConnects), Sent: int64(c.Sent), Received: int64(c.Received), Dropped: int64(c.Dropped),
 		Retransmits: int64(c.Retransmits), StartTime: c.Started, Duration: c.Duration.in(1),
 		LostByHost: connect.Hosts{}, LastingByHost: connect.Hosts{}, Errors: map[connect.Class]int64{}, First: map[connect.Class]string{},
@@ -87,7 +87,7 @@ func (s *ctrafficConnection) enter(r *connect.TrafficResult) {
 		Local: address(s.Local), Remote: address(s.Remote), Host: hostName(s.Host),
 	}
 	r.Records = append(r.Records, record)
-	if remote := cut(s.Remote, maxName); s.Remote != "" && len(r.Targets) < 10 && !slices.Contains(r.Targets, remote) {
+	if remote := name(s.Remote); s.Remote != "" && len(r.Targets) < 10 && !slices.Contains(r.Targets, remote) {
 		r.Targets = append(r.Targets, remote)
 	}
 	switch class := record.Error; {
@@ -95,7 +95,7 @@ func (s *ctrafficConnection) enter(r *connect.TrafficResult) {
 		r.LostByHost.Add(record.Host, 1)
 		r.Errors[class]++
 		if _, known := r.First[class]; !known {
-			r.First[class] = cut(s.Err, maxName)
+			r.First[class] = name(s.Err)
 		}
 	case record.Connected > 0:
 		r.Lasting++

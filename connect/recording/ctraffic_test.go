@@ -185,6 +185,8 @@ func TestWhole(t *testing.T) {
 	}
 	assert.Empty(t, recording.Whole(nil))
 	assert.Equal(t, at(1000, 2000, 2900), recording.Whole(at(1000, 2000, 2900)))
+	assert.Equal(t, at(1000, 1900), recording.Whole(at(1000, 1900)))
+	assert.Len(t, recording.Whole(at(1000, 1010)), 1)
 	given := at(1000, 2000, 2010)
 	assert.Equal(t, []connect.TrafficSample{
 		given[0], {Time: 2010 * time.Millisecond, Active: 8, Connecting: 2, New: 2, Lost: 4, Sent: 6, Received: 8, Dropped: 10},

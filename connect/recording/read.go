@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,10 @@ func Read(r io.Reader) (*Report, error) {
 		return nil, err
 	case len(text) > maxFile:
 		return nil, fmt.Errorf("more than %d MB; want a smaller recording, such as one with fewer connections", maxFile>>20)
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // which some shells put before what they write
+	if bytes.Count(text, []byte("{")) > maxObjects {
+		return nil, fmt.Errorf("more than %d objects in it; want a smaller recording, such as one with fewer connections", maxObjects)
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(text, &keys); err != nil {

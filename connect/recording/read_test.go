@@ -82,7 +82,7 @@ func TestReadTraffic(t *testing.T) {
 	want := aTraffic()
 	nanoseconds, err := json.Marshal(want)
 	require.NoError(t, err)
-	for name, text := range map[string][]byte{"nanoseconds": nanoseconds, "milliseconds": inMilliseconds(t, want)} {
+	for name, text := range map[string][]byte{"nanoseconds": nanoseconds, "after a byte order mark": append([]byte("\ufeff"), nanoseconds...), "milliseconds": inMilliseconds(t, want)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := recording.Read(bytes.NewReader(text))
@@ -156,6 +156,12 @@ func TestReadRefuses(t *testing.T) {
 		"hosts that are a list":   {`{"connects":1,"hosts":["a"]}`, []string{`got ["a"]`, "an object of host names"}},
 		"samples that are text":   {`{"packet_size":1,"duration":1e9,"samples":"none"}`, []string{`got "none"`, "want a list"}},
 		"too many samples":        {`{"packet_size":1,"duration":1e9,"samples":[` + many + `]}`, []string{"more than 200000"}},
+		"too many objects":        {`{"packet_size":1,"duration":1e9,"samples":[` + many + `],"records":[` + many + `]}`, []string{"more than 400000 objects"}},
+		"too many seconds":        {`{"calls":2,"traffic":[` + strings.Repeat(`{"duration":1.7e14},`, 1000) + `{"duration":1.7e14}]}`, []string{"report()", "48h0m0s together"}},
+		"an endless rate":         {`{"packet_size":1,"duration":1e9,"rate":1e308}`, []string{"got 1e308", "0 to 1e+15"}},
+		"a share beyond all":      {`{"calls":1,"balance":{"expected":{"a":1.5}}}`, []string{"got 1.5 for a", "from 0 to 1"}},
+		"more moved than all":     {`{"calls":1,"disruptions":[{"flows":1,"moved":2}]}`, []string{"2 of 1 flows moved"}},
+		"an endless ideal":        {`{"calls":1,"disruptions":[{"flows":1,"ideal_share":1e308}]}`, []string{"1e+308 ideally"}},
 		"too many connections":    {`{"PacketSize":1,"Duration":1e9,"ConnStats":[` + many[:3*100_001-1] + `]}`, []string{"100001 connections", "100000"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,6 +173,20 @@ func TestReadRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Texts come from whoever answered, and may hold what a terminal obeys.
+func TestReadKeepsTextsPrintable(t *testing.T) {
+	t.Parallel()
+	esc := `\u001b[2J`
+	got, err := recording.Read(strings.NewReader(`{"calls":1,"hosts":{"` + esc + `":1},"first_errors":{"reset":"` + esc + `"},
+		"traffic":[{"duration":1e9,"network":"` + esc + `","targets":["` + esc + `"],"lost_by_host":{"` + esc + `":1},"records":[{"host":"` + esc + `"}]}],
+		"disruptions":[{"model":"` + esc + `","removed":["` + esc + `"],"from":{"` + esc + `":1}}]}`))
+	require.NoError(t, err)
+	text, err := json.Marshal(got)
+	require.NoError(t, err)
+	assert.Equal(t, 9, strings.Count(string(text), "\uFFFD[2J"), "%s", text)
+	assert.NotContains(t, string(text), `\u001b`)
 }
 
 // Whoever answered decides over the names, so there are at most as many as a result has.

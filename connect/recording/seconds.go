@@ -57,7 +57,14 @@ func place(samples []connect.TrafficSample, r *connect.TrafficRecord) {
 // Whole joins a short last sample with the one before it: rates over a few milliseconds say nothing.
 func Whole(samples []connect.TrafficSample) []connect.TrafficSample {
 	n := len(samples)
-	if n < 3 || samples[n-1].Time-samples[n-2].Time > (samples[n-2].Time-samples[n-3].Time)/2 {
+	if n < 2 {
+		return samples
+	}
+	var before time.Duration // begin of the sample before the last
+	if n > 2 {
+		before = samples[n-3].Time
+	}
+	if samples[n-1].Time-samples[n-2].Time > (samples[n-2].Time-before)/2 {
 		return samples
 	}
 	return append(slices.Clone(samples[:n-2]), Join(samples[n-2:]))

@@ -26,7 +26,7 @@ func WriteText(w io.Writer, r *Report) error {
 	}
 	for _, v := range r.Disruptions {
 		writeRows(out, "Flows moved", [][2]any{
-			{"Model", v.Model},
+			{"Model", Printable(string(v.Model))},
 			{"Flows", v.Flows},
 			{"Moved", v.Moved},
 			{"Moved share", fmt.Sprintf("%.4f", v.MovedShare)},
@@ -150,10 +150,10 @@ func byCount(counts connect.Hosts) []string {
 	})
 }
 
-// Printable replaces what would change the state of a terminal, or is no text in XML, since names come from others.
+// Printable replaces what would change the state of a terminal, or is no text in XML, since names come from others. Spaces of any width stay.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) {
 			return r
 		}
 		return unicode.ReplacementChar

@@ -15,7 +15,7 @@ import (
 type traffic struct {
 	Network        string                   `json:"network"`
 	Targets        bounded[string]          `json:"targets"`
-	Rate           float64                  `json:"rate"`
+	Rate           figure                   `json:"rate"`
 	PacketSize     count                    `json:"packet_size"`
 	Connections    count                    `json:"connections"`
 	Lost           count                    `json:"lost"`
@@ -46,6 +46,7 @@ type traffic struct {
 	Recovered      *span                    `json:"recovered"`
 	Samples        bounded[sample]          `json:"samples"`
 	Records        bounded[record]          `json:"records"`
+	Omitted        count                    `json:"records_omitted"`
 }
 
 type sample struct {
@@ -117,20 +118,22 @@ func readTraffic(text []byte) (*Report, error) {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return nil, err
 	}
-	r, err := t.result()
+	left := maxLength
+	r, err := t.result(&left)
 	if err != nil {
 		return nil, err
 	}
 	return &Report{StartTime: r.StartTime, Duration: r.Duration, Calls: 1, Traffic: []*connect.TrafficResult{r}}, nil
 }
 
-func (t *traffic) result() (*connect.TrafficResult, error) {
+// result takes from left the seconds that it has to make up.
+func (t *traffic) result(left *time.Duration) (*connect.TrafficResult, error) {
 	unit := t.unit()
 	if float64(t.Duration)*float64(unit) > float64(maxLength) {
 		return nil, fmt.Errorf("a duration of %v × %s; want at most %s", float64(t.Duration), unit, maxLength)
 	}
 	r := &connect.TrafficResult{
-		Network: cut(t.Network, maxName), Targets: t.Targets, Rate: t.Rate, PacketSize: int(t.PacketSize),
+		Network: name(t.Network), Targets: namesOf(t.Targets), Rate: float64(t.Rate), PacketSize: int(t.PacketSize),
 		Connections: int64(t.Connections), Lost: int64(t.Lost), Lasting: int64(t.Lasting), Reconnects: int64(t.Reconnects),
 		FailedConnects: int64(t.FailedConnects), Moved: int64(t.Moved), Sent: int64(t.Sent), Received: int64(t.Received),
 		Dropped: int64(t.Dropped), Retransmits: int64(t.Retransmits),
@@ -138,7 +141,8 @@ func (t *traffic) result() (*connect.TrafficResult, error) {
 		ConnectTime: t.ConnectTime.in(unit), ErrorTime: t.ErrorTime.in(unit), RTT: t.RTT.in(unit), SYNRetransmits: int64(t.SYNRetransmits),
 		LostByHost: connect.Hosts(t.LostByHost), LastingByHost: connect.Hosts(t.LastingByHost),
 		RoundTrip: t.RoundTrip.in(unit), RoundTrips: toBuckets(t.RoundTrips, unit),
-		Errors: toErrors(t.Errors), First: t.First,
+		Errors: toErrors(t.Errors), First: toFirst(t.First),
+		Omitted:   int64(t.Omitted),
 		FirstLoss: t.FirstLoss.inUnless(unit), LastLoss: t.LastLoss.inUnless(unit), Recovered: t.Recovered.inUnless(unit),
 	}
 	for i := range t.Records {
@@ -148,6 +152,9 @@ func (t *traffic) result() (*connect.TrafficResult, error) {
 		r.Samples = append(r.Samples, t.Samples[i].in(unit))
 	}
 	if len(r.Samples) == 0 {
+		if *left -= r.Duration; *left < 0 {
+			return nil, fmt.Errorf("calls without samples that last more than %s together; want shorter ones", maxLength)
+		}
 		r.Samples = Seconds(r.Records, r.Duration)
 	}
 	return r, nil
@@ -173,7 +180,7 @@ func (r *record) in(unit time.Duration) connect.TrafficRecord {
 	return connect.TrafficRecord{
 		Started: r.Started.in(unit), Connected: r.Connected.in(unit), Answered: r.Answered.in(unit), Ended: r.Ended.in(unit), Error: r.Error,
 		Sent: int64(r.Sent), Received: int64(r.Received), Dropped: int64(r.Dropped), Retransmits: int64(r.Retransmits),
-		Local: address(r.Local), Remote: address(r.Remote), Host: cut(r.Host, maxName),
+		Local: address(r.Local), Remote: address(r.Remote), Host: name(r.Host),
 	}
 }
 
