@@ -27,6 +27,7 @@ export type Duration = string | number;
 /**
  * `'host:port'` or `'[v6]:port'`. A host name is looked up once a call, with k6's resolver: `hosts`, `dns`, `blacklistIPs`
  * and `blockHostnames` hold. What these forbid is counted as `blocked`, what does not resolve as `dns`; no packet leaves.
+ * The names of a call are looked up at the same time, before its first connection is dialled.
  */
 export type Target = string;
 
@@ -44,7 +45,7 @@ export type Target = string;
  * - `bad_reply`: the answer is no host name: 1 to 255 bytes of printable UTF-8, up to the first NUL, CR or LF
  * - `dns`, `blocked`: the name does not resolve; k6's options, or this host's own firewall, forbid the target
  * - `tls`: the handshake failed
- * - `aborted`: the test was stopped
+ * - `aborted`: the test was stopped, the iteration ended, or hold() closed its connections (`close()`, `duration`), before it was established or answered
  */
 export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
@@ -66,8 +67,9 @@ export interface CallOptions {
   /** Bounds each connection: the time until it is established, and from there the time until the answer. Default `'5s'`. */
   connectTimeout?: Duration;
   /**
-   * Bounds the whole call. Default: 1 ms per connection, or `connections / rate` if that is longer, plus 2 s, or plus
-   * `connectTimeout` if that is given and longer.
+   * Bounds the whole call. Names have nine tenths of it to resolve; what has not by then is `dns`, and what that took is taken off
+   * the time for the connections. Default: 1 ms per connection, or `connections / rate` if that is longer, plus 2 s, or plus
+   * `connectTimeout` if that is given and longer; a default counts anew when the names have been looked up, for which there are 9 s then.
    */
   timeout?: Duration;
   /**
@@ -78,8 +80,12 @@ export interface CallOptions {
    */
   source?: string | string[];
   /**
-   * In which order sources are used. `'sequential'`, the default, starts at the iteration's number, unique in the whole
-   * test, times `connections`: VUs and k6 instances with different execution segments use different sources.
+   * In which order sources are used. `'sequential'`, the default, starts at the iteration's number, unique in its scenario, times
+   * `connections` (of capacity() without them: the most that it would try). Of several scenarios, each has an equal part of the sources
+   * and ports, in the order of their names. So VUs, scenarios and k6 instances with different execution segments use different sources,
+   * as long as a scenario's iterations all have the same `connections`, and all of them together need no more than its part; from there
+   * on sources come again. Calls of one iteration begin at the same source, so that {@link disruption} can compare them: give those that
+   * run at the same time a `source` or `sourcePorts` of their own.
    */
   sourceOrder?: 'sequential' | 'random';
   /** Makes `sourceOrder: 'random'` reproducible. A whole number. */
@@ -131,7 +137,11 @@ export interface States {
   error: number;
 }
 
-/** Figures of a set of durations, in milliseconds; all 0 if the set is empty. */
+/**
+ * Figures of a set of durations, in milliseconds; all 0 if the set is empty. They are exact, but for the median and the percentiles of what
+ * comes in for as long as a call lasts: these are off by 0.1 % or 1 µs at most, in `round_trip` always, and with more than 16,384
+ * values in the `echo_time` of hold() and in traffic()'s `connect_time`, `error_time` and `rtt`.
+ */
 export interface Summary {
   min: number;
   avg: number;
@@ -193,11 +203,11 @@ export interface FloodResult {
   connects: number;
   failed_connects: number;
   failed_reads: number;
-  /** In milliseconds. */
+  /** From `start_time` to the last connection's end, in milliseconds; without the look-up of names, which came before. */
   duration: number;
-  /** RFC 3339, with nanoseconds. */
+  /** When the names had been looked up. RFC 3339, with nanoseconds. */
   start_time: string;
-  /** The call's time limit in milliseconds. */
+  /** The time limit from then on, in milliseconds: option `timeout` less what the look-up took, or its default. */
   timeout: number;
   states: States;
   /** Failures by class; they add up to states.error. */
@@ -227,10 +237,10 @@ export interface FloodResult {
  * Connects to the target, or to several in turn, reads the host name that each connection is answered with, and closes.
  * Resolves when every connection has ended, or `timeout` is over.
  *
- * Metrics (tags `proto`, `target`, and those of the script): `mconnect_connects`, `mconnect_connect_failed`,
+ * Metrics (tags `proto`, `target`, and those of the script; `mconnect_balance_…` and `mconnect_affinity_share` with all targets in `target`): `mconnect_connects`, `mconnect_connect_failed`,
  * `mconnect_connect_duration`, `mconnect_reply_failed`, `mconnect_reply_duration`, `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
- * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; for the whole process, without these two tags, the states: `mconnect_not_initiated`,
+ * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; for the whole process, with the script's tags only, the states: `mconnect_not_initiated`,
  * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
  */
 export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;
@@ -304,7 +314,7 @@ export interface DisruptionVerdict {
 /**
  * Compares two floods of the same 5-tuples, made with `flows: true` before and after a change of the backends: how many moved to
  * another host, and how many had to? Floods of one iteration with the same target, `source`, `sourcePorts` and `connections`
- * have the same 5-tuples, and so have one of `setup()` and one of the test's first iteration. A 5-tuple that was dialled
+ * have the same 5-tuples, and so have one of `setup()` and one of the first iteration (of several scenarios: the first one's by name). A 5-tuple that was dialled
  * more than once counts once, as its last connection was answered. docs/verdicts.md has the formulas and their sources.
  *
  * Throws a TypeError if an option is wrong, if the names don't fit the answers, or if the floods have no 5-tuple in common.
@@ -356,19 +366,22 @@ export interface HoldResult {
   /** From a keepalive to its answer. */
   echo_time: Summary;
   syn_retransmits: number;
-  /** RFC 3339, with nanoseconds. */
+  /** When the names had been looked up. RFC 3339, with nanoseconds. */
   start_time: string;
-  /** Time limit for opening them, in milliseconds. */
+  /** Time limit for opening them, in milliseconds, counted from `start_time` as {@link FloodResult.timeout} is. */
   timeout: number;
-  /** In milliseconds. */
+  /** From `start_time`, in milliseconds. */
   duration: number;
 }
 
 /** Connections that are kept open. */
 export interface Held {
-  /** How many are in each state now. */
+  /** How many are in each state now. Costs next to nothing, however many there are. */
   states(): States;
-  /** What has become of them so far. */
+  /**
+   * What has become of them so far; up to a tenth of a second behind `states()`. Goes through the figures of all connections, while the VU
+   * waits: to look every second, take `states()`.
+   */
   result(): HoldResult;
   /** Closes all, and resolves when that is done. */
   close(): Promise<HoldResult>;
@@ -379,8 +392,8 @@ export interface Held {
  * flood(), plus `connectTimeout`). What peers send is read and counted; a peer that closes or resets a connection is
  * noticed at once (state `closed`). The connections end with `close()`, after `duration`, or with the iteration.
  *
- * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend) with `keepalive`; and the state gauges, of
- * which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
+ * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend, of about 1,000 answers a second at most) with
+ * `keepalive`; and the state gauges, of which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
  */
 export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;
 
@@ -489,23 +502,26 @@ export interface TrafficResult {
   last_loss: number | null;
   /**
    * When all connections were up again, and each had got an echo, in milliseconds since the start; null if none was lost, or not all were
-   * up at the end.
+   * up at the end, or one that was made after the first loss has had no packet to send.
    */
   recovered: number | null;
   /** One for each second. */
   samples: TrafficSample[];
-  /** At most 100,000. */
+  /** The first 100,000 connections to end. JavaScript gets them when a script first looks at them, which takes about 10 ms per 1,000. */
   records: TrafficRecord[];
+  /** How many more records there were, beyond the 100,000 that are kept. */
+  records_omitted: number;
   /** Of all connections dialled, again and again: lasting ones are `completed`, lost ones `error`. */
   states: States;
   connect_time: Summary;
   error_time: Summary;
   rtt: Summary;
   syn_retransmits: number;
+  /** When the names had been looked up. */
   start_time: string;
-  /** In milliseconds. */
+  /** In milliseconds, counted from `start_time` as {@link FloodResult.timeout} is. */
   timeout: number;
-  /** In milliseconds. */
+  /** From `start_time`, in milliseconds. */
   duration: number;
 }
 
@@ -565,8 +581,9 @@ export interface CapacityResult {
   errors: Partial<Record<ErrorClass, number>>;
   first_errors: Partial<Record<ErrorClass, string>>;
   syn_retransmits: number;
+  /** When the names had been looked up. */
   start_time: string;
-  /** In milliseconds. */
+  /** From `start_time`, in milliseconds. */
   duration: number;
 }
 
@@ -576,24 +593,28 @@ export interface CapacityResult {
  * connection; of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
  * target's accept queue count as held. Closes all before it resolves.
  *
- * Metric: `mconnect_capacity` (Gauge).
+ * Metrics: `mconnect_capacity` (Gauge), `data_sent`, `data_received`. Connects that fail are what it looks for, so none of the metrics of
+ * connecting has samples of it. The state gauges, which are totals of all calls of the process, count its connections as well.
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
 
 /** Options that ping() and tcpPing() share. */
 export interface PingingOptions {
-  /** Of ping(): bounds all of it, name resolution included; default `'10s'`. Of tcpPing(): bounds the connect; default `'5s'`. */
+  /**
+   * Bounds all of it, name resolution included. Default `'10s'` of ping(), `'5s'` of tcpPing(), which leaves a tenth of it to the connect
+   * however long the look-up takes.
+   */
   timeout?: Duration;
   /**
    * The local address, of the target's version of IP. Of several, in the grammar of {@link CallOptions.source}, each iteration has the
    * next one. Default: k6's `localIPs`, else the operating system's choice.
    */
   source?: string | string[];
-  /** Where this ping comes from, for the tag `from` and {@link format}. Default: this host's name. */
+  /** Where this ping comes from, for the tag `from` and {@link format}; without control characters. Default: this host's name. */
   from?: string;
   /**
    * Where it goes, for the tag `to`. Default: the location that the peer tells, else its host. Give it for thresholds by pair: a ping
-   * that fails is told no location.
+   * that fails is told no location. Without control characters.
    */
   to?: string;
   /** Added to the tags of the metrics. */
@@ -629,12 +650,12 @@ export interface PingResult {
   connect: number;
   /** TLS handshake; 0 for http. */
   tls: number;
-  /** From there until the first byte of the answer. */
+  /** From there until the first byte of the answer; a 1xx before it, such as 103 Early Hints, does not count. */
   first_byte: number;
   /** From there until the last byte of the answer. */
   last_byte: number;
   total: number;
-  /** HTTP status; 0 if there was no answer. */
+  /** HTTP status; 0 if there was no answer. Of an answer that stops half-way what it began with, such as 200: `failed` tells. */
   status: number;
   /** Of the answer's body, in bytes as they were sent. */
   size: number;
@@ -658,13 +679,15 @@ export interface PingResult {
  *
  * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
  * `mconnect_ping_last_byte`, `mconnect_ping_total` (Trends; each phase that took place and ended, the total of whole answers) and
- * `mconnect_ping_failed` (Rate, tag `error` = class). At most 1,000 different locations become tags, the rest is `(other)`.
+ * `mconnect_ping_failed` (Rate, tag `error` = class). At most 1,000 different locations become tags, the rest is `(other)`. The tag `status`
+ * is 0 without a whole answer.
  */
 export function ping(url: string, options?: PingOptions): Promise<PingResult>;
 
 /**
  * The line that perftest and pingmesh print for a ping: epoch seconds, DNS, TCP, TLS, first byte, last byte, total (milliseconds), HTTP
- * status (500 if there was no answer), size, from, remote address, URL, with tabs between. Throws if it is not given a result of ping().
+ * status (500 if there was no whole answer), size, from, remote address, URL, with tabs between; control characters become spaces. Throws if
+ * it is not given a result of ping().
  */
 export function format(result: PingResult): string;
 
@@ -702,9 +725,11 @@ export interface SocketsOptions {
   port?: number;
   /** Sockets of this process. */
   pid?: number;
+  /** Sockets whose other end that is: `'10.0.0.1:80'`, `'[2001:db8::1]:80'`, `'10.0.0.1'` or `':80'`. */
+  peer?: string;
   /**
-   * `'http://host:port'`: the sockets of the host on which `mconnect-server -http` listens there.
-   * `'10.0.0.1:80'`, `'10.0.0.1'` or `':80'`: sockets whose other end that is.
+   * `'http://host:port'`: the sockets of the host on which `mconnect-server -http` listens there, narrowed down by `port`, `pid` and `peer`.
+   * Anything else is taken for `peer`.
    */
   remote?: string;
   /** Added to the tags of the metrics. */
@@ -747,6 +772,8 @@ export interface PreflightOptions {
   connections?: number;
   /** Source addresses, as in {@link CallOptions.source}. Default: one. */
   source?: string | string[];
+  /** Fixed source ports, as in {@link CallOptions.sourcePorts}. Default: those that the system chooses. */
+  sourcePorts?: string;
   /** How many different targets. Default 1. */
   targets?: number;
 }
@@ -760,7 +787,7 @@ export interface PreflightCheck {
   fix: string;
 }
 
-/** What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. hold() and flood() warn by it. */
+/** What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. flood(), hold() and traffic() log by it, once in the process for each, what is lacking; capacity() does not, since it looks for limits. */
 export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };
 
 export interface ListenOptions {
@@ -874,6 +901,7 @@ declare const mconnect: {
   flood: typeof flood;
   hold: typeof hold;
   capacity: typeof capacity;
+  traffic: typeof traffic;
   disruption: typeof disruption;
   ping: typeof ping;
   tcpPing: typeof tcpPing;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
@@ -54,24 +55,24 @@ var limitExplanations = map[Limit]string{
 	LimitUnreachable: "further connects fail; see the errors",
 	LimitLocalFDs:    "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes",
 	LimitLocalPorts:  "this host has no source ports left for the target, so it may hold more: use more source addresses (source)",
-	LimitTime:        "the call ended before a limit was reached, so the target may hold more: allow a longer timeout",
+	LimitTime:        "the call ended before a limit was found, so the target may hold more: allow a longer timeout",
 }
 
 // CapacityResult is how many connections a target holds, and why not more. As JSON, durations are in nanoseconds.
 type CapacityResult struct {
-	Connections  int64            `json:"connections"` // held at once, and served as far as that can be told
-	Limit        Limit            `json:"limit"`
-	LowerBound   bool             `json:"lower_bound"` // the target may hold more
-	Explanation  string           `json:"explanation"`
-	Attempted    int64            `json:"attempted"`     // connections that were begun
-	NotInitiated int64            `json:"not_initiated"` // connections of the last step that were not
-	Errors       map[Class]int64  `json:"errors"`
-	First        map[Class]string `json:"first_errors"`
-	Closed       int64            `json:"closed"`   // by the target
-	Unserved     int64            `json:"unserved"` // established, but without the bytes that others got
-	SYNRetries   int64            `json:"syn_retransmits"`
-	StartTime    time.Time        `json:"start_time"`
-	Duration     time.Duration    `json:"duration"`
+	Connections    int64            `json:"connections"` // held at once, and served as far as that can be told
+	Limit          Limit            `json:"limit"`
+	LowerBound     bool             `json:"lower_bound"` // the target may hold more
+	Explanation    string           `json:"explanation"`
+	Attempted      int64            `json:"attempted"`     // connections that were begun
+	NotInitiated   int64            `json:"not_initiated"` // connections of the last step that were not
+	Errors         map[Class]int64  `json:"errors"`
+	First          map[Class]string `json:"first_errors"`
+	Closed         int64            `json:"closed"`   // by the target
+	Unserved       int64            `json:"unserved"` // established, but without the bytes that others got
+	SYNRetransmits int64            `json:"syn_retransmits"`
+	StartTime      time.Time        `json:"start_time"`
+	Duration       time.Duration    `json:"duration"`
 }
 
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
@@ -88,6 +89,9 @@ func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResu
 	for s.attempted < s.plan.Connections && ctx.Err() == nil {
 		if err := s.step(ctx, min(step, s.plan.Connections-s.attempted)); err != nil {
 			return nil, err
+		}
+		if ctx.Err() != nil {
+			break // what was not watched to the end may yet be served, and says nothing of the target
 		}
 		if limit := s.verdict(); limit != LimitNone {
 			return s.result(limit), nil
@@ -194,7 +198,11 @@ func (s *search) add() {
 		for class, n := range r.Errors {
 			s.sum.errors[class] += n
 		}
-		maps.Copy(s.sum.first, r.First)
+		for class, message := range r.First {
+			if _, known := s.sum.first[class]; !known {
+				s.sum.first[class] = message
+			}
+		}
 	}
 }
 
@@ -233,31 +241,50 @@ func (s *search) result(limit Limit) *CapacityResult {
 	if s.greets {
 		connections = s.sum.served
 	}
-	unserved := s.unserved()
+	unserved, explanation := s.unserved(), s.sum.explain(limit)
 	s.hangUp() // what is still dialling fails now, and counts
 	s.add()
-	explanation := limitExplanations[limit]
-	if limit == LimitUnreachable || limit == LimitLocalPorts {
-		for _, message := range s.sum.first {
-			explanation = fmt.Sprintf("%s (%s)", explanation, message)
-			break
+	return &CapacityResult{
+		Connections:    connections,
+		Limit:          limit,
+		LowerBound:     limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
+		Explanation:    explanation,
+		Attempted:      s.attempted - s.sum.notInitiated,
+		NotInitiated:   s.sum.notInitiated,
+		Errors:         s.sum.errors,
+		First:          s.sum.first,
+		Closed:         s.sum.closed,
+		Unserved:       unserved,
+		SYNRetransmits: s.sum.synRetries,
+		StartTime:      s.started,
+		Duration:       time.Since(s.started),
+	}
+}
+
+// explain puts a limit into words, with the error that stands for it where there are several kinds.
+func (c *capacitySum) explain(limit Limit) string {
+	var cause Class
+	switch limit {
+	case LimitLocalPorts:
+		cause = c.mostFrequent(ClassAddrInUse, ClassAddrNotAvailable)
+	case LimitUnreachable:
+		cause = c.mostFrequent(slices.Sorted(maps.Keys(c.errors))...)
+	}
+	if message := c.first[cause]; message != "" {
+		return fmt.Sprintf("%s (%s)", limitExplanations[limit], message)
+	}
+	return limitExplanations[limit]
+}
+
+// mostFrequent returns the class with the most errors, the first of several.
+func (c *capacitySum) mostFrequent(among ...Class) Class {
+	most := ClassNone
+	for _, class := range among {
+		if c.errors[class] > c.errors[most] {
+			most = class
 		}
 	}
-	return &CapacityResult{
-		Connections:  connections,
-		Limit:        limit,
-		LowerBound:   limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
-		Explanation:  explanation,
-		Attempted:    s.attempted - s.sum.notInitiated,
-		NotInitiated: s.sum.notInitiated,
-		Errors:       s.sum.errors,
-		First:        s.sum.first,
-		Closed:       s.sum.closed,
-		Unserved:     unserved,
-		SYNRetries:   s.sum.synRetries,
-		StartTime:    s.started,
-		Duration:     time.Since(s.started),
-	}
+	return most
 }
 
 func (s *search) hangUp() {

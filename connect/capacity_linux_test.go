@@ -1,9 +1,11 @@
 package connect
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
@@ -63,6 +66,92 @@ func TestCapacityInTime(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, LimitTime, r.Limit)
 	assert.True(t, r.LowerBound)
+}
+
+// A target that takes its time is not blamed for what it has not done when the call ends.
+func TestCapacityCutShort(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		patience, timeout time.Duration
+		stopped           bool
+	}{
+		"its time is up": {patience: time.Second, timeout: 1500 * time.Millisecond}, // in the second step, which takes a second
+		"it is stopped":  {patience: time.Second, timeout: time.Hour, stopped: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			plan := CapacityPlan{
+				Plan: Plan{Targets: []Target{greetsFirst(t, 10)}, Connections: 30, Timeout: row.timeout, Monitor: 10 * time.Millisecond},
+				Step: 10, Patience: row.patience,
+			}
+			if row.stopped {
+				plan.Observer = &whenHeld{n: 20, call: stop}
+			}
+			r, err := (&Engine{}).Capacity(ctx, plan)
+			require.NoError(t, err)
+			assert.Equal(t, LimitTime, r.Limit, "%+v", r)
+			assert.True(t, r.LowerBound)
+			assert.EqualValues(t, 10, r.Connections, "those that were served")
+		})
+	}
+}
+
+// greetsFirst greets its first n connections, and keeps the others waiting.
+func greetsFirst(t *testing.T, n int64) Target {
+	var seen atomic.Int64
+	return peer(t, func(c *net.TCPConn) {
+		if seen.Add(1) <= n {
+			_, _ = c.Write([]byte("greeter"))
+		}
+		untilClosed(c)
+	})
+}
+
+// whenHeld is an observer that makes a call when a step's n connections have been held for a while.
+type whenHeld struct {
+	n    int64
+	seen int
+	call func()
+}
+
+func (w *whenHeld) Outcomes([]Outcome) {}
+func (w *whenHeld) Second()            {}
+func (w *whenHeld) Monitor(now States) {
+	if now.Established != w.n {
+		return
+	}
+	if w.seen++; w.seen == 5 {
+		w.call()
+	}
+}
+
+// The explanation quotes the error that the verdict is about, whatever else has failed.
+func TestCapacityQuotesTheCause(t *testing.T) {
+	t.Parallel()
+	busy := capacitySum{
+		errors: map[Class]int64{ClassTimeout: 5, ClassAddrInUse: 1, ClassAddrNotAvailable: 2},
+		first:  map[Class]string{ClassTimeout: "late", ClassAddrInUse: "in use", ClassAddrNotAvailable: "not available"},
+	}
+	cut := capacitySum{
+		errors: map[Class]int64{ClassHostUnreachable: 3, ClassTimeout: 1, ClassOther: 2},
+		first:  map[Class]string{ClassHostUnreachable: "no host", ClassTimeout: "late", ClassOther: "odd"},
+	}
+	for range 50 { // in whatever order the errors come out of a map
+		require.Contains(t, busy.explain(LimitLocalPorts), "(not available)")
+		require.Contains(t, cut.explain(LimitUnreachable), "(no host)")
+	}
+	assert.Equal(t, limitExplanations[LimitApplication], cut.explain(LimitApplication))
+
+	pool, err := source.ParsePool("127.77.5.1")
+	require.NoError(t, err)
+	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{Plan: Plan{
+		Targets: []Target{responder(t)}, Connections: 50, Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21009}},
+	}})
+	require.NoError(t, err)
+	assert.Equal(t, LimitLocalPorts, r.Limit, "%+v", r)
+	assert.Contains(t, r.Explanation, r.First[ClassAddrInUse])
 }
 
 func limited(n int) func(*testing.T) Target {

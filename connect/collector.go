@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ type collector struct {
 	atEnd  Class // of established connections when the context is done; see runner.stop
 
 	stop     <-chan struct{} // closed to complete what is established; nil is never
+	atStop   Class           // of connections that are dialled then; ClassNone means ClassAborted
 	onSettle func()          // called once everything is established or has failed; may be nil
 	echoes   func([]Echo)    // called with batches of traffic's echoes, if this is traffic
 }
@@ -42,10 +44,10 @@ func (c *collector) run(ctx context.Context) {
 			c.settle()
 			settled = nil
 		case <-stop:
-			c.runner.stop(ClassNone)
+			c.runner.stop(cmp.Or(c.atStop, ClassAborted), ClassNone)
 			stop = nil
 		case <-aborted:
-			c.runner.stop(c.atEnd)
+			c.runner.stop(ClassAborted, c.atEnd)
 			aborted = nil
 		case <-c.runner.done():
 			c.collect(observer)

@@ -19,7 +19,7 @@ func (s States) Total() int64 {
 
 // Counters counts connections through their lives, for any number of calls at once. The zero value is ready to use.
 //
-// Each counter only ever grows, and a state is the difference of two of them. Writers count the earlier steps of a
+// Each counter only ever grows (but planned, when a call can't start), and a state is the difference of two of them. Writers count the earlier steps of a
 // connection's life first and readers read the later ones first, so that States adds up at every instant without a lock.
 type Counters struct {
 	planned, started, connected, dialErrors, completed, closed, errors atomic.Int64

@@ -37,7 +37,8 @@ func (f *floodActivity) established(key uint32, now int64, events loop.Events, e
 func (f *floodActivity) ready(key uint32, _ loop.Events) { f.read(key, socket.OK) }
 
 func (f *floodActivity) tick(now int64) (wake int64) {
-	for key, ok := f.waiting.Expired(now); ok; key, ok = f.waiting.Expired(now) {
+	seen := f.place.Seen()
+	for key, ok := f.waiting.Expired(seen); ok; key, ok = f.waiting.Expired(seen) {
 		f.lose(key, now, ClassNoReply, f.causes.of("read: connected, but no answer in time", socket.OK))
 	}
 	_, wake, _ = f.waiting.First()

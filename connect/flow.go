@@ -19,7 +19,7 @@ const (
 // flow is one of the connections that traffic keeps up: what is known of the present one, and of the packets on it. It knows no sockets.
 type flow struct {
 	number int64
-	failed int   // dials and connections in a row that came to nothing
+	failed int   // dials, and connections without any echo, in a row
 	lives  int64 // connections that were established so far
 	slot   int64 // when the next packet is due
 
@@ -30,16 +30,25 @@ type flow struct {
 	lastEcho int64
 
 	sent, received, dropped int64 // packets
+	unheard                 int64 // packets sent since an echo came last
 	answered                int64 // when the first echo came; 0 if none has
 	local                   netip.AddrPort
 	host                    string
 	hello                   []byte // the beginning of the stream, until it is complete
 	greeted                 bool   // the beginning of the stream has come
+	moved                   bool   // another host went on to answer
 }
 
 // begin takes note of a new connection.
 func (f *flow) begin(local netip.AddrPort) {
-	*f = flow{number: f.number, lives: f.lives + 1, local: local}
+	*f = flow{number: f.number, lives: f.lives + 1, failed: f.failed, local: local}
+}
+
+// lost takes note that the connection has failed.
+func (f *flow) lost() {
+	if f.received == 0 {
+		f.failed++ // a proxy takes connections whether it has a backend or not
+	}
 }
 
 // took takes note of an echo.
@@ -47,6 +56,7 @@ func (f *flow) took(now int64) {
 	if f.received++; f.received == 1 {
 		f.answered = now
 	}
+	f.unheard, f.failed = 0, 0
 }
 
 // Back-off of dials, as ctraffic's.
@@ -57,7 +67,7 @@ const (
 
 // backoff is how long to wait before the flow is dialled again.
 func (f *flow) backoff() time.Duration {
-	return min(firstBackoff<<min(f.failed, 10), maxBackoff)
+	return min(firstBackoff<<min(max(f.failed-1, 0), 10), maxBackoff)
 }
 
 // pace says when packets are due, and judges what comes back.
@@ -124,11 +134,18 @@ func (p *pace) stamp(packet []byte, planned int64) {
 // sending takes note of a packet that is being sent.
 func (p *pace) sending(f *flow, planned, now int64) {
 	f.sent++
+	f.unheard++
 	f.lastSent = planned
 	if f.waiting == 0 {
 		f.waiting, f.since = planned, now
 	}
 	f.toCome = p.size
+}
+
+// lacksLast reports whether a flow is well though it waits for an echo when the call has ended: datagrams may get lost, and no further
+// ones are sent that would show it.
+func (p *pace) lacksLast(f *flow) bool {
+	return p.datagram && f.received > 0 && f.unheard < unheardPart
 }
 
 // tookStream takes what came on a stream. If that completes an echo, planned is when its packet was due, else 0. ok is false if more
@@ -169,7 +186,7 @@ func (p *pace) name(f *flow, packet []byte) {
 }
 
 // tookDatagram takes a datagram that came. If that is the echo of a packet not seen before, planned is when that was due, else 0. moved
-// reports that another host than the last one has answered.
+// reports that another host than the last one has answered, once for each connection.
 func (p *pace) tookDatagram(f *flow, data []byte, now int64) (planned int64, moved bool) {
 	if len(data) != p.size || f.received >= f.sent {
 		return 0, false
@@ -187,5 +204,9 @@ func (p *pace) tookDatagram(f *flow, data []byte, now int64) (planned int64, mov
 	}
 	before := f.host
 	p.name(f, data[:min(p.size-stampSize, reply.MaxLength+1)])
-	return planned, before != "" && f.host != before
+	if f.moved || before == "" || f.host == before {
+		return planned, false
+	}
+	f.moved = true
+	return planned, true
 }

@@ -50,7 +50,7 @@ type HoldResult struct {
 // Held are connections that are kept open. It must be closed, or its context be done, to free them.
 type Held struct {
 	job     *job
-	tally   holdTally
+	tally   *holdTally
 	settled chan struct{}
 	stop    chan struct{}
 	ended   chan struct{}
@@ -75,9 +75,8 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 		j.count(&steps{planned: -j.plan.Connections})
 		return nil, err
 	}
-	h := &Held{job: j, settled: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
-	h.tally.failures = newFailures(&j.plan)
-	c := collector{job: j, runner: r, tally: &h.tally, stop: h.stop, onSettle: func() { close(h.settled) }}
+	h := &Held{job: j, tally: newHoldTally(&j.plan), settled: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
+	c := collector{job: j, runner: r, tally: h.tally, stop: h.stop, onSettle: func() { close(h.settled) }}
 	go func() {
 		defer close(h.ended)
 		defer r.close()
@@ -88,12 +87,6 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 		c.run(ctx)
 	}()
 	return h, nil
-}
-
-// Hold opens connections on an engine of its own; see [Engine.Hold].
-func Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
-	var e Engine
-	return e.Hold(ctx, plan)
 }
 
 // Settled is closed when every connection is established or has failed.
@@ -117,7 +110,8 @@ func (h *Held) hangUp() {
 }
 
 // Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection of whose
-// fate nothing has been collected yet counts as dialling.
+// fate nothing has been collected yet counts as dialling. What adds up in the end does so at every instant, with those that are
+// dialling: Connects = EstablishedTotal + FailedConnects + States.NotInitiated + States.Dialing.
 func (h *Held) Result() *HoldResult {
 	over := false
 	select {
@@ -127,6 +121,7 @@ func (h *Held) Result() *HoldResult {
 	}
 	t := h.tally.snapshot()
 	states := t.states(h.States().NotInitiated, h.job.plan.Connections)
+	total := t.connect.count()
 	return &HoldResult{
 		Connects:       h.job.plan.Connections,
 		FailedConnects: t.failedConnects,
@@ -136,15 +131,15 @@ func (h *Held) Result() *HoldResult {
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    stats.Summarize(t.connect), // sorts them
-		ConnectTimes:   stats.BucketsOf(t.connect),
-		ErrorTime:      stats.Summarize(t.error),
-		RTT:            stats.Summarize(t.rtt),
+		ConnectTime:    t.connect.summary(), // sorts them
+		ConnectTimes:   stats.BucketsOf(t.connect.each),
+		ErrorTime:      t.error.summary(),
+		RTT:            t.rtt.summary(),
 		Lifetime:       stats.Summarize(t.lifetime),
-		EchoTime:       stats.Summarize(t.echo),
+		EchoTime:       t.echo.summary(),
 
-		EstablishedTotal:   int64(len(t.connect)),
-		EstablishedMax:     h.job.counters.EstablishedMax(),
+		EstablishedTotal:   total,
+		EstablishedMax:     min(max(h.job.counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,

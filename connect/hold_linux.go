@@ -79,7 +79,8 @@ func (h *holdActivity) answered(c *conn, now int64) {
 }
 
 func (h *holdActivity) tick(now int64) (wake int64) {
-	for key, ok := h.keepalives.Expired(now); ok; key, ok = h.keepalives.Expired(now) {
+	seen := h.place.Seen()
+	for key, ok := h.keepalives.Expired(seen); ok; key, ok = h.keepalives.Expired(seen) {
 		h.keepalives.Remove(key)
 		h.ping(key, now)
 	}

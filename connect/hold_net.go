@@ -51,7 +51,7 @@ func (h *netHeld) hold() {
 	var stop stopped
 	switch class := classify(err); {
 	case errors.As(context.Cause(r.holding), &stop):
-		o.Class = stop.class
+		o.Class = stop.established
 	case class == ClassClosed:
 		o.Closed = true
 	case class == ClassReset:

@@ -11,10 +11,15 @@ import (
 type holdTally struct {
 	mu sync.Mutex
 	failures
-	lifetime, echo []time.Duration
-	received       int64
-	completed      int64 // connections that were closed from here
-	served         int64 // connections on which something has arrived, and which have not ended
+	lifetime  []time.Duration
+	echo      times // more with every interval
+	received  int64
+	completed int64 // connections that were closed from here
+	served    int64 // connections on which something has arrived, and which have not ended
+}
+
+func newHoldTally(plan *Plan) *holdTally {
+	return &holdTally{failures: newFailures(plan), echo: times{limit: maxTimes}}
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -28,7 +33,7 @@ func (t *holdTally) add(batch []Outcome) {
 		case Spoke:
 			t.served++
 		case Echoed:
-			t.echo = append(t.echo, o.Reply)
+			t.echo.add(o.Reply)
 		case Ended:
 			t.ended(o)
 		}
@@ -53,12 +58,13 @@ func (t *holdTally) ended(o *Outcome) {
 	}
 }
 
-// states sorts the connections by what has been collected of them.
+// states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.
 func (t *holdTally) states(notInitiated, connects int64) States {
-	failed := int64(len(t.error))
-	s := States{NotInitiated: notInitiated, Completed: t.completed, Closed: int64(len(t.lifetime)), Error: failed}
-	s.Established = int64(len(t.connect)) + t.failedConnects - s.Completed - s.Closed - s.Error
-	s.Dialing = connects - s.NotInitiated - s.Established - s.Completed - s.Closed - s.Error
+	dialled := t.connect.count() + t.failedConnects
+	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.count()}
+	s.Established = dialled - s.Completed - s.Closed - s.Error
+	s.NotInitiated = min(notInitiated, connects-dialled)
+	s.Dialing = connects - dialled - s.NotInitiated
 	return s
 }
 
@@ -66,8 +72,8 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: slices.Clone(t.echo), received: t.received, completed: t.completed, served: t.served}
-	s.connect, s.error, s.rtt = slices.Clone(t.connect), slices.Clone(t.error), slices.Clone(t.rtt)
+	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.clone(), received: t.received, completed: t.completed, served: t.served}
+	s.connect, s.error, s.rtt = t.connect.clone(), t.error.clone(), t.rtt.clone()
 	s.first = maps.Clone(t.first)
 	return s
 }

@@ -24,9 +24,58 @@ func requireHoldSums(t *testing.T, r *HoldResult) {
 	require.Equal(t, r.Connects, r.States.Total(), "states add up to connects")
 	require.Equal(t, r.States.Error, errors, "errors add up to states.error")
 	require.Equal(t, r.EstablishedTotal, r.ConnectTime.Count, "each established connection is timed")
-	require.Equal(t, r.Connects, r.EstablishedTotal+r.FailedConnects+r.States.NotInitiated)
+	require.Equal(t, r.States.Error, r.ErrorTime.Count, "each error is timed")
+	require.Equal(t, r.Connects, r.EstablishedTotal+r.FailedConnects+r.States.NotInitiated+r.States.Dialing)
 	require.Equal(t, r.States.Closed, r.Lifetime.Count, "each close by the peer is timed")
+	require.LessOrEqual(t, r.FailedConnects, r.States.Error)
 	require.LessOrEqual(t, r.EstablishedMax, r.EstablishedTotal)
+	require.LessOrEqual(t, r.States.Established, r.EstablishedMax)
+	require.Equal(t, r.States.Established+r.States.Completed, r.EstablishedAtClose)
+	require.LessOrEqual(t, r.Served, r.States.Established)
+	s := r.States
+	require.GreaterOrEqual(t, min(s.NotInitiated, s.Dialing, s.Established, s.Completed, s.Closed, s.Error), int64(0), "%+v", s)
+}
+
+// What adds up in the end does so whenever somebody looks, while connections are opened, go and are closed, too.
+func TestHoldSumsAtEveryInstant(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		targets := []Target{peer(t, answer("hello")), peer(t, echo), refusing(t), peer(t, closeAtOnce), peer(t, resetAtOnce)}
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: targets, Connections: 1000, Rate: 2000}})
+		settled := h.Settled()
+		for opening := true; opening; {
+			select {
+			case <-settled:
+				opening = false
+			default:
+			}
+			requireHoldSums(t, h.Result())
+		}
+		hungUp := h.States().Established
+		for done := h.Done(); done != nil; {
+			select {
+			case <-done:
+				done = nil
+			default:
+				h.hangUp()
+			}
+			requireHoldSums(t, h.Result())
+		}
+		requireHoldSums(t, h.Close())
+		assert.Positive(t, hungUp)
+		assert.Zero(t, h.Result().States.Dialing)
+	})
+}
+
+// A loop may deliver what has become of connections before it has counted that they were begun.
+func TestHoldTallyAheadOfTheCounters(t *testing.T) {
+	t.Parallel()
+	tally := newHoldTally(&Plan{Targets: make([]Target, 1)})
+	tally.add([]Outcome{{Event: Established, Connected: true}, {Class: ClassRefused}, {Class: ClassRefused}})
+	for counted := range int64(10) {
+		s := tally.states(10-counted, 10)
+		assert.Equal(t, States{NotInitiated: min(10-counted, 7), Dialing: max(counted-3, 0), Established: 1, Error: 2}, s)
+	}
 }
 
 func mustHold(t *testing.T, e *Engine, plan HoldPlan) *Held {

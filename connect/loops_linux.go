@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 
@@ -27,7 +28,7 @@ func (ls *loops) acquire(n int) ([]*loop.Loop, error) {
 	if ls.users == 0 {
 		if err := ls.startAll(); err != nil {
 			ls.stopAll()
-			return nil, err
+			return nil, cannotStart(err)
 		}
 	}
 	ls.users++
@@ -37,6 +38,14 @@ func (ls *loops) acquire(n int) ([]*loop.Loop, error) {
 		ls.turn++
 	}
 	return some, nil
+}
+
+// cannotStart adds what to do about the system's refusal.
+func cannotStart(err error) error {
+	if class := classify(err); advice[class] != "" {
+		return fmt.Errorf("%w; %s", err, advice[class])
+	}
+	return err
 }
 
 // release stops the loops when nobody uses them any more.

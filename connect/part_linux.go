@@ -89,10 +89,11 @@ func newPart(r *loopRunner, l *loop.Loop, lanes int) *part {
 
 // Tick implements loop.Handler: whatever time or the last events have made due.
 func (p *part) Tick(now int64) int64 {
-	for key, ok := p.connecting.Expired(now); ok; key, ok = p.connecting.Expired(now) {
+	seen := p.place.Seen()
+	for key, ok := p.connecting.Expired(seen); ok; key, ok = p.connecting.Expired(seen) {
 		p.fail(key, now, ClassTimeout, p.causes.of("connect: no answer in time", socket.OK))
 	}
-	if now >= p.job.deadline && !p.stopped {
+	if seen >= p.job.deadline && !p.stopped {
 		p.stopDialling(now, ClassTimeout)
 		p.activity.timeUp(now)
 	}
@@ -132,20 +133,24 @@ func (p *part) dialledAll() bool {
 func (p *part) finished() bool { return p.dialledAll() && p.conns.open() == 0 }
 
 // stop is runner's stop for this part.
-func (p *part) stop(established Class) {
+func (p *part) stop(dialling, established Class) {
 	if p.finished() {
 		return
 	}
 	now := loop.Now()
-	p.stopDialling(now, ClassAborted)
+	p.stopDialling(now, dialling)
 	p.activity.stop(now, established)
 	p.place.Wake()
 }
 
 func (p *part) stopDialling(now int64, class Class) {
 	p.stopped, p.isStarved, p.redials = true, false, nil
+	why := "connect: the call was stopped first"
+	if class == ClassTimeout {
+		why = "connect: the call's time was up first (option timeout, and duration of traffic)"
+	}
 	for key, _, ok := p.connecting.First(); ok; key, _, ok = p.connecting.First() {
-		p.fail(key, now, class, p.causes.of("connect: the call was stopped, or its time (option timeout) was up, first", socket.OK))
+		p.fail(key, now, class, p.causes.of(why, socket.OK))
 	}
 }
 
@@ -220,7 +225,7 @@ func (p *part) dial(c claim, now int64) bool {
 	}
 	key := p.conns.put(conn{claim: c, fd: int32(fd), inLane: true}) // #nosec G115 -- descriptors are 32 bits wide
 	p.lanes--
-	p.connecting.Push(key, now)
+	p.connecting.Push(key, loop.Now()) // after the SYN: this process may pause before
 	if err := p.place.Add(fd, key, loop.Readable|loop.Writable|loop.Edge); err != nil {
 		p.fail(key, loop.Now(), ClassOther, err)
 	}
@@ -249,10 +254,13 @@ func (p *part) launch(fd int, c claim, to *endpoint) (op string, errno syscall.E
 }
 
 // launchClass classifies a failed launch. That a connect finds no address means that the port it may use is taken, if
-// that port is fixed: another connection has the same 5-tuple.
+// that port is fixed: another connection has the same 5-tuple. A port below 1024 takes a privilege to bind.
 func (p *part) launchClass(op string, errno syscall.Errno) Class {
-	if op == "connect" && errno == unix.EADDRNOTAVAIL && p.job.plan.Sources.Ports.Count() > 0 {
+	switch {
+	case op == "connect" && errno == unix.EADDRNOTAVAIL && p.job.plan.Sources.Ports.Count() > 0:
 		return ClassAddrInUse
+	case op == "bind" && errno == unix.EACCES:
+		return ClassAddrNotAvailable
 	}
 	return classifyErrno(errno)
 }

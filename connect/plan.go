@@ -104,7 +104,24 @@ const (
 	MaxConcurrency = 1_000_000
 )
 
+// PlanError says which field of a plan is wrong, its value, and what is accepted. Other errors are the system's.
+type PlanError struct{ Err error }
+
+// Error implements error.
+func (e *PlanError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *PlanError) Unwrap() error { return e.Err }
+
+// validate returns a *PlanError for what is wrong.
 func (p *Plan) validate() error {
+	if err := p.check(); err != nil {
+		return &PlanError{err}
+	}
+	return nil
+}
+
+func (p *Plan) check() error {
 	switch {
 	case len(p.Targets) == 0:
 		return errors.New("no target; want at least one host:port")

@@ -128,11 +128,11 @@ func (t *floodTally) result(j *job) *FloodResult {
 		States:         j.counters.States(),
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    stats.Summarize(t.connect), // sorts them
-		ConnectTimes:   stats.BucketsOf(t.connect),
+		ConnectTime:    t.connect.summary(), // sorts them
+		ConnectTimes:   stats.BucketsOf(t.connect.each),
 		ReplyTime:      stats.Summarize(t.reply),
-		ErrorTime:      stats.Summarize(t.error),
-		RTT:            stats.Summarize(t.rtt),
+		ErrorTime:      t.error.summary(),
+		RTT:            t.rtt.summary(),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
 		Weights:        j.plan.Weights,

@@ -11,9 +11,8 @@ type runner interface {
 	settled() <-chan struct{}
 	// done is closed when, besides, no connection is open.
 	done() <-chan struct{}
-	// stop dials no more, ends what is dialling with ClassAborted, and what is established with the class given; ClassNone
-	// means that it is completed.
-	stop(established Class)
+	// stop dials no more, and ends what is dialling and what is established with the classes given; ClassNone means that it is completed.
+	stop(dialling, established Class)
 	// close frees what start took, once done is closed.
 	close()
 }

@@ -70,9 +70,9 @@ func (r *loopRunner) settled() <-chan struct{} { return r.allSettled }
 
 func (r *loopRunner) done() <-chan struct{} { return r.allDone }
 
-func (r *loopRunner) stop(established Class) {
+func (r *loopRunner) stop(dialling, established Class) {
 	for _, p := range r.parts {
-		p.loop.Do(func() { p.stop(established) })
+		p.loop.Do(func() { p.stop(dialling, established) })
 	}
 }
 

@@ -53,10 +53,15 @@ type netConn struct {
 	lost     error
 }
 
-// stopped is why a runner's contexts end if the call is stopped, with the class for what is established.
-type stopped struct{ class Class }
+// stopped is why a runner's contexts end if the call is stopped, with the classes for what is dialling and what is established.
+type stopped struct{ dialling, established Class }
 
-func (stopped) Error() string { return "the call was ended from outside" }
+func (s stopped) Error() string {
+	if s.dialling == ClassTimeout {
+		return "the call's time is up"
+	}
+	return "the call was ended from outside"
+}
 
 func newNetRunner(j *job, activity netActivity) *netRunner {
 	r := &netRunner{job: j, proto: j.plan.Protocol(), activity: activity, allSettled: make(chan struct{}), allDone: make(chan struct{})}
@@ -85,7 +90,7 @@ func (r *netRunner) settled() <-chan struct{} { return r.allSettled }
 
 func (r *netRunner) done() <-chan struct{} { return r.allDone }
 
-func (r *netRunner) stop(established Class) { r.stopHold(stopped{established}) }
+func (r *netRunner) stop(dialling, established Class) { r.stopHold(stopped{dialling, established}) }
 
 func (r *netRunner) close() {
 	r.deadline()
@@ -255,7 +260,7 @@ func (r *netRunner) hangUp(c *netConn) {
 	_ = c.Close()
 }
 
-// classOf classifies an error, which is an abort if the call was stopped, and late if time ran out.
+// classOf classifies an error, which is what the stop says if the call was stopped, and late if time ran out.
 func (r *netRunner) classOf(err error, late Class) Class {
 	class := classify(err)
 	if class == ClassAddrNotAvailable && r.job.plan.Sources.Ports.Count() > 0 && isConnect(err) {
@@ -264,8 +269,8 @@ func (r *netRunner) classOf(err error, late Class) Class {
 	if class != ClassTimeout && class != ClassAborted {
 		return class
 	}
-	if errors.As(context.Cause(r.dialing), &stopped{}) {
-		return ClassAborted
+	if s, ok := errors.AsType[stopped](context.Cause(r.dialing)); ok {
+		return s.dialling
 	}
 	return late
 }

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -9,14 +10,14 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
-// defaultTCPPingTimeout bounds a TCP ping whose plan does not.
-const defaultTCPPingTimeout = 5 * time.Second
+// DefaultTCPPingTimeout bounds a TCP ping whose plan does not.
+const DefaultTCPPingTimeout = 5 * time.Second
 
 // TCPPing is one TCP connect, for peers that speak no HTTP (for those that do, see package ping).
 type TCPPing struct {
 	Target  Target
 	Source  netip.Addr    // not valid leaves the choice to the system
-	Timeout time.Duration // 0 is 5 s
+	Timeout time.Duration // 0 is DefaultTCPPingTimeout
 }
 
 // TCPPong is what a TCPPing came to.
@@ -37,7 +38,7 @@ func (p TCPPing) Do(ctx context.Context) TCPPong {
 		return p.failed(pong, p.Target.Class, p.Target.Err)
 	}
 	if p.Timeout <= 0 {
-		p.Timeout = defaultTCPPingTimeout
+		p.Timeout = DefaultTCPPingTimeout
 	}
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
@@ -46,6 +47,8 @@ func (p TCPPing) Do(ctx context.Context) TCPPong {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return p.failed(pong, ClassAborted, err)
+	case isOfOtherFamily(err):
+		return p.failed(pong, ClassAddrNotAvailable, err)
 	case err != nil:
 		return p.failed(pong, classify(err), err)
 	}
@@ -60,8 +63,13 @@ func (p TCPPing) failed(pong TCPPong, class Class, err error) TCPPong {
 		text += " from " + p.Source.String()
 	}
 	pong.Class, pong.Err = class, fmt.Errorf("%s: %s after %s: %w", text, class, pong.Connect.Round(time.Microsecond), err)
-	if advice := advice[class]; advice != "" {
+	if advice := advice[class]; advice != "" && !isOfOtherFamily(err) { // which says itself what to do
 		pong.Err = fmt.Errorf("%w; %s", pong.Err, advice)
 	}
 	return pong
+}
+
+func isOfOtherFamily(err error) bool {
+	_, is := errors.AsType[*source.FamilyError](err)
+	return is
 }

@@ -75,7 +75,15 @@ func (p TrafficPlan) withDefaults() TrafficPlan {
 	return p
 }
 
+// validate returns a *PlanError for what is wrong.
 func (p *TrafficPlan) validate() error {
+	if err := p.check(); err != nil {
+		return &PlanError{err}
+	}
+	return p.Plan.validate()
+}
+
+func (p *TrafficPlan) check() error {
 	smallest, largest := MinPacketSize, MaxPacketSize
 	if p.Protocol() == "udp" {
 		smallest, largest = MinDatagramSize, MaxDatagramSize
@@ -90,7 +98,7 @@ func (p *TrafficPlan) validate() error {
 	case p.LossTimeout < 0:
 		return fmt.Errorf("loss timeout %v; want a positive duration", p.LossTimeout)
 	}
-	return p.Plan.validate()
+	return nil
 }
 
 // Traffic keeps connections up, sends packets on them, and waits for their echoes, for the plan's duration or until ctx is done. An error
@@ -115,7 +123,7 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	timer := time.AfterFunc(plan.Duration, func() { close(stop) })
 	defer timer.Stop()
 	j.plan.Observer = sampling{observer: plan.Observer, tally: t}
-	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop}
+	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop, atStop: ClassTimeout}
 	c.run(ctx)
 	t.sample()
 	return t.result(), nil

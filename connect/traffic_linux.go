@@ -133,23 +133,28 @@ func (t *trafficActivity) ready(key uint32, events loop.Events) {
 	t.readStream(f, events&(loop.PeerDone|loop.HungUp|loop.Failed) != 0)
 }
 
-// send sends a packet that was due at planned.
+// send sends a packet that was due at planned. The time for its echo begins when it has been sent: this process may pause before.
 func (t *trafficActivity) send(f *loopFlow, planned int64) {
-	now := loop.Now()
 	if t.udp {
-		t.sendDatagram(f, planned, now)
+		t.sendDatagram(f, planned)
 		return
 	}
+	n, errno := socket.Write(int(t.conns.at(f.key).fd), t.packet)
+	now := loop.Now()
 	t.sending(&f.flow, planned, now)
 	t.counts.sent++
 	t.unechoed.Push(f.key, now)
 	f.toSend = t.size
-	t.write(f)
+	t.written(f, n, errno)
 }
 
 // write gives the kernel what is left of a packet. It returns false if that was the end of the connection.
 func (t *trafficActivity) write(f *loopFlow) bool {
 	n, errno := socket.Write(int(t.conns.at(f.key).fd), t.packet[:f.toSend])
+	return t.written(f, n, errno)
+}
+
+func (t *trafficActivity) written(f *loopFlow, n int, errno syscall.Errno) bool {
 	if errno != socket.OK && errno != unix.EAGAIN {
 		t.lose(f, t.place.Now(), classifyErrno(errno), t.causes.of("write", errno))
 		return false
@@ -158,9 +163,10 @@ func (t *trafficActivity) write(f *loopFlow) bool {
 	return true
 }
 
-func (t *trafficActivity) sendDatagram(f *loopFlow, planned, now int64) {
+func (t *trafficActivity) sendDatagram(f *loopFlow, planned int64) {
 	t.stamp(t.packet, planned)
 	_, errno := socket.Write(int(t.conns.at(f.key).fd), t.packet)
+	now := loop.Now()
 	switch errno {
 	case socket.OK:
 		if f.waiting == 0 {
@@ -274,7 +280,8 @@ func (t *trafficActivity) deliverEchoes() {
 }
 
 func (t *trafficActivity) tick(now int64) (wake int64) {
-	for key, ok := t.unechoed.Expired(now); ok; key, ok = t.unechoed.Expired(now) {
+	seen := t.place.Seen()
+	for key, ok := t.unechoed.Expired(seen); ok; key, ok = t.unechoed.Expired(seen) {
 		t.late(t.flows[t.conns.at(key).flow], now)
 	}
 	t.giveUpPackets(now)
@@ -295,8 +302,8 @@ func (t *trafficActivity) tick(now int64) (wake int64) {
 
 // late ends a flow that has waited for an echo in vain.
 func (t *trafficActivity) late(f *loopFlow, now int64) {
-	if t.udp && t.draining {
-		t.complete(f, now) // a datagram may get lost
+	if t.draining && t.lacksLast(&f.flow) {
+		t.complete(f, now)
 		return
 	}
 	t.lose(f, now, ClassNoReply, t.causes.of("read: no echo in time (option lossTimeout)", socket.OK))
@@ -336,6 +343,7 @@ func (t *trafficActivity) nextUnheard() int64 {
 // lose ends a connection that has failed, and dials anew.
 func (t *trafficActivity) lose(f *loopFlow, now int64, class Class, err error) {
 	record := t.leave(f)
+	f.lost()
 	t.fail(f.key, now, class, err).Record = record
 	t.counts.lost++
 	t.again(f, now)

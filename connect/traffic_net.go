@@ -48,11 +48,14 @@ type netFlow struct {
 	activity talking
 	packet   []byte
 	buf      []byte
+	writing  bool          // beside the reads
+	written  chan struct{} // that has ended, with writeErr
+	writeErr error
 }
 
 func newNetFlow(r *netRunner, a talking, number int64) *netFlow {
 	p := newPace(r.job)
-	return &netFlow{flow: flow{number: number}, pace: p, runner: r, activity: a, packet: make([]byte, p.size), buf: make([]byte, p.size+1)}
+	return &netFlow{flow: flow{number: number}, pace: p, runner: r, activity: a, packet: make([]byte, p.size), buf: make([]byte, p.size+1), written: make(chan struct{}, 1)}
 }
 
 // stayUp dials the flow again, as long as that is wanted.
@@ -100,8 +103,9 @@ func (f *netFlow) established(c *netConn, local netip.AddrPort) Outcome {
 	return o
 }
 
-// lost takes note of the end of a connection that did not last.
-func (f *netFlow) lost(o Outcome, class Class, err error) {
+// lose takes note of the end of a connection that did not last.
+func (f *netFlow) lose(o Outcome, class Class, err error) {
+	f.lost()
 	o.Event, o.Class, o.Err = Ended, class, err
 	f.runner.job.count(&steps{errors: 1})
 	f.runner.job.traffic.counters.count(&trafficSteps{lost: 1})
@@ -112,18 +116,23 @@ func (f *netFlow) lost(o Outcome, class Class, err error) {
 func (f *netFlow) reset(c netConn) {
 	o := f.established(&c, netip.AddrPort{})
 	o.Record = f.recordOf(&f.flow, 0)
-	f.lost(o, ClassReset, c.lost)
+	f.lose(o, ClassReset, c.lost)
 }
 
 // talk sends packets until the connection is lost, or the call ends.
 func (f *netFlow) talk(c netConn) {
 	r := f.runner
-	defer r.hangUp(&c)
+	defer f.hangUp(&c)
 	begun := f.established(&c, addrPort(c.LocalAddr()))
 
-	unhook := context.AfterFunc(r.dialing, func() { _ = c.SetDeadline(time.Now()) })
+	unhook := context.AfterFunc(r.dialing, func() {
+		if _ = c.SetReadDeadline(time.Now()); !f.draining() {
+			_ = c.SetWriteDeadline(time.Now())
+		}
+	})
 	defer unhook()
 	err := f.exchange(&c)
+	f.endWrite(&c)
 
 	o := r.report(&c)
 	o.RTT, o.SYNRetransmits = begun.RTT, begun.SYNRetransmits
@@ -136,12 +145,21 @@ func (f *netFlow) talk(c netConn) {
 	}
 	switch {
 	case errors.Is(err, errNoEcho):
-		f.lost(o, ClassNoReply, err)
+		f.lose(o, ClassNoReply, err)
 	case errors.Is(err, errTooMuch):
-		f.lost(o, ClassBadReply, err)
+		f.lose(o, ClassBadReply, err)
 	default:
-		f.lost(o, classify(err), err)
+		f.lose(o, classify(err), err)
 	}
+}
+
+// hangUp closes the connection, without TLS's farewell if the peer may not take it.
+func (f *netFlow) hangUp(c *netConn) {
+	if f.waiting != 0 && !f.runner.job.plan.Reset {
+		_ = c.tcp.Close()
+		return
+	}
+	f.runner.hangUp(c)
 }
 
 var (
@@ -151,8 +169,8 @@ var (
 
 // draining reports whether the call has ended by itself.
 func (f *netFlow) draining() bool {
-	var s stopped
-	return errors.As(context.Cause(f.runner.holding), &s) && s.class == ClassNone
+	s, ok := errors.AsType[stopped](context.Cause(f.runner.holding))
+	return ok && s.established == ClassNone
 }
 
 // exchange sends packets when they are due, and takes their echoes. It returns nil if the call has ended; one that ends by itself lets what
@@ -162,13 +180,16 @@ func (f *netFlow) exchange(c *netConn) error {
 		f.slot = f.firstSlot(&f.flow, f.slot)
 	}
 	for {
+		if err := f.hasWritten(); err != nil {
+			return err
+		}
 		if f.runner.dialing.Err() != nil && (f.waiting == 0 || !f.draining()) {
 			return nil
 		}
 		now := loop.Now()
 		if f.waiting != 0 && now >= f.since+int64(f.runner.job.traffic.LossTimeout) {
-			if f.datagram && f.draining() {
-				return nil // a datagram may get lost
+			if f.draining() && f.lacksLast(&f.flow) {
+				return nil
 			}
 			return errNoEcho
 		}
@@ -200,8 +221,64 @@ func (f *netFlow) useSlot(c net.Conn, now int64) error {
 	f.sending(&f.flow, planned, now)
 	f.runner.job.traffic.counters.count(&trafficSteps{sent: 1})
 	_ = c.SetWriteDeadline(time.Now().Add(f.runner.job.traffic.LossTimeout))
-	_, err := c.Write(f.packet)
+	if f.runner.dialing.Err() != nil && !f.draining() {
+		_ = c.SetWriteDeadline(time.Now()) // the stop's own deadline may just have been overwritten
+	}
+	return f.write(c)
+}
+
+// syncSize is how large a packet may be to be written at once: every connection's buffers have room for it. A peer that echoes takes
+// no more of a larger one before its echo is read.
+const syncSize = 16 << 10
+
+func (f *netFlow) write(c net.Conn) error {
+	if f.datagram || f.size <= syncSize {
+		_, err := c.Write(f.packet)
+		return f.lateWrite(err)
+	}
+	if f.writing { // it is as good as done, since all of its echo has come
+		if err := f.awaitWrite(); err != nil {
+			return err
+		}
+	}
+	f.writing = true
+	f.runner.open.Go(func() {
+		if _, f.writeErr = c.Write(f.packet); f.writeErr != nil {
+			_ = c.SetReadDeadline(time.Now())
+		}
+		f.written <- struct{}{}
+	})
+	return nil
+}
+
+// lateWrite is no echo in time, unless the call has been ended from outside.
+func (f *netFlow) lateWrite(err error) error {
+	if classify(err) == ClassTimeout && (f.runner.dialing.Err() == nil || f.draining()) {
+		return errNoEcho
+	}
 	return err
+}
+
+// hasWritten returns what a write beside the reads has come to, nil as long as it has come to nothing.
+func (f *netFlow) hasWritten() error {
+	if len(f.written) == 0 {
+		return nil
+	}
+	return f.awaitWrite()
+}
+
+func (f *netFlow) awaitWrite() error {
+	<-f.written
+	f.writing = false
+	return f.lateWrite(f.writeErr)
+}
+
+// endWrite ends a write beside the reads, and waits for its end.
+func (f *netFlow) endWrite(c net.Conn) {
+	if f.writing {
+		_ = c.SetWriteDeadline(time.Now())
+		_ = f.awaitWrite() // the exchange has ended for another reason
+	}
 }
 
 // read waits for an echo, until the next packet is due or the one on its way is late.

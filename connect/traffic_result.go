@@ -51,6 +51,7 @@ type TrafficResult struct {
 
 	Samples []TrafficSample `json:"samples"` // one for each second
 	Records []TrafficRecord `json:"records"` // at most MaxTrafficRecords
+	Omitted int64           `json:"records_omitted"`
 }
 
 // TrafficSample is what happened in one second.

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-// unknownHost stands for servers that have not told their names.
-const unknownHost = "(unknown)"
+// UnknownHost stands for servers that have not told their names, where a name is needed.
+const UnknownHost = "(unknown)"
 
 // trafficTally adds up what becomes of a traffic call's connections and packets.
 type trafficTally struct {
@@ -23,7 +23,10 @@ type trafficTally struct {
 	lostBy, lastingBy   Hosts
 	firstLoss, lastLoss time.Duration
 	lastRise            time.Duration // when the last of the lasting connections got its first echo
+	lastSilent          time.Duration // when the last of the lasting connections was established that has got none
 	silent              int64         // lasting connections that have sent in vain
+	retransmits         int64
+	omitted             int64 // records
 }
 
 // unmade is a connection that could not be established so far.
@@ -34,7 +37,7 @@ type unmade struct {
 
 func newTrafficTally(j *job) *trafficTally {
 	return &trafficTally{
-		failures: newFailures(&j.plan), job: j, roundTrips: stats.NewHistogram(),
+		failures: newEndlessFailures(&j.plan), job: j, roundTrips: stats.NewHistogram(),
 		unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
 	}
 }
@@ -73,15 +76,19 @@ func (t *trafficTally) ended(o *Outcome) {
 		r.Started = u.started
 		delete(t.unmade, o.Number)
 	}
+	t.retransmits += r.Retransmits
 	r.Remote = t.plan.Targets[t.job.target(o.Number)].Addr
 	t.keep(r)
 	host := r.Host
 	if host == "" {
-		host = unknownHost
+		host = UnknownHost
 	}
 	if o.Class == ClassNone {
 		t.lastingBy.Add(host, 1)
 		t.lastRise = max(t.lastRise, r.Connected, r.Answered)
+		if r.Received == 0 {
+			t.lastSilent = max(t.lastSilent, r.Connected)
+		}
 		if r.Sent > 0 && r.Received == 0 {
 			t.silent++ // a proxy takes connections whether it has a backend or not
 		}
@@ -98,6 +105,8 @@ func (t *trafficTally) ended(o *Outcome) {
 func (t *trafficTally) keep(r TrafficRecord) {
 	if len(t.records) < MaxTrafficRecords {
 		t.records = append(t.records, r)
+	} else {
+		t.omitted++
 	}
 }
 
@@ -148,13 +157,14 @@ func (t *trafficTally) result() *TrafficResult {
 		Sent:           t.last.sent,
 		Received:       t.last.received,
 		Dropped:        t.last.dropped,
+		Retransmits:    t.retransmits,
 		StartTime:      loop.Time(t.job.start),
 		Timeout:        plan.Timeout,
 		Duration:       t.job.length(true),
 		States:         t.job.counters.States(),
-		ConnectTime:    stats.Summarize(t.connect),
-		ErrorTime:      stats.Summarize(t.error),
-		RTT:            stats.Summarize(t.rtt),
+		ConnectTime:    t.connect.summary(),
+		ErrorTime:      t.error.summary(),
+		RTT:            t.rtt.summary(),
 		SYNRetransmits: t.synRetransmits,
 		LostByHost:     t.lostBy,
 		LastingByHost:  t.lastingBy,
@@ -164,24 +174,23 @@ func (t *trafficTally) result() *TrafficResult {
 		First:          t.first,
 		Samples:        t.samples,
 		Records:        t.records,
+		Omitted:        t.omitted,
 	}
 	for i := range plan.Targets {
 		r.Targets = append(r.Targets, plan.Targets[i].Name)
-	}
-	for i := range t.records {
-		r.Retransmits += t.records[i].Retransmits
 	}
 	t.disturbance(r)
 	return r
 }
 
-// disturbance tells when connections were lost, and when all were up again.
+// disturbance tells when connections were lost, and when all were up again. That is not known if one that was made since the first loss
+// has had nothing to send.
 func (t *trafficTally) disturbance(r *TrafficResult) {
 	if r.Lost == 0 {
 		return
 	}
 	r.FirstLoss, r.LastLoss = &t.firstLoss, &t.lastLoss
-	if r.Lasting == r.Connections && t.silent == 0 {
+	if r.Lasting == r.Connections && t.silent == 0 && t.lastSilent < t.firstLoss {
 		r.Recovered = &t.lastRise
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -234,6 +235,50 @@ func TestTrafficLoses(t *testing.T) {
 	}
 }
 
+// A proxy without backends takes each connection and closes it: that is no reason to storm it.
+func TestTrafficBacksOff(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{peer(t, closeAtOnce)}, Connections: 1}, Duration: 1400 * time.Millisecond})
+		assert.Positive(t, r.Reconnects)
+		assert.LessOrEqual(t, r.Reconnects, int64(3), "after 100, 200, 400 and 800 ms")
+		assert.Nil(t, r.Recovered)
+	})
+}
+
+// A peer that takes no more of a packet before its echo is read makes nobody wait for ever: over TLS, and where there are no event loops.
+func TestTrafficLargePackets(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe() // without any buffer
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		defer server.Close()
+		_, _ = io.CopyBuffer(struct{ io.Writer }{server}, struct{ io.Reader }{server}, make([]byte, 1000))
+	})
+	plan := TrafficPlan{Plan: Plan{Connections: 1}, PacketSize: MaxPacketSize, LossTimeout: time.Minute, Duration: time.Hour}.withDefaults()
+	j := newJob(plan.Plan, &Counters{})
+	j.traffic = &trafficJob{TrafficPlan: plan}
+	r := newNetRunner(j, talking{})
+	defer r.close()
+	f := newNetFlow(r, talking{}, 0)
+	ended := make(chan error)
+	go func() {
+		c := netConn{Conn: client, tcp: client}
+		unhook := context.AfterFunc(r.dialing, func() { _ = c.SetReadDeadline(time.Now()) })
+		err := f.exchange(&c)
+		unhook()
+		f.endWrite(&c)
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { return j.traffic.counters.received.Load() >= 3 }, time.Minute, time.Millisecond)
+	r.stop(ClassTimeout, ClassNone)
+	require.NoError(t, <-ended)
+	assert.Equal(t, f.sent, f.received, "the packet on its way comes back")
+	client.Close()
+	serving.Wait()
+	r.open.Wait()
+}
+
 func TestTrafficRefused(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
@@ -259,6 +304,8 @@ func TestTrafficRecovers(t *testing.T) {
 			Plan: Plan{Targets: []Target{lasting, target(t, address)}, Connections: 10, Reset: true},
 			Rate: 500, Duration: 2500 * time.Millisecond, LossTimeout: 5 * time.Second,
 		}
+		refused := make(onRefused, 1)
+		plan.Observer = refused
 		done := make(chan *TrafficResult)
 		go func() {
 			r, err := e.Traffic(t.Context(), plan)
@@ -278,7 +325,7 @@ func TestTrafficRecovers(t *testing.T) {
 			_ = conn.SetLinger(0)
 			conn.Close()
 		}
-		time.Sleep(500 * time.Millisecond) // the outage
+		<-refused // the outage
 		back := time.Now()
 		peerAt(t, address.String(), echoServer("restarted"))
 		r := <-done
@@ -296,6 +343,23 @@ func TestTrafficRecovers(t *testing.T) {
 	})
 }
 
+// onRefused gets something when a connection was refused.
+type onRefused chan struct{}
+
+func (o onRefused) Outcomes(batch []Outcome) {
+	for i := range batch {
+		if batch[i].Class == ClassRefused {
+			select {
+			case o <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (onRefused) Second()        {}
+func (onRefused) Monitor(States) {}
+
 func TestTrafficSlowPeers(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
@@ -309,7 +373,7 @@ func TestTrafficSlowPeers(t *testing.T) {
 		assert.Zero(t, r.Lost)
 		assert.Greater(t, r.Dropped, r.Sent, "four of five slots come while an echo is late")
 		assert.GreaterOrEqual(t, r.RoundTrip.Min, 50*time.Millisecond)
-		assert.Equal(t, Hosts{unknownHost: 4}, r.LastingByHost, "a plain echo server tells no name")
+		assert.Equal(t, Hosts{UnknownHost: 4}, r.LastingByHost, "a plain echo server tells no name")
 	})
 }
 
@@ -402,7 +466,7 @@ func TestTrafficUDP(t *testing.T) {
 			}
 		}, 500, func(t *testing.T, r *TrafficResult) {
 			assert.Less(t, r.Received, r.Sent)
-			assert.Equal(t, Hosts{unknownHost: 5}, r.LastingByHost)
+			assert.Equal(t, Hosts{UnknownHost: 5}, r.LastingByHost)
 		}},
 		"moves to another backend": {func() func([]byte) []byte {
 			n := 0
@@ -415,6 +479,15 @@ func TestTrafficUDP(t *testing.T) {
 		}, 500, func(t *testing.T, r *TrafficResult) {
 			assert.EqualValues(t, 5, r.Moved)
 			assert.Equal(t, Hosts{"second": 5}, r.LastingByHost)
+		}},
+		"moves to and fro": {func() func([]byte) []byte {
+			n := 0
+			return func(d []byte) []byte {
+				n++
+				return named([]string{"first.", "second"}[n/5%2], d)
+			}
+		}, 500, func(t *testing.T, r *TrafficResult) {
+			assert.EqualValues(t, 5, r.Moved, "flows, not moves")
 		}},
 		"silent": {func() func([]byte) []byte {
 			return func([]byte) []byte { return nil }
@@ -435,6 +508,36 @@ func TestTrafficUDP(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A call that is over before a silent flow could be told from a slow one waits for that.
+func TestTrafficShortUDP(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		plan := TrafficPlan{
+			Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, func([]byte) []byte { return nil })}, Connections: 3},
+			Rate: 300, Duration: 200 * time.Millisecond, LossTimeout: 400 * time.Millisecond,
+		}
+		r := traffic(t, e, plan)
+		assert.EqualValues(t, 3, r.Lost)
+		assert.Equal(t, map[Class]int64{ClassNoReply: 3}, r.Errors)
+		assert.Nil(t, r.Recovered)
+	})
+}
+
+// Over UDP a flow is up at once: nobody answers all the same.
+func TestTrafficUDPRefused(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		r := traffic(t, e, TrafficPlan{
+			Plan: Plan{Network: "udp", Targets: []Target{target(t, conn.LocalAddr())}, Connections: 2}, Rate: 20, Duration: 1500 * time.Millisecond,
+		})
+		assert.Positive(t, r.Lost)
+		assert.Nil(t, r.Recovered)
+	})
 }
 
 func TestTrafficPlanErrors(t *testing.T) {

@@ -34,12 +34,12 @@ func TestSocketsOverHTTP(t *testing.T) {
 		"this process": {PID: os.Getpid()},
 		"by peer":      {Peer: srv.Addr()},
 	} {
-		table, err := sockets.Remote(t.Context(), srv.HTTPAddr().String(), q)
+		table, err := sockets.Fetch(t.Context(), sockets.Way{}, srv.HTTPAddr().String(), q)
 		require.NoError(t, err, name)
 		assert.GreaterOrEqual(t, table.Established, int64(1), name)
 		assert.Equal(t, q.PID != 0, table.FDs != nil, name)
 	}
-	_, err := sockets.Remote(t.Context(), srv.HTTPAddr().String(), sockets.Query{PID: 1 << 30})
+	_, err := sockets.Fetch(t.Context(), sockets.Way{}, srv.HTTPAddr().String(), sockets.Query{PID: 1 << 30})
 	assert.ErrorContains(t, err, "HTTP status 404 Not Found")
 	assert.ErrorContains(t, err, "no process has that number here")
 }

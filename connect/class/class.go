@@ -21,7 +21,7 @@ const (
 	NoReply                // connected, but no answer within the time allowed
 	BadReply               // the answer is no host name
 	DNS                    // the target's name does not resolve
-	Blocked                // the caller's rules, or this host's firewall, forbid the target
+	Blocked                // the caller's rules, this host's firewall or routes, or a router on the way forbid the target
 	TLS                    // the TLS handshake failed
 	Aborted                // the call was ended from outside
 	Other                  // anything else

@@ -16,6 +16,8 @@ func Of(err error) Class {
 	switch {
 	case err == nil:
 		return None
+	case forbidsSource(err):
+		return AddrNotAvailable
 	case errors.As(err, &errno):
 		return OfErrno(errno)
 	case errors.Is(err, context.Canceled):
@@ -29,6 +31,13 @@ func Of(err error) Class {
 	default:
 		return Other
 	}
+}
+
+// forbidsSource reports whether it is not the target that this process may not use, but its source port: one below 1024 that
+// needs privileges (ip(7)).
+func forbidsSource(err error) bool {
+	call, ok := errors.AsType[*os.SyscallError](err)
+	return ok && call.Syscall == "bind" && errors.Is(call.Err, syscall.EACCES)
 }
 
 // OfErrno maps what the system says to a class.

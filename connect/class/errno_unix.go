@@ -18,6 +18,7 @@ var errnos = map[syscall.Errno]Class{
 	syscall.EADDRINUSE:    AddrInUse,
 	syscall.EADDRNOTAVAIL: AddrNotAvailable,
 	syscall.EPERM:         Blocked, // connect(2), send(2): this host's own firewall
+	syscall.EACCES:        Blocked, // a route of type prohibit (ip-route(8)), or ICMP's administratively prohibited over IPv6 (RFC 4443, 3.1)
 	syscall.EMFILE:        FDLimit,
 	syscall.ENFILE:        FDLimit,
 }

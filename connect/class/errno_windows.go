@@ -18,5 +18,6 @@ var errnos = map[syscall.Errno]Class{
 	windows.WSAENETDOWN:      NetUnreachable,
 	windows.WSAEADDRINUSE:    AddrInUse,
 	windows.WSAEADDRNOTAVAIL: AddrNotAvailable,
+	windows.WSAEACCES:        Blocked, // this host's own firewall
 	windows.WSAEMFILE:        FDLimit,
 }

@@ -2,8 +2,6 @@ package limits
 
 import (
 	"fmt"
-	"math"
-	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -15,7 +13,7 @@ func systemChecks(n Need) []Check {
 	add := func(name string, value, needed uint64, fix string) {
 		checks = append(checks, check(name, value, needed, fix))
 	}
-	if ports, ok := portRange(); ok {
+	if ports, ok := portRange(); ok && n.Ports == 0 {
 		tuples := saturatingProduct(ports, n.Sources, n.Targets)
 		add("source ports x sources x targets", tuples, n.Connections,
 			"more source addresses (source: '10.0.0.0/24'), or sysctl -w net.ipv4.ip_local_port_range='1024 65535'")
@@ -70,16 +68,4 @@ func availableMemory() (n uint64, ok bool) {
 	}
 	_, err = fmt.Sscan(rest, &n)
 	return n << 10, err == nil
-}
-
-func saturatingProduct(factors ...uint64) uint64 {
-	product := uint64(1)
-	for _, f := range factors {
-		high, low := bits.Mul64(product, f)
-		if high > 0 {
-			return math.MaxUint64
-		}
-		product = low
-	}
-	return product
 }

@@ -1,6 +1,8 @@
 package limits_test
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,5 +48,31 @@ func TestPreflightCountsSourcesAndTargets(t *testing.T) {
 	many, _ := find(limits.Need{Connections: 1, Sources: 254, Targets: 2})
 	if ok { // systems that tell
 		assert.Equal(t, one*254*2, many)
+	}
+}
+
+// Fixed ports are enough for as many connections as have different 5-tuples, when sources, ports and targets are used in turn.
+func TestPreflightCountsFixedPorts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		need   limits.Need
+		tuples uint64
+	}{
+		{limits.Need{Connections: 500, Ports: 10}, 10},
+		{limits.Need{Connections: 500, Ports: 10, Sources: 25}, 250},
+		{limits.Need{Connections: 500, Ports: 10, Targets: 2}, 10}, // connection 10 is the first one again, target included
+		{limits.Need{Connections: 22, Ports: 11, Targets: 2}, 22},
+		{limits.Need{Connections: 500, Ports: 1 << 16, Sources: math.MaxUint64, Targets: 3}, math.MaxUint64},
+	} {
+		var values []uint64
+		for _, c := range limits.Preflight(test.need) {
+			assert.NotContains(t, c.Name, "source ports x", "the system's own range does not matter")
+			if strings.Contains(c.Name, "combinations") {
+				values = append(values, c.Value)
+				assert.Equal(t, test.tuples >= test.need.Connections, c.OK, "%s", c)
+				assert.Contains(t, c.Fix, "sourcePorts")
+			}
+		}
+		assert.Equal(t, []uint64{test.tuples}, values, "%+v", test.need)
 	}
 }

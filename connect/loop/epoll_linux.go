@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"syscall"
 	"unsafe"
 
@@ -11,6 +12,15 @@ import (
 func epollControl(epfd, op, fd int, event *unix.EpollEvent) syscall.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(event)), 0, 0) // #nosec G103 -- event outlives the call
 	return errno
+}
+
+// controlError says what to do where the system's words mislead.
+func controlError(errno syscall.Errno) error {
+	if errno == unix.ENOSPC {
+		return fmt.Errorf("epoll_ctl: %w: all processes of this user together watch as many descriptors as they may: "+
+			"raise the limit (sysctl -w fs.epoll.max_user_watches=N), or lower the connections", errno)
+	}
+	return fmt.Errorf("epoll_ctl: %w", errno)
 }
 
 // epollPoll is epoll_pwait(2) with no time to wait, so that it never blocks; it too goes past the Go scheduler.

@@ -57,6 +57,7 @@ type Loop struct {
 	turn    []*Source // that had events in this turn
 	now     int64
 	armed   int64
+	seen    seen
 
 	mu      sync.Mutex
 	tasks   []func()
@@ -197,17 +198,23 @@ func (s *Source) Remove(fd int) error {
 		return unix.ENOENT // as the kernel says of a descriptor that is not watched
 	}
 	s.loop.watched.at(fd).generation++
+	s.loop.seen.watched--
 	return s.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
 }
 
 // Close stops watching a descriptor and closes it. No event of it reaches the handler any more.
 func (s *Source) Close(fd int) {
 	s.loop.watched.at(fd).generation++
+	s.loop.seen.watched--
 	closeDescriptor(fd)
 }
 
 // Now is the loop's time: when the turn's events were fetched.
 func (s *Source) Now() int64 { return s.loop.now }
+
+// Seen is the time up to which all events have been handed out. A deadline is to be judged by it, not by Now: after a pause of this
+// process, or with many events waiting, what came in time may be seen late.
+func (s *Source) Seen() int64 { return s.loop.seen.upTo }
 
 // Wake makes the handler tick at the end of this turn. To be called on the loop's goroutine.
 func (s *Source) Wake() { s.loop.mark(s) }
@@ -217,6 +224,7 @@ func (l *Loop) add(fd int, id, key uint32, events Events) error {
 	w := l.watched.at(fd)
 	w.generation++
 	w.id, w.key = id, key
+	l.seen.watched++
 	return l.control(unix.EPOLL_CTL_ADD, fd, events)
 }
 
@@ -224,7 +232,7 @@ func (l *Loop) control(op, fd int, events Events) error {
 	// The kernel keeps 64 bits for the caller; x/sys names their two halves Fd and Pad.
 	event := unix.EpollEvent{Events: uint32(events), Fd: int32(fd), Pad: int32(l.watched.at(fd).generation)} // #nosec G115 -- carried as bits
 	if errno := epollControl(l.epfd, op, fd, &event); errno != 0 {
-		return fmt.Errorf("epoll_ctl: %w", errno)
+		return controlError(errno)
 	}
 	return nil
 }
@@ -238,6 +246,7 @@ func (l *Loop) run() {
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			panic(fmt.Sprintf("epoll_wait: %v", err)) // a descriptor of the loop itself is gone: a bug, not a condition
 		}
+		l.seen.fetched(n)
 		l.now = Now()
 		woken := false
 		for i := range events[:max(n, 0)] {
@@ -247,6 +256,32 @@ func (l *Loop) run() {
 			return
 		}
 		l.tick()
+	}
+}
+
+// seen keeps account of the time up to which all events have been fetched.
+type seen struct {
+	upTo    int64
+	asked   int64 // when the kernel was asked last
+	watched int   // descriptors
+
+	mark int64 // the time up to which events are being fetched while more wait than one fetch takes
+	left int   // so many events later all from before that have been fetched, since epoll hands them out in turn; 0 if there is no mark
+}
+
+// fetched notes that n events were there since the kernel was asked; below 0 that it could not say.
+func (s *seen) fetched(n int) {
+	switch {
+	case n < 0:
+		return
+	case n < maxEvents:
+		s.upTo, s.left = s.asked, 0
+		return
+	case s.left <= 0:
+		s.mark, s.left = s.asked, max(s.watched, n)
+	}
+	if s.left -= n; s.left <= 0 {
+		s.upTo = s.mark
 	}
 }
 
@@ -268,6 +303,7 @@ func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
 
 // wait blocks until there are events, a task, or a handler's wake-up time.
 func (l *Loop) wait(events []unix.EpollEvent) (int, error) {
+	l.seen.asked = Now()
 	// Busy loops nearly always have events waiting, and fetching these need not bother the Go scheduler.
 	if n, errno := epollPoll(l.epfd, events); n > 0 || errno != 0 {
 		return n, errnoOrNil(errno)

@@ -166,3 +166,41 @@ func TestTimeIsTheClocks(t *testing.T) {
 	t.Parallel()
 	assert.WithinDuration(t, time.Now(), loop.Time(loop.Now()), time.Minute)
 }
+
+// While more events wait than one turn takes, and ever new ones come, Seen tells up to when all have been handed out.
+func TestLoopTellsWhatItHasSeen(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	const descriptors = 200
+	handed := map[uint32]bool{}
+	seenAll := make(chan int)
+	l.Do(func() {
+		var place *loop.Source
+		var readyAt int64
+		h := &handler{ready: func(key uint32, _ loop.Events) { handed[key] = true }}
+		h.tick = func(now int64) int64 {
+			assert.LessOrEqual(t, place.Seen(), now)
+			if place.Seen() < readyAt {
+				return now
+			}
+			seenAll <- len(handed)
+			place.Detach()
+			return loop.Never
+		}
+		place = l.Attach(h)
+		fds := make([]int, descriptors)
+		for i := range fds {
+			fd, err := unix.Eventfd(1, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+			assert.NoError(t, err)
+			assert.NoError(t, place.Add(fd, uint32(i), loop.Readable)) // nobody reads it, so it stays ready
+			fds[i] = fd
+		}
+		readyAt = loop.Now()
+		t.Cleanup(func() {
+			for _, fd := range fds {
+				assert.NoError(t, unix.Close(fd))
+			}
+		})
+	})
+	assert.Equal(t, descriptors, <-seenAll)
+}

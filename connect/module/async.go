@@ -7,25 +7,20 @@ type result interface {
 	value(i *instance) (sobek.Value, error)
 }
 
-// object is a result that is data.
-type object struct{ data any }
-
-func (o object) value(i *instance) (sobek.Value, error) { return i.plain(o.data) }
-
 // async runs work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
 func (i *instance) async(work func() (result, error)) *sobek.Promise {
 	promise, resolve, reject := i.vu.Runtime().NewPromise()
 	settle, release := i.vu.RegisterCallback(), i.delayEnd()
 	go func() {
-		r, err := work()
+		r, err := encoded(work())
 		release()
 		settle(func() error {
 			if err != nil {
-				return reject(i.errorOf(err))
+				return reject(i.reasonOf(err))
 			}
 			v, err := r.value(i)
 			if err != nil {
-				return err
+				return reject(i.reasonOf(err))
 			}
 			return resolve(v)
 		})

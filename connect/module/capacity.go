@@ -23,10 +23,8 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("capacity(): %w", err))
 	}
-	c.sampler.holds = true
 	return i.async(func() (result, error) {
-		plan := connect.CapacityPlan{Plan: c.begin(c.sampler), Step: o.Step, Patience: o.Patience}
-		c.sampler.start = time.Time{} // each step is a call with a start of its own
+		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}
 		r, err := i.root.engine.Capacity(c.ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("capacity(): %w", err)
@@ -37,6 +35,28 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		s.states() // failures are what was looked for: no warnings
 		return object{toCapacityResult(r)}, nil
 	})
+}
+
+// searchSampler counts the bytes of a search for a limit, and leaves out its connects: that some fail is what was looked for, and no
+// threshold on how connects fare is to be missed for it.
+type searchSampler struct{ *sampler }
+
+var _ connect.Observer = searchSampler{}
+
+// Outcomes implements connect.Observer.
+func (s searchSampler) Outcomes(batch []connect.Outcome) {
+	for i := range batch {
+		if o := &batch[i]; o.Event == connect.Ended {
+			t := s.targets[o.Number%int64(len(s.targets))]
+			t.sent += o.Sent
+			t.received += o.Received
+		}
+	}
+	at := s.root.stamps.next(time.Now())
+	for _, t := range s.targets {
+		s.totals(t, at)
+	}
+	s.push()
 }
 
 // capacityResult is a connect.CapacityResult with its duration in milliseconds.

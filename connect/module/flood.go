@@ -28,7 +28,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", err)
 		}
-		c.sampler.finishFlood(res)
+		c.sampler.finishFlood(c.ctx, res)
 		c.ledger.enter(res)
 		return object{toFloodResult(res)}, nil
 	})

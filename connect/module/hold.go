@@ -24,7 +24,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("hold(): %w", err))
 	}
-	c.sampler.holds = true
+	c.sampler.holds, c.sampler.echoes = true, thinned(o.Plan.Connections, o.Keepalive)
 	h := &held{call: c, finished: make(chan struct{}), release: i.delayEnd()}
 	if o.Duration > 0 {
 		h.keepAlive = i.vu.RegisterCallback()

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // listen is listen(options) of the JS API: the companion server's responder or echo in this process. One that was started in
@@ -31,6 +34,9 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	if o.Echo {
 		o.Server.Address, o.Server.Echo = "", o.Server.Address
 	}
+	if o.Server.HTTP != "" {
+		o.Server.Mesh = func(listening netip.AddrPort) (server.Mesh, error) { return startMesh(o.Server.Hostname, listening) }
+	}
 	responder, err := server.Start(o.Server)
 	if err != nil {
 		i.throw(listenError(err))
@@ -50,6 +56,18 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	}
 	_ = object.Set("close", responder.Close)
 	return object
+}
+
+// startMesh makes a responder a part of a mesh that knows nobody yet.
+func startMesh(hostname string, listening netip.AddrPort) (server.Mesh, error) {
+	if hostname == "" {
+		hostname, _ = os.Hostname()
+	}
+	m, err := mesh.Start(mesh.Options{Location: hostname, Hostname: hostname, Port: int(listening.Port())})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // listenError tells the server's errors in terms of the script's options.

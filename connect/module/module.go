@@ -77,12 +77,22 @@ type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// errorOf is what JavaScript gets for an error: a TypeError if the script asked for something wrong, else an Error.
+// errorOf is what JavaScript gets for an error that a synchronous call throws: a TypeError if the script asked for something
+// wrong, which is all that can go wrong there if nothing says otherwise.
 func (i *instance) errorOf(err error) *sobek.Object {
-	if errors.As(err, &failure{}) {
+	if _, ok := errors.AsType[failure](err); ok {
 		return i.vu.Runtime().NewGoError(err)
 	}
 	return i.typeError(err)
+}
+
+// reasonOf is what a promise is rejected with for an error that came while the call ran, when its options had been checked: a
+// TypeError if the plan was wrong for what the names resolved to, else an Error.
+func (i *instance) reasonOf(err error) *sobek.Object {
+	if _, ok := errors.AsType[*connect.PlanError](err); ok {
+		return i.typeError(err)
+	}
+	return i.vu.Runtime().NewGoError(err)
 }
 
 // throw makes the function that JavaScript has called throw.

@@ -28,7 +28,7 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	taken, err := takeForPing(&o.Pinging, state)
+	taken, err := takeForPing(i.vu.Context(), &o.Pinging, state)
 	if err != nil {
 		return i.rejected(fmt.Errorf("ping(): %w", err))
 	}
@@ -39,7 +39,7 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	return i.async(func() (result, error) {
 		done, err := ping.Do(ctx, plan)
 		if err != nil {
-			return nil, fmt.Errorf("ping(): %w", err)
+			return nil, fmt.Errorf("ping(): %w", &connect.PlanError{Err: err}) // nothing else is an error there
 		}
 		r := toPingResult(done, o.To)
 		s.ping(r)
@@ -55,10 +55,10 @@ type ofVU struct {
 }
 
 // takeForPing takes what a flood of one TLS connection would. To be called on the VU's goroutine.
-func takeForPing(o *options.Pinging, state *lib.State) (ofVU, error) {
+func takeForPing(ctx context.Context, o *options.Pinging, state *lib.State) (ofVU, error) {
 	var c options.Call
 	c.Plan.Network, c.Plan.Connections, c.Plan.Sources.Pool = "tls", 1, o.Source
-	if err := completeFromVU(&c, state); err != nil {
+	if err := completeFromVU(ctx, &c, state); err != nil {
 		return ofVU{}, err
 	}
 	taken := ofVU{tls: c.Plan.TLS, from: o.From}

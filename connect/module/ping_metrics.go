@@ -16,7 +16,7 @@ func (s *sampler) ping(r *pingResult) {
 	if to == r.Location { // peers name themselves: they must not make any number of time series
 		to = s.root.peers.tag(to)
 	}
-	tags := s.pingTags(r.From, to, r.URL).With("status", strconv.Itoa(r.Status))
+	tags := s.pingTags(r.From, to, r.URL).With("status", strconv.Itoa(r.wholeStatus()))
 	m := &s.metrics.ping
 	at := s.pinged(&r.pingFailure, tags)
 	for _, phase := range []struct {

@@ -61,6 +61,14 @@ type pingFailure struct {
 	Message string        `json:"error_message,omitempty"`
 }
 
+// wholeStatus is 0 for an answer that was cut off, as for none: what was begun with 200 must not be counted as good.
+func (r *pingResult) wholeStatus() int {
+	if r.Error != connect.ClassNone {
+		return 0
+	}
+	return r.Status
+}
+
 func toPingFailure(failed bool, class connect.Class, err error) pingFailure {
 	f := pingFailure{Failed: failed, Error: class}
 	if err != nil {
@@ -124,11 +132,30 @@ func formatPing(of any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w; %s", err, accepted)
 	}
-	var line pingLine
+	var line struct {
+		pingLine
+		Error connect.Class `json:"error"`
+	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return "", fmt.Errorf("%w; %s", err, accepted)
 	}
-	return line.result().Format(), nil
+	if line.StartTime.IsZero() || !line.sane() {
+		return "", errors.New(accepted)
+	}
+	result := line.result()
+	result.Class = line.Error
+	return result.Format(), nil
+}
+
+// sane reports whether the times are such as a ping takes: others don't fit into a time.Duration.
+func (l *pingLine) sane() bool {
+	const most = float64(10*365*24*time.Hour) / float64(time.Millisecond)
+	for _, d := range []float64{l.DNS, l.Connect, l.TLS, l.FirstByte, l.LastByte, l.Total} {
+		if d < 0 || d > most {
+			return false
+		}
+	}
+	return true
 }
 
 // result has all of a ping.Result that its Format tells.

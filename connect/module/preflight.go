@@ -28,10 +28,10 @@ func (i *instance) preflight(opts sobek.Value) (sobek.Value, error) {
 }
 
 // warn logs, once in the process, what this machine lacks for a call: a hold needs all of its connections at once, a flood
-// no more than its concurrency, but a source port for each, as they stay in TIME_WAIT for a while.
+// no more than its concurrency.
 func (c *call) warn(atOnce int64) {
 	plan := &c.options.Plan
-	need := limits.Need{Connections: uint64(max(atOnce, 1)), Targets: uint64(len(c.options.Targets))} // #nosec G115 -- not negative
+	need := limits.Need{Connections: uint64(max(atOnce, 1)), Targets: uint64(len(c.options.Targets)), Ports: plan.Sources.Ports.Count()} // #nosec G115 -- not negative
 	if pool := plan.Sources.Pool; pool != nil {
 		need.Sources = pool.Size()
 	}

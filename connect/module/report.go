@@ -81,6 +81,7 @@ const (
 func (l *ledger) enterTraffic(r *connect.TrafficResult) {
 	kept := *r
 	if len(kept.Records) > maxRecords {
+		kept.Omitted += int64(len(r.Records))
 		kept.Records = []connect.TrafficRecord{}
 	}
 	l.mu.Lock()
@@ -108,7 +109,7 @@ func (l *ledger) enterCapacity(r *connect.CapacityResult) {
 	}
 	l.enter(&connect.FloodResult{
 		Connects: r.Attempted + r.NotInitiated, FailedConnects: failed, StartTime: r.StartTime, Duration: r.Duration,
-		Errors: r.Errors, First: r.First, SYNRetransmits: r.SYNRetries,
+		Errors: r.Errors, First: r.First, SYNRetransmits: r.SYNRetransmits,
 	})
 }
 

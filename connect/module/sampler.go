@@ -1,6 +1,7 @@
 package module
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -20,9 +21,10 @@ type sampler struct {
 	out     chan<- metrics.SampleContainer
 	logger  logrus.FieldLogger
 
-	start     time.Time // of the call, from which outcomes count; zero if that is not one call of package connect
+	start     time.Time // of the call, from which outcomes count
 	readReply bool
 	holds     bool                // established connections are reported when they begin, not when they end
+	echoes    oneIn               // of the answers to keepalives become samples
 	base      metrics.TagsAndMeta // the script's tags
 	call      *metrics.TagSet     // base and the protocol
 	targets   []*targetSeries
@@ -71,7 +73,7 @@ func (s *sampler) Outcomes(batch []connect.Outcome) {
 	var at time.Time
 	for i := range batch {
 		o := &batch[i]
-		at = s.root.stamps.next(s.timeOf(o))
+		at = s.root.stamps.next(s.start.Add(o.Ended))
 		s.outcome(o, s.targets[o.Number%int64(len(s.targets))], at)
 	}
 	for _, t := range s.targets {
@@ -80,18 +82,14 @@ func (s *sampler) Outcomes(batch []connect.Outcome) {
 	s.push()
 }
 
-func (s *sampler) timeOf(o *connect.Outcome) time.Time {
-	if s.start.IsZero() {
-		return time.Now()
-	}
-	return s.start.Add(o.Ended)
-}
-
 func (s *sampler) outcome(o *connect.Outcome, t *targetSeries, at time.Time) {
 	switch o.Event {
 	case connect.Established:
 		s.dialled(o, t, at)
 	case connect.Echoed:
+		if !s.echoes.chosen() {
+			return
+		}
 		s.add(s.metrics.echoDuration, t.tags, at, metrics.D(o.Reply))
 	case connect.Ended:
 		t.sent += o.Sent
@@ -209,10 +207,10 @@ func (s *sampler) Monitor(now connect.States) {
 	s.logger.Info(progress(now))
 }
 
-// finishFlood emits what is known at a flood's end.
-func (s *sampler) finishFlood(res *connect.FloodResult) {
+// finishFlood emits what is known at a flood's end. The context is done if that was not its own.
+func (s *sampler) finishFlood(ctx context.Context, res *connect.FloodResult) {
 	s.fairness(res)
-	if left := res.States.NotInitiated; left > 0 && res.Errors[connect.ClassAborted] == 0 && s.root.notices.first("not initiated") {
+	if left := res.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
 		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency, and set a threshold on mconnect_not_initiated", left, res.Connects, res.Timeout)
 	}
 	s.finish(res.Connects, res.Errors, res.First)

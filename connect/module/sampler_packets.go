@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"time"
 
 	"go.k6.io/k6/v2/metrics"
@@ -9,8 +10,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
-// maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip. Of more packets only every so many-th one
-// does, so that k6, which keeps every value of a Trend, can go on for long without a pace. The call's result has them all.
+// maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip. Of more packets one in so many is chosen by
+// chance, so that k6, which keeps every value of a Trend, can go on for long without a pace. The call's result has them all.
 const maxRoundTrips = 10_000
 
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
@@ -20,7 +21,8 @@ type packetSampler struct {
 	all  *metrics.TagSet // the call's, with all targets
 	lost map[lostFrom]*metrics.TagSet
 
-	echoes, taken, step int64 // in this second: packets that came back, those that became samples; of how many one does
+	echoes, taken int64 // in this second: packets that came back, those that became samples
+	step          oneIn // of how many one does
 }
 
 // lostFrom is a series of mconnect_connections_lost.
@@ -54,13 +56,13 @@ func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 
 // ended takes note of a connection that was lost, or has lasted.
 func (p *packetSampler) ended(o *connect.Outcome) {
-	at := p.root.stamps.next(p.timeOf(o))
+	at := p.root.stamps.next(p.start.Add(o.Ended))
 	target := o.Number % int64(len(p.targets))
 	if n := o.Record.Retransmits; n > 0 {
 		p.add(p.metrics.retransmits, p.targets[target].tags, at, float64(n))
 	}
 	if o.Class != connect.ClassNone {
-		p.add(p.metrics.connectionsLost, p.lostTags(target, o.Record.Host), at, 1)
+		p.add(p.metrics.connectionsLost, p.lostTags(target, cmp.Or(o.Record.Host, connect.UnknownHost)), at, 1)
 	}
 }
 
@@ -76,7 +78,7 @@ func (p *packetSampler) lostTags(target int64, host string) *metrics.TagSet {
 func (p *packetSampler) Echoes(batch []connect.Echo) {
 	for i := range batch {
 		e := &batch[i]
-		if p.echoes++; p.taken >= maxRoundTrips || p.echoes%p.step != 0 {
+		if p.echoes++; p.taken >= maxRoundTrips || !p.step.chosen() {
 			continue
 		}
 		p.taken++
@@ -88,7 +90,7 @@ func (p *packetSampler) Echoes(batch []connect.Echo) {
 
 // Sample implements connect.PacketObserver.
 func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64) {
-	p.step = p.echoes/maxRoundTrips + 1
+	p.step = oneIn(p.echoes/maxRoundTrips + 1)
 	p.echoes, p.taken = 0, 0
 	at := p.root.stamps.next(time.Now())
 	for _, counter := range []struct {

@@ -2,7 +2,6 @@ package module
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -23,12 +22,12 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 		return i.rejected(err)
 	}
 	ctx, s := i.vu.Context(), newSampler(i, &options.Call{Tags: o.Tags})
-	client := &http.Client{Transport: &http.Transport{DialContext: state.Dialer.DialContext, TLSClientConfig: state.TLSConfig, DisableKeepAlives: true}}
+	way := sockets.Way{Dial: state.Dialer.DialContext, TLS: state.TLSConfig}
 	return i.async(func() (result, error) {
 		var table sockets.Table
 		var err error
 		if o.Remote != "" {
-			table, err = sockets.Fetch(ctx, client, o.Remote, o.Query)
+			table, err = sockets.Fetch(ctx, way, o.Remote, o.Query)
 		} else {
 			table, err = sockets.Count(ctx, o.Query)
 		}

@@ -23,7 +23,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("traffic(): %w", err))
 	}
-	c.sampler.holds = true
+	c.sampler.holds, c.redials = true, true
 	return i.async(func() (result, error) {
 		c.warn(o.Plan.Connections)
 		packets := newPacketSampler(c.sampler, o)
@@ -40,11 +40,11 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 			Errors: r.Errors, First: r.First, ConnectTime: r.ConnectTime, ErrorTime: r.ErrorTime, RTT: r.RTT, SYNRetransmits: r.SYNRetransmits,
 		})
 		c.ledger.enterTraffic(r)
-		return object{toTrafficResult(r)}, nil
+		return objectWithList{object{toTrafficResult(r)}, "records", toTrafficRecords(r)}, nil
 	})
 }
 
-// trafficResult is a connect.TrafficResult with durations in milliseconds.
+// trafficResult is a connect.TrafficResult with durations in milliseconds, and without its records.
 type trafficResult struct {
 	*connect.TrafficResult
 	Timeout     float64         `json:"timeout"`
@@ -58,7 +58,8 @@ type trafficResult struct {
 	LastLoss    *float64        `json:"last_loss"`
 	Recovered   *float64        `json:"recovered"`
 	Samples     []trafficSample `json:"samples"`
-	Records     []trafficRecord `json:"records"`
+
+	Records *struct{} `json:"records,omitempty"` // hides the other ones
 }
 
 // bucket is a stats.Bucket in milliseconds.
@@ -95,7 +96,6 @@ func toTrafficResult(r *connect.TrafficResult) *trafficResult {
 		LastLoss:      optionalMs(r.LastLoss),
 		Recovered:     optionalMs(r.Recovered),
 		Samples:       make([]trafficSample, len(r.Samples)),
-		Records:       make([]trafficRecord, len(r.Records)),
 	}
 	for i, b := range r.RoundTrips {
 		t.RoundTrips[i] = bucket{ms(b.From), ms(b.To), b.Count}
@@ -103,11 +103,16 @@ func toTrafficResult(r *connect.TrafficResult) *trafficResult {
 	for i := range r.Samples {
 		t.Samples[i] = trafficSample{&r.Samples[i], ms(r.Samples[i].Time)}
 	}
+	return t
+}
+
+func toTrafficRecords(r *connect.TrafficResult) []trafficRecord {
+	records := make([]trafficRecord, len(r.Records))
 	for i := range r.Records {
 		c := &r.Records[i]
-		t.Records[i] = trafficRecord{c, ms(c.Started), ms(c.Connected), ms(c.Answered), ms(c.Ended)}
+		records[i] = trafficRecord{c, ms(c.Started), ms(c.Connected), ms(c.Answered), ms(c.Ended)}
 	}
-	return t
+	return records
 }
 
 func optionalMs(d *time.Duration) *float64 {

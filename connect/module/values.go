@@ -58,5 +58,10 @@ func (i *instance) plain(value any) (sobek.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	return i.parsed(text)
+}
+
+// parsed makes JavaScript values of JSON.
+func (i *instance) parsed(text []byte) (sobek.Value, error) {
 	return i.parseJSON(sobek.Undefined(), i.vu.Runtime().ToValue(string(text)))
 }

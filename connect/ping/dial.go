@@ -2,11 +2,14 @@ package ping
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -14,61 +17,86 @@ import (
 
 // dialer resolves and connects, and notes on the clock when each is done.
 type dialer struct {
-	plan     *Plan
-	secure   bool
-	clock    *timeline
-	deadline time.Time // http.Transport dials without the request's
+	plan  *Plan
+	url   *url.URL
+	clock *timeline
 }
 
-// dial connects to the first of the target's addresses that answers.
-func (d *dialer) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
-	addrs, err := d.resolve(ctx, hostPort)
+// dial makes the connection, with TLS if the URL says so. The context has a deadline.
+func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+	host, port, err := endpoint(d.url)
+	if err != nil {
+		return nil, &resolveError{err}
+	}
+	addrs, err := d.resolve(ctx, host, port)
 	if err != nil {
 		return nil, err
 	}
-	var failed error
+	conn, err := d.first(ctx, addrs)
+	switch {
+	case err != nil:
+		return nil, err
+	case d.url.Scheme == "https":
+		d.clock.end(PhaseConnect)
+		return d.handshake(ctx, conn, host)
+	}
+	d.clock.end(PhaseConnect, PhaseTLS)
+	return conn, nil
+}
+
+// first connects to the first of the addresses that answers.
+func (d *dialer) first(ctx context.Context, addrs []netip.AddrPort) (net.Conn, error) {
+	failed := &connectError{}
 	for i, addr := range addrs {
 		conn, err := d.connect(ctx, addr, len(addrs)-i)
 		if err == nil {
-			d.clock.end(d.connected()...)
 			return conn, nil
 		}
-		if failed == nil {
-			failed = err
+		failed.add(because(ctx, err))
+		if ctx.Err() != nil {
+			break // the others are not tried, and must not be named
 		}
 	}
 	return nil, failed
 }
 
-// connected are the phases that end with the TCP connect.
-func (d *dialer) connected() []Phase {
-	if d.secure {
-		return []Phase{PhaseConnect}
-	}
-	return []Phase{PhaseConnect, PhaseTLS}
-}
-
 // connect gives an address its share of the time that is left, so that one that is silent leaves some to the next.
 func (d *dialer) connect(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
 	d.clock.dialling(to)
-	ctx, cancel := context.WithTimeout(ctx, time.Until(d.deadline)/time.Duration(left))
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 	defer cancel()
 	return source.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
 }
 
-func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort, error) {
-	host, port, err := splitHostPort(hostPort)
-	if err != nil {
-		return nil, &resolveError{err}
+// handshake is that of a first visit, over which HTTP/1.1 is spoken, as perftest does.
+func (d *dialer) handshake(ctx context.Context, conn net.Conn, host string) (net.Conn, error) {
+	config := d.plan.TLS.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	config.NextProtos, config.ClientSessionCache = nil, nil
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	secure := tls.Client(conn, config)
+	err := secure.HandshakeContext(ctx)
+	if err == nil {
+		d.clock.end(PhaseTLS)
+		return secure, nil
+	}
+	_ = conn.Close()
+	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(header.RecordHeader[:]) == "HTTP/" {
+		err = fmt.Errorf("%w: the server speaks HTTP without TLS on this port", err)
+	}
+	return nil, err
+}
+
+func (d *dialer) resolve(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	if d.plan.IP.IsValid() {
 		host = d.plan.IP.String()
 	}
-	find := d.plan.Resolve
-	if find == nil {
-		find = SystemResolver
-	}
-	addrs, err := find(ctx, host, port)
+	addrs, err := d.lookUp(ctx, host, port)
 	if err == nil && len(addrs) == 0 {
 		err = fmt.Errorf("%q has no address", host)
 	}
@@ -83,15 +111,35 @@ func (d *dialer) resolve(ctx context.Context, hostPort string) ([]netip.AddrPort
 	return d.reachable(addrs)
 }
 
+// lookUp does not wait for a resolver that goes on when its context has ended.
+func (d *dialer) lookUp(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	find := d.plan.Resolve
+	if find == nil {
+		find = SystemResolver
+	}
+	type answer struct {
+		addrs []netip.AddrPort
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		addrs, err := find(ctx, host, port)
+		answers <- answer{addrs, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.addrs, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // reachable leaves out the addresses of the IP version that the source does not have.
 func (d *dialer) reachable(addrs []netip.AddrPort) ([]netip.AddrPort, error) {
-	source := d.plan.Source
-	if !source.IsValid() {
-		return addrs, nil
-	}
-	same := slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return a.Addr().Is4() != source.Is4() })
+	dialer := source.Dialer{Source: d.plan.Source}
+	same := slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return dialer.Check(a.Addr()) != nil })
 	if len(same) == 0 {
-		return nil, &sourceError{source, addrs[0].Addr()}
+		return nil, dialer.Check(addrs[0].Addr())
 	}
 	return same, nil
 }
@@ -101,19 +149,29 @@ type resolveError struct{ error }
 
 func (e *resolveError) Unwrap() error { return e.error }
 
-// sourceError says that source and target are of different families.
-type sourceError struct{ source, target netip.Addr }
-
-func (e *sourceError) Error() string {
-	return fmt.Sprintf("from source %s: the target %s is of the other IP version; use a source of its version", e.source, e.target)
+// connectError says why no address answered. The result is about the last that was tried, and so is Unwrap.
+type connectError struct {
+	last   error
+	before []string
 }
 
-// splitHostPort takes apart what http.Transport has put together.
-func splitHostPort(hostPort string) (host string, port uint16, err error) {
-	host, portText, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		return "", 0, err
+func (e *connectError) add(err error) {
+	if e.last != nil {
+		e.before = append(e.before, e.last.Error())
 	}
-	n, err := strconv.ParseUint(portText, 10, 16)
-	return host, uint16(n), err
+	e.last = err
 }
+
+// Error implements error.
+func (e *connectError) Error() string {
+	const most = 3
+	switch n := len(e.before); {
+	case n == 0:
+		return e.last.Error()
+	case n > most:
+		return fmt.Sprintf("%v; before that %s, and %d more", e.last, strings.Join(e.before[:most], ", "), n-most)
+	}
+	return fmt.Sprintf("%v; before that %s", e.last, strings.Join(e.before, ", "))
+}
+
+func (e *connectError) Unwrap() error { return e.last }

@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // fail notes why there is no whole answer. limited is the caller's context with the plan's timeout.
@@ -17,16 +18,31 @@ func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
 	if r.RemoteAddr.IsValid() {
 		at = " at " + r.RemoteAddr.String()
 	}
-	r.Err = fmt.Errorf("ping %s%s: %s: %w", r.URL, at, doing[in], err)
-	if advice := advice[r.Class]; advice != "" {
+	doing := doing[in]
+	if r.Status != 0 {
+		doing = fmt.Sprintf("reading the answer's body, after status %d and %d bytes of it", r.Status, r.Size)
+	}
+	r.Err = fmt.Errorf("ping %s%s: %s: %w", r.URL, at, doing, err)
+	if advice := r.advice(); advice != "" {
 		r.Err = fmt.Errorf("%w; %s", r.Err, advice)
 	}
+}
+
+// advice is what to do next. Of an answer that has begun, it is not to be found out whether there is one.
+func (r *Result) advice() string {
+	if errors.Is(r.Err, errTooLarge) {
+		return "" // says it already
+	}
+	if text, ok := adviceInAnswer[r.Class]; ok && r.FailedIn == PhaseLastByte {
+		return text
+	}
+	return advice[r.Class]
 }
 
 func classify(caller, limited context.Context, in Phase, err error) class.Class {
 	known := class.Of(err)
 	_, unresolved := errors.AsType[*resolveError](err)
-	_, unusable := errors.AsType[*sourceError](err)
+	_, unusable := errors.AsType[*source.FamilyError](err)
 	switch {
 	case caller.Err() != nil:
 		return class.Aborted
@@ -71,11 +87,22 @@ var advice = map[class.Class]string{
 	class.DNS:              "check the name and the resolver, or give the address with the option for the IP",
 	class.Refused:          "check that a server listens there",
 	class.Timeout:          "check the route and firewalls, or allow more time",
+	class.Reset:            "the server, or a firewall on the way, resets the connection: check the server's log and its limit of connections",
+	class.HostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
+	class.NetUnreachable:   "this host has no route there: check its routes (ip route), and that it has an address of this IP version",
+	class.AddrInUse:        "the source's ports are used up: use another source, or several",
 	class.NoReply:          "the server accepts connections, but does not answer in time: check its health, or allow more time",
 	class.Closed:           "the server ends the connection without an answer: check that it speaks this protocol on this port",
 	class.BadReply:         "check that the server speaks HTTP/1.1 on this port",
 	class.TLS:              "check the certificate, the host name and the TLS options",
 	class.AddrNotAvailable: "use a source of this host, of the target's IP version",
 	class.FDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)",
-	class.Blocked:          "the caller's rules, or this host's firewall, forbid the target",
+	class.Blocked:          "the caller's rules, this host's firewall or a route (ip route: prohibit), or a router on the way forbid the target",
+}
+
+// adviceInAnswer is for answers that begin, and do not end as they should.
+var adviceInAnswer = map[class.Class]string{
+	class.NoReply: "the server begins its answer, but does not end it in time: check its health and the way from there, or allow more time",
+	class.Closed:  "the server ends the connection before its answer is whole: check its log",
+	class.Reset:   "the server, or a firewall on the way, resets the connection before the answer is whole: check the server's log",
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 )
 
@@ -37,6 +38,16 @@ func TestFormat(t *testing.T) {
 			"no address",
 			ping.Result{Start: time.Unix(7, 0), URL: "https://a/", DNS: 1500 * us},
 			"7\t1.500\t0.000\t0.000\t0.000\t0.000\t0.000\t500\t0\t\t-\thttps://a/",
+		},
+		{
+			"an answer that was cut off",
+			ping.Result{Start: time.Unix(7, 0), URL: "https://a/", Status: 200, Size: 20, Class: class.NoReply, FailedIn: ping.PhaseLastByte},
+			"7\t0.000\t0.000\t0.000\t0.000\t0.000\t0.000\t500\t20\t\t-\thttps://a/",
+		},
+		{
+			"a name that would break the line",
+			ping.Result{Start: time.Unix(7, 0), URL: "https://a/\n", From: "Bremen\t\r\n\x1b[2J\u0085\u2028Süd", Status: 200},
+			"7\t0.000\t0.000\t0.000\t0.000\t0.000\t0.000\t200\t0\tBremen    [2J  Süd\t-\thttps://a/ ",
 		},
 	} {
 		assert.Equal(t, test.want, test.result.Format(), test.name)

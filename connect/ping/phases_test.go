@@ -1,7 +1,9 @@
 package ping_test
 
 import (
+	"fmt"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -30,7 +32,8 @@ func TestDelaysBelongToTheirPhase(t *testing.T) {
 		{"accept", 0, delays{accept: delay}, ping.PhaseTLS},
 		{"TLS handshake", 0, delays{handshake: delay}, ping.PhaseTLS},
 		{"first byte", 0, delays{header: delay}, ping.PhaseFirstByte},
-		{"body", 0, delays{body: delay}, ping.PhaseLastByte},
+		// The peer's pause begins when it has written, which is before the first byte is seen here: hence twice.
+		{"body", 0, delays{body: 2 * delay}, ping.PhaseLastByte},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,4 +87,34 @@ func TestPhasesThatDoNotTakePlace(t *testing.T) {
 	assert.Zero(t, r.TLS)
 	assert.Positive(t, r.Connect)
 	assert.Equal(t, r.Connect+r.FirstByte+r.LastByte, r.Total)
+}
+
+// The answer's first byte is the final answer's: a 1xx before it only says that one will come.
+func TestFirstByteIsTheFinalAnswers(t *testing.T) {
+	t.Parallel()
+	for name, hints := range map[string]int{"one": 1, "several": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := do(t, ping.Plan{Timeout: time.Minute, URL: plainPeer(t, func(w http.ResponseWriter, _ *http.Request) {
+				for range hints {
+					w.Header().Set("Link", "</style.css>; rel=preload")
+					w.WriteHeader(http.StatusEarlyHints)
+				}
+				time.Sleep(delay)
+				fmt.Fprint(w, page)
+			}).URL})
+			require.NoError(t, r.Err)
+			assert.Equal(t, 200, r.Status)
+			assert.GreaterOrEqual(t, r.FirstByte, delay)
+			assert.Less(t, r.LastByte, delay)
+			assert.Equal(t, r.Connect+r.FirstByte+r.LastByte, r.Total)
+		})
+	}
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		r := do(t, ping.Plan{URL: rawPeer(t, says("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"))})
+		require.NoError(t, r.Err)
+		assert.Equal(t, 204, r.Status)
+		assert.Positive(t, r.FirstByte)
+	})
 }

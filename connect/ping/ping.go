@@ -4,12 +4,11 @@ package ping
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
 // Do makes one ping. What becomes of it, good or bad, is in the result; an error says that the plan is wrong and nothing was
@@ -22,49 +21,34 @@ func Do(ctx context.Context, plan Plan) (*Result, error) {
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, p.timeout(), fmt.Errorf("time is up after %s", p.timeout()))
 	defer cancel()
-	deadline, _ := limited.Deadline()
-	clock := &timeline{}
-	transport := p.transport(&dialer{plan: p, secure: request.URL.Scheme == "https", clock: clock, deadline: deadline})
-	defer transport.CloseIdleConnections()
-
 	r := &Result{Start: time.Now(), URL: request.URL.Redacted(), From: p.From}
+	clock := &timeline{}
 	clock.begin()
-	err = exchange(transport, request.WithContext(httptrace.WithClientTrace(limited, clock.trace())), r, clock)
+	err = p.run(limited, request, r, clock)
 	unfinished := clock.finish(r)
 	if err != nil {
-		r.fail(ctx, limited, unfinished, err)
+		r.fail(ctx, limited, unfinished, because(limited, err))
 	}
 	return r, nil
 }
 
-// exchange sends the request and reads the whole answer.
-func exchange(transport *http.Transport, request *http.Request, r *Result, clock *timeline) error {
-	response, err := transport.RoundTrip(request)
+// run makes the connection, and on it the exchange.
+func (p *Plan) run(ctx context.Context, request *http.Request, r *Result, clock *timeline) error {
+	conn, err := (&dialer{p, request.URL, clock}).dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	r.Status, r.Header = response.StatusCode, response.Header
-	body := &body{}
-	r.Size, err = io.Copy(body, io.LimitReader(response.Body, MaxBody+1))
-	r.Location = findLocation(body.head)
-	switch {
-	case err != nil:
-		return err
-	case r.Size > MaxBody:
-		return errTooLarge
-	}
-	clock.end(PhaseLastByte)
-	return nil
+	defer conn.Close()
+	// A deadline that has passed ends whatever the connection waits for.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	return exchange(conn, request, r, clock)
 }
 
-var errTooLarge = errors.New("the body has more than 64 MiB; ping a smaller page")
-
-// body keeps the beginning of an answer and lets the rest go.
-type body struct{ head []byte }
-
-// Write implements io.Writer.
-func (b *body) Write(data []byte) (int, error) {
-	b.head = append(b.head, data[:min(len(data), locationWithin-len(b.head))]...)
-	return len(data), nil
+// because tells why a context has ended, in place of what its end did to a call.
+func because(ctx context.Context, err error) error {
+	if of := class.Of(err); ctx.Err() != nil && (of == class.Timeout || of == class.Aborted) {
+		return context.Cause(ctx)
+	}
+	return err
 }

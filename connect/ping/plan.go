@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -88,6 +89,9 @@ func (p *Plan) Check() error {
 			if !httpguts.ValidHeaderFieldValue(value) {
 				return fmt.Errorf("header %q: got %q; want a value without control characters", name, value)
 			}
+			if strings.EqualFold(name, "Host") && !validHost(value) {
+				return fmt.Errorf("header %q: got %q; want a host, such as example.com or example.com:8080", name, value)
+			}
 		}
 	}
 	return nil
@@ -104,13 +108,33 @@ func CheckURL(text string) error {
 		return fmt.Errorf("URL %q: the scheme is %q; %s", text, u.Scheme, accepted)
 	case u.Hostname() == "":
 		return fmt.Errorf("URL %q has no host; %s", text, accepted)
-	case u.Port() == "":
-		return nil
+	case !validHost(u.Host):
+		return fmt.Errorf("URL %q: the host is %q, which is neither a name nor an address; %s", text, u.Hostname(), accepted)
 	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+	if _, port, err := endpoint(u); err != nil || port == 0 {
 		return fmt.Errorf("URL %q: the port is %s; want 1 to 65535", text, u.Port())
 	}
 	return nil
+}
+
+// validHost reports whether a request can name the host.
+func validHost(hostPort string) bool {
+	ascii, err := httpguts.PunycodeHostPort(hostPort)
+	return err == nil && httpguts.ValidHostHeader(ascii)
+}
+
+// endpoint is where to connect to, with the name as DNS has it.
+func endpoint(u *url.URL) (host string, port uint16, err error) {
+	ascii, err := httpguts.PunycodeHostPort(u.Host)
+	if err != nil {
+		return "", 0, err
+	}
+	text := u.Port()
+	if text == "" {
+		text = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	return (&url.URL{Host: ascii}).Hostname(), uint16(n), err
 }
 
 func (p *Plan) timeout() time.Duration {
@@ -141,21 +165,8 @@ func (p *Plan) request() (*http.Request, error) {
 	if _, given := request.Header["User-Agent"]; !given {
 		request.Header.Set("User-Agent", "mconnect-ping")
 	}
+	if !httpguts.HeaderValuesContainsToken(request.Header["Connection"], "upgrade") {
+		request.Header.Set("Connection", "close")
+	}
 	return request, nil
-}
-
-// transport is a new one for each ping, so that connection and TLS session are new as well.
-func (p *Plan) transport(d *dialer) *http.Transport {
-	t := &http.Transport{
-		DialContext:            d.dial,
-		DisableKeepAlives:      true,
-		DisableCompression:     true, // size is what was sent
-		MaxResponseHeaderBytes: maxHeader,
-	}
-	if p.TLS != nil {
-		t.TLSClientConfig = p.TLS.Clone()
-		t.TLSClientConfig.NextProtos = nil         // HTTP/1.1, as perftest
-		t.TLSClientConfig.ClientSessionCache = nil // the whole handshake is timed
-	}
-	return t
 }

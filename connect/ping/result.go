@@ -8,21 +8,22 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
-// Result is what a ping came to. Its phases are contiguous: Total = Connect + TLS + FirstByte + LastByte, without DNS. Of a ping
-// that failed, the phase in which it failed lasts until the failure, and later ones are 0.
+// Result is what a ping came to. Its phases are contiguous: Total = Fallback + Connect + TLS + FirstByte + LastByte, without DNS. Of
+// a ping that failed, the phase in which it failed lasts until the failure, and later ones are 0.
 type Result struct {
 	Start time.Time
 	URL   string // without a password
 	From  string // as planned
 
 	DNS       time.Duration // the resolver; 0 if the host is an address
-	Connect   time.Duration // TCP handshake, with the attempts at addresses that failed before
+	Fallback  time.Duration // attempts at other addresses of the host, which failed; 0 if the first answered, as most do
+	Connect   time.Duration // TCP handshake with RemoteAddr
 	TLS       time.Duration // handshake; 0 for http
 	FirstByte time.Duration // from there until the first byte of the answer's header
 	LastByte  time.Duration // from there until the last byte of the answer's body
-	Total     time.Duration // from the start of the TCP handshake until the last byte
+	Total     time.Duration // from the start of the first TCP handshake until the last byte
 
-	Status     int            // 0 if there was no answer
+	Status     int            // 0 if there was no answer; of one that is not whole, what it began with
 	Size       int64          // bytes of the answer's body
 	RemoteAddr netip.AddrPort // the peer, or the last address that was tried
 	Location   string         // where the peer says it is; "" if it does not

@@ -37,18 +37,18 @@ func Accept(fd int) (int, syscall.Errno) {
 	return int(conn), errno
 }
 
-// Read reads what has arrived; 0 bytes without an error is the end of a stream (read(2)).
+// Read reads what has arrived; 0 bytes without an error is the end of a stream (recv(2), which has less to do than read(2)).
 func Read(fd int, p []byte) (int, syscall.Errno) {
-	return transfer(unix.SYS_READ, fd, p)
+	return transfer(unix.SYS_RECVFROM, fd, p, 0)
 }
 
-// Write writes as much as the send buffer takes (write(2)).
+// Write writes as much as the send buffer takes (send(2)).
 func Write(fd int, p []byte) (int, syscall.Errno) {
-	return transfer(unix.SYS_WRITE, fd, p)
+	return transfer(unix.SYS_SENDTO, fd, p, unix.MSG_NOSIGNAL)
 }
 
-func transfer(call uintptr, fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))) // #nosec G103 -- p outlives the call
+func transfer(call uintptr, fd int, p []byte, flags uintptr) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0) // #nosec G103 -- p outlives the call
 	if errno != OK {
 		return 0, errno
 	}

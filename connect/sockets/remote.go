@@ -2,10 +2,12 @@ package sockets
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,37 +19,43 @@ const (
 	Path = "/sockets"
 
 	remoteTimeout = 10 * time.Second
+	remoteHeader  = 16 << 10 // bytes
 	remoteAnswer  = 64 << 10 // bytes, some hundred times what a table takes
 	remoteAdvice  = "start mconnect-server -http host:port on that host, and give http://host:port"
 )
 
-// Every request has a connection of its own, so that none stays open between two of them.
-var remoteClient = &http.Client{
-	Transport: &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: 16 << 10,
-	},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// A Way is how to reach a companion server. The zero value is the system's.
+type Way struct {
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	TLS  *tls.Config
 }
 
-// Remote is Count on the host where a companion server listens with -http at base, such as http://10.0.0.1:8090. It waits
+// Fetch is Count on the host where a companion server listens with -http at base, such as http://10.0.0.1:8090. It waits
 // for 10 s at most.
-func Remote(ctx context.Context, base string, q Query) (Table, error) {
-	return Fetch(ctx, remoteClient, base, q)
-}
-
-// Fetch is Remote over a client of the caller's.
-func Fetch(ctx context.Context, client *http.Client, base string, q Query) (Table, error) {
+func Fetch(ctx context.Context, way Way, base string, q Query) (Table, error) {
 	target, err := remoteURL(base, q)
 	if err != nil {
 		return Table{}, err
 	}
-	table, err := fetch(ctx, client, target)
+	table, err := fetch(ctx, way.client(), target)
 	if err != nil {
 		return Table{}, fmt.Errorf("socket table from %s: %w", target.Redacted(), err)
 	}
 	return table, nil
+}
+
+// client trusts the host no further than it must: it follows it nowhere else, and reads no more than a table takes. Each
+// request has a connection of its own, so that none stays open between two of them.
+func (w Way) client() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext:            w.Dial,
+			TLSClientConfig:        w.TLS,
+			DisableKeepAlives:      true,
+			MaxResponseHeaderBytes: remoteHeader,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func remoteURL(base string, q Query) (*url.URL, error) {
@@ -62,7 +70,7 @@ func remoteURL(base string, q Query) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		return nil, fmt.Errorf("socket table from %q: not an http URL with a host: %s", base, remoteAdvice)
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("socket table from %q: has a query of its own: %s", base, remoteAdvice)
+		return nil, fmt.Errorf("socket table from %q: has a query of its own: give port, pid and peer apart from it", base)
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = Path

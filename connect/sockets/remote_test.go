@@ -60,11 +60,33 @@ func TestRemoteAsksFor(t *testing.T) {
 		"http://" + address + "/":       "GET /sockets?pid=3&port=80",
 		"http://" + address + "/a/path": "GET /a/path?pid=3&port=80",
 	} {
-		table, err := Remote(t.Context(), base, Query{Port: 80, PID: 3})
+		table, err := Fetch(t.Context(), Way{}, base, Query{Port: 80, PID: 3})
 		require.NoError(t, err)
 		assert.Equal(t, Table{Established: 7, Total: 7}, table)
 		assert.Equal(t, want, <-asked)
 	}
+}
+
+// A script's remote is dialled, and trusted, as k6's options say.
+func TestFetchGoesItsWay(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"total":7}`)) }))
+	t.Cleanup(srv.Close)
+	trusted := srv.Client().Transport.(*http.Transport).TLSClientConfig
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		assert.Equal(t, "example.com:443", address)
+		return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
+	}
+	table, err := Fetch(t.Context(), Way{Dial: dial, TLS: trusted}, "https://example.com", Query{})
+	require.NoError(t, err)
+	assert.Equal(t, Table{Total: 7}, table)
+	_, err = Fetch(t.Context(), Way{Dial: dial}, "https://example.com", Query{})
+	assert.ErrorContains(t, err, "certificate")
+}
+
+func longHeader(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Long", strings.Repeat("x", 64<<10))
+	_, _ = w.Write([]byte(`{"total":1}`))
 }
 
 func TestRemoteFailures(t *testing.T) {
@@ -97,12 +119,13 @@ func TestRemoteFailures(t *testing.T) {
 		"redirected":      {t.Context(), respond(302, ""), []string{"302"}},
 		"the wrong one":   {t.Context(), respond(200, "OK"), []string{"no socket table", "start mconnect-server"}},
 		"other JSON":      {t.Context(), respond(200, "{}"), []string{"it has no total"}},
+		"endless header":  {t.Context(), answerWith(t, longHeader), []string{"response headers exceeded 16384 bytes"}},
 		"without end":     {t.Context(), respond(200, strings.Repeat("x", 1<<20)), []string{"more than 65536 bytes"}},
 		"password hidden": {t.Context(), "http://u:secret@" + closed.Addr().String(), []string{"u:xxxxx@"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Remote(row.ctx, row.base, Query{Port: 80})
+			_, err := Fetch(row.ctx, Way{}, row.base, Query{Port: 80})
 			require.Error(t, err)
 			for _, message := range row.messages {
 				assert.ErrorContains(t, err, message)

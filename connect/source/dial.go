@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -10,8 +11,11 @@ import (
 // (Linux: IP_FREEBIND). An invalid address leaves the choice to the system.
 type Dialer struct{ Source netip.Addr }
 
-// DialContext makes one TCP connection.
+// DialContext makes one TCP connection. From a source of the other IP version that is a [*FamilyError].
 func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	if err := d.Check(to.Addr()); err != nil {
+		return nil, err
+	}
 	dialer := net.Dialer{KeepAlive: -1}
 	if d.Source.IsValid() {
 		from := netip.AddrPortFrom(d.Source, 0)
@@ -19,4 +23,20 @@ func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, e
 		dialer.ControlContext = Control(from)
 	}
 	return dialer.DialContext(ctx, "tcp", to.String())
+}
+
+// Check returns a [*FamilyError] if no connection to the target can come from the source.
+func (d Dialer) Check(to netip.Addr) error {
+	if d.Source.IsValid() && d.Source.Unmap().Is4() != to.Unmap().Is4() {
+		return &FamilyError{Source: d.Source, Target: to}
+	}
+	return nil
+}
+
+// FamilyError says that source and target are of different IP versions.
+type FamilyError struct{ Source, Target netip.Addr }
+
+// Error implements error.
+func (e *FamilyError) Error() string {
+	return fmt.Sprintf("from source %s: the target %s is of the other IP version; use a source of its version", e.Source, e.Target)
 }

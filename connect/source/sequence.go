@@ -1,6 +1,10 @@
 package source
 
-import "net/netip"
+import (
+	"math"
+	"math/bits"
+	"net/netip"
+)
 
 // Sequence assigns a source to each connection of a call. The zero value leaves both address and port to the operating
 // system.
@@ -32,6 +36,21 @@ func (s *Sequence) Same(other *Sequence) bool {
 func (s *Sequence) Position(n uint64) uint64 {
 	address, _ := s.draw(n)
 	return address % max(s.addresses(), 1)
+}
+
+// Share returns the number of the first connection in one of so many equal parts of all sources and ports: what starts there
+// meets another part's sources only when it has used up its own.
+func (s *Sequence) Share(part, of uint64) uint64 {
+	combinations := uint64(math.MaxUint64) // at random, other numbers draw anew
+	if !s.Random {
+		high, low := bits.Mul64(max(s.addresses(), 1), max(s.Ports.Count(), 1))
+		if high == 0 {
+			combinations = low
+		}
+	}
+	high, low := bits.Mul64(part%of, combinations)
+	first, _ := bits.Div64(high, low, of)
+	return first
 }
 
 // At returns the source of the call's connection number n. An invalid address or port 0 is the operating system's choice.

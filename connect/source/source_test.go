@@ -212,3 +212,39 @@ func FuzzParsePorts(f *testing.F) {
 		assert.GreaterOrEqual(t, ports.Last, ports.First)
 	})
 }
+
+// Parts of the sources do not meet, however many sources, ports and parts there are.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pool  string
+		ports source.Ports
+		of    uint64
+	}{
+		{"10.0.0.1-10.0.0.8", source.Ports{First: 1000, Last: 1031}, 2}, // powers of two
+		{"10.0.0.1-10.0.0.8", source.Ports{First: 1000, Last: 1031}, 3},
+		{"10.0.0.1-10.0.0.7", source.Ports{First: 1000, Last: 1010}, 5},
+		{"10.0.0.0/24", source.Ports{}, 4},
+	} {
+		pool, err := source.ParsePool(test.pool)
+		require.NoError(t, err)
+		size := pool.Size() * max(test.ports.Count(), 1)
+		seen := map[netip.AddrPort]bool{}
+		for part := range test.of {
+			s := source.Sequence{Pool: pool, Ports: test.ports}
+			s.Start = s.Share(part, test.of)
+			for n := range size / test.of {
+				assert.False(t, seen[s.At(n)], "%s again in part %d of %d of %s", s.At(n), part, test.of, test.pool)
+				seen[s.At(n)] = true
+			}
+		}
+	}
+	huge, err := source.ParsePool("2001:db8::/32")
+	require.NoError(t, err)
+	for _, s := range []source.Sequence{{Pool: huge}, {Pool: huge, Ports: source.Ports{First: 1, Last: 2}}, {Random: true}} {
+		assert.Zero(t, s.Share(0, 1), "a test's only scenario begins with the first source")
+		assert.Equal(t, uint64(1)<<62-1, s.Share(1, 4))
+	}
+	none := source.Sequence{}
+	assert.Zero(t, none.Share(2, 3))
+}

@@ -1,15 +1,19 @@
 package stats
 
 import (
+	"math"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Histogram counts durations from 1 µs to 10 minutes, each kept to three significant digits, in memory that does not grow with
-// their number. Longer ones count as 10 minutes.
+// Histogram counts durations up to 30 days, each to a thousandth or to 1 µs, in memory that does not grow with their number (260 KB).
+// Percentiles are as precise, and count longer ones as 30 days; minimum, average, maximum and deviation are exact.
 type Histogram struct {
-	counts *hdrhistogram.Histogram
+	counts       *hdrhistogram.Histogram
+	min, max     time.Duration
+	first        time.Duration // what the sums are relative to, so that they stay small, and precise
+	sum, squares float64
 }
 
 // Bucket is a number of durations between two limits.
@@ -21,37 +25,71 @@ type Bucket struct {
 
 const (
 	histogramUnit = time.Microsecond
-	histogramMax  = 10 * time.Minute
+	histogramMax  = 30 * 24 * time.Hour
 )
 
 // NewHistogram returns an empty histogram.
 func NewHistogram() *Histogram {
-	return &Histogram{hdrhistogram.New(1, int64(histogramMax/histogramUnit), 3)}
+	return &Histogram{counts: hdrhistogram.New(1, int64(histogramMax/histogramUnit), 3)}
 }
 
-// Add counts a duration.
+// HistogramOf returns a histogram of durations.
+func HistogramOf(values []time.Duration) *Histogram {
+	h := NewHistogram()
+	for _, v := range values {
+		h.Add(v)
+	}
+	return h
+}
+
+// Add counts a duration. One below 0 counts as 0.
 func (h *Histogram) Add(d time.Duration) {
-	_ = h.counts.RecordValue(int64(min(max(d, 0), histogramMax) / histogramUnit)) // fails only beyond the maximum
+	d = max(d, 0)
+	if h.counts.TotalCount() == 0 {
+		h.min, h.first = d, d
+	}
+	h.min, h.max = min(h.min, d), max(h.max, d)
+	off := float64(d - h.first)
+	h.sum += off
+	h.squares += off * off
+	_ = h.counts.RecordValue(int64(min(d, histogramMax) / histogramUnit)) // fails only beyond the maximum
+}
+
+// Count returns how many durations were counted.
+func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
+
+// Clone returns a copy that is independent.
+func (h *Histogram) Clone() *Histogram {
+	c := *h
+	c.counts = h.counts.Clone()
+	return &c
 }
 
 // Summary describes what was counted.
 func (h *Histogram) Summary() Summary {
-	c := h.counts
-	if c.TotalCount() == 0 {
+	count := h.Count()
+	if count == 0 {
 		return Summary{}
 	}
+	mean := h.sum / float64(count)
+	variance := max(h.squares/float64(count)-mean*mean, 0)
 	return Summary{
-		Count: c.TotalCount(),
+		Count: count,
 
-		Min: time.Duration(c.Min()) * histogramUnit,
-		Avg: time.Duration(c.Mean() * float64(histogramUnit)),
-		Med: time.Duration(c.ValueAtQuantile(50)) * histogramUnit,
-		Max: time.Duration(c.Max()) * histogramUnit,
-		Dev: time.Duration(c.StdDev() * float64(histogramUnit)),
-		P90: time.Duration(c.ValueAtQuantile(90)) * histogramUnit,
-		P95: time.Duration(c.ValueAtQuantile(95)) * histogramUnit,
-		P99: time.Duration(c.ValueAtQuantile(99)) * histogramUnit,
+		Min: h.min,
+		Avg: h.first + time.Duration(math.Round(mean)),
+		Med: h.percentile(50),
+		Max: h.max,
+		Dev: time.Duration(math.Round(math.Sqrt(variance))),
+		P90: h.percentile(90),
+		P95: h.percentile(95),
+		P99: h.percentile(99),
 	}
+}
+
+// percentile never lies beyond the shortest and the longest, which are known better.
+func (h *Histogram) percentile(p float64) time.Duration {
+	return min(max(time.Duration(h.counts.ValueAtQuantile(p))*histogramUnit, h.min), h.max)
 }
 
 // bucketsPerOctave is how finely Buckets splits each doubling of the duration.

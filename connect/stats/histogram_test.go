@@ -12,13 +12,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-func histogramOf(values ...time.Duration) *stats.Histogram {
-	h := stats.NewHistogram()
-	for _, v := range values {
-		h.Add(v)
-	}
-	return h
-}
+func histogramOf(values ...time.Duration) *stats.Histogram { return stats.HistogramOf(values) }
 
 func TestBuckets(t *testing.T) {
 	t.Parallel()
@@ -95,19 +89,67 @@ func TestHistogramSummary(t *testing.T) {
 	for i := range 1000 {
 		values = append(values, time.Duration(i+1)*time.Millisecond)
 	}
-	got, want := histogramOf(values...).Summary(), stats.Summarize(values)
-	assert.Equal(t, want.Count, got.Count)
-	for _, pair := range [][2]time.Duration{
-		{want.Min, got.Min},
-		{want.Avg, got.Avg},
-		{want.Med, got.Med},
-		{want.Max, got.Max},
-		{want.Dev, got.Dev},
-		{want.P90, got.P90},
-		{want.P95, got.P95},
-		{want.P99, got.P99},
+	requireClose(t, values)
+}
+
+// requireClose compares a histogram with the exact figures: those that need no order are the same, the others are off by a thousandth or
+// 1 µs at most, and by what lies between a value and the next one.
+func requireClose(t *testing.T, values []time.Duration) {
+	t.Helper()
+	got, want := stats.HistogramOf(values).Summary(), stats.Summarize(values)
+	require.Equal(t, want.Count, got.Count)
+	require.Equal(t, want.Min, got.Min)
+	require.Equal(t, want.Max, got.Max)
+	require.InDelta(t, want.Avg, got.Avg, 1)
+	require.InDelta(t, want.Dev, got.Dev, 1+1e-6*float64(want.Dev))
+	for p, pair := range map[float64][2]time.Duration{
+		0.5: {want.Med, got.Med}, 0.9: {want.P90, got.P90}, 0.95: {want.P95, got.P95}, 0.99: {want.P99, got.P99},
 	} {
-		assert.InEpsilon(t, pair[0], pair[1], 0.002)
+		at := int(p * float64(len(values)-1))
+		gap := values[min(at+1, len(values)-1)] - values[max(at-1, 0)]
+		require.InDelta(t, pair[0], pair[1], max(1e3, 1e-3*float64(pair[0]))+float64(gap), "percentile %v", p)
 	}
-	assert.InEpsilon(t, 10*time.Minute, histogramOf(time.Hour).Summary().Max, 0.002, "longer ones count as 10 minutes")
+	require.IsNonDecreasing(t, []time.Duration{got.Min, got.Med, got.P90, got.P95, got.P99, got.Max})
+}
+
+func TestHistogramPrecision(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ from, scale time.Duration }{
+		"loopback":                {8 * time.Microsecond, 20 * time.Microsecond},
+		"a network":               {300 * time.Microsecond, 5 * time.Millisecond},
+		"hours":                   {time.Hour, 5 * time.Hour},
+		"small beside their mean": {time.Hour, time.Microsecond},
+		"all the same":            {13_579 * time.Nanosecond, 0},
+		"less than the unit":      {0, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(5, 6))
+			for _, n := range []int{1, 2, 100, 20_000} {
+				values := make([]time.Duration, n)
+				for i := range values {
+					values[i] = row.from + time.Duration(random.ExpFloat64()*float64(row.scale))
+				}
+				requireClose(t, values)
+			}
+		})
+	}
+}
+
+func TestHistogramOfWhatIsTooLong(t *testing.T) {
+	t.Parallel()
+	const month = 30 * 24 * time.Hour
+	s := histogramOf(time.Second, 3*month, 2*month, 2*month).Summary()
+	assert.Equal(t, 3*month, s.Max)
+	assert.InEpsilon(t, month, s.Med, 0.001)
+}
+
+func TestHistogramClone(t *testing.T) {
+	t.Parallel()
+	h := histogramOf(time.Second)
+	c := h.Clone()
+	h.Add(time.Minute)
+	assert.EqualValues(t, 1, c.Count())
+	assert.Equal(t, histogramOf(time.Second).Summary(), c.Summary())
+	assert.EqualValues(t, 2, h.Count())
 }

@@ -66,7 +66,11 @@ func (f *files) report(in io.Reader, out io.Writer) error {
 	if f.html == "" && f.svg == "" {
 		return recording.WriteText(out, r)
 	}
-	if f.title == "" {
+	switch {
+	case f.title != "":
+	case f.recording == "-":
+		f.title = "standard input"
+	default:
 		f.title = filepath.Base(f.recording)
 	}
 	page := picture.Draw(r, f.title)

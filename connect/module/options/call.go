@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
@@ -15,6 +16,8 @@ type Call struct {
 	ServerName string            // "" is the target's host
 	Tags       map[string]string // added to those of the script
 	Seed       *uint64           // of Plan.Sources.Random; nil is any
+	Most       int64             // connections that the call makes at most; 0 is Plan.Connections
+	Limit      time.Duration     // Plan.Timeout, or the default that the call has
 }
 
 // parseTo checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil.

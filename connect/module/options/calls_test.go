@@ -22,6 +22,24 @@ func TestParseHold(t *testing.T) {
 	assert.Equal(t, "ping", string(h.Plan.Payload))
 }
 
+// Each call's default time limit is that of its engine.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	given := object{"timeout": "7s"}
+	hold, err := options.ParseHold("10.0.0.1:1", nil)
+	require.NoError(t, err)
+	assert.Equal(t, 7001*time.Millisecond, hold.Limit, "flood's default and the connect timeout")
+	hold, err = options.ParseHold("10.0.0.1:1", given)
+	require.NoError(t, err)
+	assert.Equal(t, 7*time.Second, hold.Limit)
+	traffic, err := options.ParseTraffic("10.0.0.1:1", object{"duration": "20s", "lossTimeout": "4s"})
+	require.NoError(t, err)
+	assert.Equal(t, 25*time.Second, traffic.Limit)
+	capacity, err := options.ParseCapacity("10.0.0.1:1", given)
+	require.NoError(t, err)
+	assert.Equal(t, 7*time.Second, capacity.Limit)
+}
+
 func TestParseCapacity(t *testing.T) {
 	t.Parallel()
 	c, err := options.ParseCapacity("10.0.0.1:1", object{"step": int64(10), "patience": "2s", "payload": "hi"})
@@ -29,6 +47,7 @@ func TestParseCapacity(t *testing.T) {
 	assert.EqualValues(t, 10, c.Step)
 	assert.Equal(t, 2*time.Second, c.Patience)
 	assert.Zero(t, c.Plan.Connections, "what the machine has descriptors for")
+	assert.Greater(t, c.Most, int64(1), "iterations that search at the same time have different sources")
 }
 
 func TestParseTraffic(t *testing.T) {
@@ -58,9 +77,16 @@ func TestParseSockets(t *testing.T) {
 	assert.Equal(t, 7, s.Query.PID)
 	assert.Equal(t, netip.MustParseAddrPort("10.0.0.1:8090"), s.Query.Peer)
 	assert.Equal(t, map[string]string{"site": "ham"}, s.Tags)
-	s, err = options.ParseSockets(object{"remote": "http://10.0.0.1:8090"})
+	s, err = options.ParseSockets(object{"remote": "http://10.0.0.1:8090", "peer": ":80"})
 	require.NoError(t, err)
 	assert.Equal(t, "http://10.0.0.1:8090", s.Remote)
+	assert.Equal(t, netip.AddrPortFrom(netip.Addr{}, 80), s.Query.Peer)
+	for _, peer := range []object{{"peer": "10.0.0.1:8090"}, {"peer": "10.0.0.1:8090", "remote": nil}, {"remote": "10.0.0.1:8090", "peer": nil}} {
+		s, err = options.ParseSockets(peer)
+		require.NoError(t, err)
+		assert.Empty(t, s.Remote)
+		assert.Equal(t, netip.MustParseAddrPort("10.0.0.1:8090"), s.Query.Peer)
+	}
 }
 
 func TestParsePreflight(t *testing.T) {
@@ -103,7 +129,9 @@ func TestCallsSayWhatIsWrong(t *testing.T) {
 		"sockets: no pid":               {sockets, object{"pid": "self"}, []string{`got "self"`}},
 		"sockets: no remote":            {sockets, object{"remote": "web server"}, []string{`got "web server"`, "http://"}},
 		"sockets: remote as number":     {sockets, object{"remote": int64(5)}, []string{"got 5", "http://"}},
-		"sockets: unknown":              {sockets, object{"host": "x"}, []string{`"host" is unknown`, "pid, port, remote, tags"}},
+		"sockets: peer as a URL":        {sockets, object{"peer": "http://10.0.0.1:80"}, []string{`option "peer": got "http://10.0.0.1:80"`, "'10.0.0.1:80'"}},
+		"sockets: two peers":            {sockets, object{"peer": ":80", "remote": "10.0.0.1:81"}, []string{`peer: ":80", remote: "10.0.0.1:81"`, "http://"}},
+		"sockets: unknown":              {sockets, object{"host": "x"}, []string{`"host" is unknown`, "peer, pid, port, remote, tags"}},
 		"sockets: options as number":    {sockets, int64(80), []string{"got 80", "{port: 5001}"}},
 		"preflight: text":               {preflight, object{"connections": "5"}, []string{"preflight(): ", `got "5"`, "Number("}},
 		"preflight: options as boolean": {preflight, true, []string{"got true"}},

@@ -24,5 +24,7 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 	if c.Plan.Protocol() == "udp" && c.Plan.Payload == nil {
 		return nil, fmt.Errorf("capacity(): option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
 	}
+	plan := connect.CapacityPlan{Plan: c.Plan, Step: c.Step, Patience: c.Patience}
+	c.Most, c.Limit = plan.Most(), plan.Limit()
 	return c, nil
 }

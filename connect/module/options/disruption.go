@@ -76,7 +76,10 @@ func names(to *[]string) setter {
 
 func weights(to *map[string]float64) setter {
 	return func(v any) error {
-		const accepted = "want an object of host names and weights, such as {'web-1': 2, 'web-2': 1}, at least one of them above 0"
+		const (
+			accepted = "want an object of host names and weights, such as {'web-1': 2, 'web-2': 1}, at least one of them above 0"
+			smallest = 1e-9 // so that what one got in relation to its due is a number
+		)
 		object, ok := v.(map[string]any)
 		if !ok {
 			return errors.New(accepted)
@@ -85,8 +88,8 @@ func weights(to *map[string]float64) setter {
 		var sum float64
 		for name, value := range object {
 			weight, ok := asNumber(value)
-			if !ok || weight < 0 || weight > math.MaxInt32 {
-				return fmt.Errorf("weight %s of %q is no number from 0 to %d; %s", show(value), name, math.MaxInt32, accepted)
+			if !ok || weight < 0 || weight > math.MaxInt32 || weight > 0 && weight < smallest {
+				return fmt.Errorf("weight %s of %q is not 0, and no number from %g to %d; %s", show(value), name, smallest, math.MaxInt32, accepted)
 			}
 			(*to)[name] = weight
 			sum += weight

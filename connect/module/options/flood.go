@@ -31,6 +31,7 @@ func ParseFlood(target, options any) (*Flood, error) {
 	if err := f.settleAnswers(); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
+	f.Limit = f.Plan.Limit()
 	return f, nil
 }
 

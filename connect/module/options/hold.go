@@ -3,6 +3,8 @@ package options
 import (
 	"fmt"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
 // Hold is what a script asks of hold().
@@ -25,5 +27,6 @@ func ParseHold(target, options any) (*Hold, error) {
 	if h.Plan.Payload != nil && h.Keepalive == 0 {
 		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
 	}
+	h.Limit = connect.HoldPlan{Plan: h.Plan}.Limit()
 	return h, nil
 }

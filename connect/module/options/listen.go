@@ -3,16 +3,13 @@ package options
 import (
 	"fmt"
 	"math"
-	"net/netip"
-	"os"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // Listen is what a script asks of listen().
 type Listen struct {
-	Server    server.Options // without TLS
+	Server    server.Options // without TLS and mesh
 	Echo      bool           // the echo listens on Server.Address, not the responder
 	TLS       bool
 	Cert, Key string // PEM; both "" for a certificate made for the occasion
@@ -44,24 +41,9 @@ func ParseListen(options any) (*Listen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)
 	}
-	if s.HTTP != "" {
-		s.Mesh = func(listening netip.AddrPort) (server.Mesh, error) { return startMesh(s.Hostname, listening) }
-	}
 	l.TLS = network == "tls"
 	if hasCert, hasKey := l.Cert != "", l.Key != ""; hasCert != hasKey || hasCert && !l.TLS {
 		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\": got cert: %t, key: %t with network %q; want both or none, and network 'tls' with them", hasCert, hasKey, network)
 	}
 	return l, nil
-}
-
-// startMesh makes a responder a part of a mesh that knows nobody yet.
-func startMesh(hostname string, listening netip.AddrPort) (server.Mesh, error) {
-	if hostname == "" {
-		hostname, _ = os.Hostname()
-	}
-	m, err := mesh.Start(mesh.Options{Location: hostname, Hostname: hostname, Port: int(listening.Port())})
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
 }

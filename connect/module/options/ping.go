@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
@@ -79,12 +81,27 @@ func (p *Pinging) parse(options any, more map[string]setter) error {
 	known := map[string]setter{
 		"source":  pool(&p.Source),
 		"timeout": duration(&p.Timeout),
-		"from":    text(&p.From),
-		"to":      text(&p.To),
+		"from":    place(&p.From),
+		"to":      place(&p.To),
 		"tags":    tags(&p.Tags, "from", "to", "url", "status"),
 	}
 	maps.Copy(known, more)
 	return parse(object, known)
+}
+
+// place is the name of one end of a ping. It becomes a column of a line, and a tag, where control characters would do harm.
+func place(to *string) setter {
+	return func(v any) error {
+		var s string
+		if err := text(&s)(v); err != nil {
+			return err
+		}
+		if strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }) {
+			return errors.New("want a text without control characters, such as tabs and newlines")
+		}
+		*to = s
+		return nil
+	}
 }
 
 func address(to *netip.Addr) setter {
@@ -111,6 +128,9 @@ func headers(to *http.Header) setter {
 			s, ok := value.(string)
 			if !ok {
 				return fmt.Errorf("header %q is no text; %s", name, accepted)
+			}
+			if _, twice := (*to)[http.CanonicalHeaderKey(name)]; twice {
+				return fmt.Errorf("header %q is there twice, in two spellings; %s", http.CanonicalHeaderKey(name), accepted)
 			}
 			to.Set(name, s)
 		}

@@ -168,7 +168,7 @@ const maxDuration = 365 * 24 * time.Hour
 
 func duration(to *time.Duration) setter {
 	return func(v any) error {
-		const accepted = "want a duration above 0, such as '8s' or '500ms', or a number of milliseconds"
+		const accepted = "want a duration above 0, up to a year, such as '8s' or '500ms', or a number of milliseconds"
 		_, isText := v.(string)
 		n, isNumber := asNumber(v)
 		if !isText && !isNumber || isNumber && n > float64(maxDuration/time.Millisecond) {

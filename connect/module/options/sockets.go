@@ -30,16 +30,34 @@ func ParseSockets(options any) (*Sockets, error) {
 	err := parse(object, map[string]setter{
 		"port":   whole(&port, 1, math.MaxUint16),
 		"pid":    whole(&s.Query.PID, 1, math.MaxInt32),
+		"peer":   s.peer,
 		"remote": s.remote,
 		"tags":   tags(&s.Tags),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sockets(): %w", err)
 	}
+	if peer, remote := object["peer"], object["remote"]; peer != nil && remote != nil && s.Remote == "" {
+		return nil, fmt.Errorf("sockets(): options \"peer\" and \"remote\": got peer: %s, remote: %s, two other ends; want one, or as remote a URL such as 'http://10.0.0.1:8090'",
+			show(peer), show(remote))
+	}
 	s.Query.Port, s.Query.Queue = uint16(port), true // #nosec G115 -- checked above
 	return s, nil
 }
 
+func (s *Sockets) peer(v any) (err error) {
+	const accepted = "want the other end of connections: '10.0.0.1:80', '[2001:db8::1]:80', '10.0.0.1' or ':80'"
+	given, ok := v.(string)
+	if !ok {
+		return errors.New(accepted)
+	}
+	if s.Query.Peer, err = sockets.ParsePeer(given); err != nil {
+		return errors.New(accepted)
+	}
+	return nil
+}
+
+// remote is a companion server's URL, or what peer takes.
 func (s *Sockets) remote(v any) error {
 	const accepted = "want the URL of the host's mconnect-server -http, such as 'http://10.0.0.1:8090', or the other end of connections, such as '10.0.0.1:80'"
 	given, ok := v.(string)
@@ -54,14 +72,13 @@ func (s *Sockets) remote(v any) error {
 		s.Remote = given
 		return nil
 	}
-	var err error
-	if s.Query.Peer, err = sockets.ParsePeer(given); err != nil {
+	if s.peer(given) != nil {
 		return errors.New(accepted)
 	}
 	return nil
 }
 
-// ParsePreflight checks the argument of preflight(), which may be nil: the connections, sources and targets of a test.
+// ParsePreflight checks the argument of preflight(), which may be nil: the connections, sources, source ports and targets of a test.
 func ParsePreflight(options any) (limits.Need, error) {
 	object, ok := options.(map[string]any)
 	if !ok && options != nil {
@@ -69,15 +86,17 @@ func ParsePreflight(options any) (limits.Need, error) {
 	}
 	connections, targets := int64(1), int64(1)
 	var from *source.Pool
+	var fixed source.Ports
 	err := parse(object, map[string]setter{
 		"connections": whole(&connections, 1, 1<<53),
 		"targets":     whole(&targets, 1, 1<<32),
 		"source":      pool(&from),
+		"sourcePorts": ports(&fixed),
 	})
 	if err != nil {
 		return limits.Need{}, fmt.Errorf("preflight(): %w", err)
 	}
-	need := limits.Need{Connections: uint64(connections), Targets: uint64(targets)} // #nosec G115 -- not negative
+	need := limits.Need{Connections: uint64(connections), Targets: uint64(targets), Ports: fixed.Count()} // #nosec G115 -- not negative
 	if from != nil {
 		need.Sources = from.Size()
 	}

@@ -1,0 +1,18 @@
+package connect
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The end of the call's time is no abort: nobody has stopped anything.
+func TestTrafficEndsWhileDialling(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{fullBacklog(t)}, Connections: 4, ConnectTimeout: time.Minute}, Duration: 300 * time.Millisecond})
+		assert.Equal(t, map[Class]int64{ClassTimeout: 4}, r.Errors)
+		assert.Contains(t, r.First[ClassTimeout], "time")
+	})
+}
