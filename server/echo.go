@@ -7,6 +7,8 @@ const (
 	echoHead = 64
 	// echoReadSize is what one read takes, and so the most that is kept for a client that does not read its echo.
 	echoReadSize = 16 << 10
+	// echoTail is the end of a datagram that a host name beyond the usual 64 bytes leaves alone, as traffic() keeps a time there.
+	echoTail = 8
 )
 
 // echo is ctraffic's server: it sends back what it gets, the beginning of each TCP stream and of each datagram
@@ -30,12 +32,12 @@ func (s *Server) openEcho() (err error) {
 }
 
 // mark overwrites the beginning of a stream or datagram with as much of the host name as there is room for.
-func (e echo) mark(beginning []byte) []byte {
-	copy(beginning, e.name)
-	return beginning
-}
+func (e echo) mark(beginning []byte) { copy(beginning, e.name) }
 
-func (e echo) answer(datagram []byte) []byte { return e.mark(datagram) }
+func (e echo) answer(datagram []byte) []byte {
+	e.mark(datagram[:min(len(datagram), max(echoHead, len(datagram)-echoTail))])
+	return datagram
+}
 
 func (e echo) serve(n *netClients, conn net.Conn) {
 	buffer := make([]byte, echoReadSize)

@@ -234,11 +234,12 @@ func TestEchoOfDatagrams(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 255)
 	for name, row := range map[string]struct{ sent, host, want string }{
-		"usual":            {strings.Repeat("a", 100), name, name + strings.Repeat("a", 100-len(name))},
-		"empty":            {"", name, ""},
-		"shorter than it":  {"abc", name, name[:3]},
-		"long name":        {strings.Repeat("a", 300), long, long + strings.Repeat("a", 45)},
-		"as large as ever": {strings.Repeat("a", 65507), name, name + strings.Repeat("a", 65507-len(name))},
+		"usual":               {strings.Repeat("a", 100), name, name + strings.Repeat("a", 100-len(name))},
+		"empty":               {"", name, ""},
+		"shorter than it":     {"abc", name, name[:3]},
+		"long name":           {strings.Repeat("a", 300), long, long + strings.Repeat("a", 45)},
+		"name beyond the end": {strings.Repeat("a", 72), long, long[:64] + strings.Repeat("a", 8)},
+		"as large as ever":    {strings.Repeat("a", 65507), name, name + strings.Repeat("a", 65507-len(name))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

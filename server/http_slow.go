@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/lines"
 )
 
 // slowListener is Orion's: it lets each request wait, then reads its body and answers OK. So many clients hold their
@@ -85,6 +87,8 @@ func (s *slowListener) report() {
 			return
 		}
 	}
+	out := lines.New(s.options.HTTPOutput)
+	defer out.Stop()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	last, since := int64(0), time.Now()
@@ -96,7 +100,7 @@ func (s *slowListener) report() {
 		}
 		received, now := s.received.Load(), time.Now()
 		rate := math.Round(float64(received-last) / now.Sub(since).Seconds())
-		fmt.Fprintf(s.options.HTTPOutput, "Received  %d Rate %.0f r/s\n", received, rate)
+		out.Print(fmt.Sprintf("Received  %d Rate %.0f r/s\n", received, rate))
 		last, since = received, now
 	}
 }

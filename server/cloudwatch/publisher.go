@@ -45,6 +45,7 @@ type Stats struct {
 type Publisher struct {
 	options Options
 	client  *cloudwatch.Client
+	place   place
 	queue   queue
 	places  places
 
@@ -72,13 +73,20 @@ func New(ctx context.Context, options Options) (*Publisher, error) {
 	if _, err := aws.Credentials.Retrieve(ctx); err != nil {
 		return nil, fmt.Errorf("AWS credentials: %w; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this host or pod a role", err)
 	}
+	client := cloudwatch.NewFromConfig(aws)
+	at, err := placeOf(ctx, client)
+	if err != nil {
+		return nil, err
+	}
 	p := &Publisher{
 		options: options,
-		client:  cloudwatch.NewFromConfig(aws),
+		client:  client,
+		place:   at,
 		queue:   queue{most: options.Queue},
 		full:    make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	options.Log.Info("CloudWatch on", "region", at.region, "endpoint", at.endpoint, "namespace", namespace)
 	go p.run()
 	return p, nil
 }

@@ -3,6 +3,7 @@ package cloudwatch_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -196,10 +197,12 @@ func TestCloseWhileAWSStalls(t *testing.T) {
 	release := make(chan struct{})
 	e := startEndpoint(t, func(http.ResponseWriter) { <-release })
 	defer close(release)
-	p := start(t, cloudwatch.Options{Interval: never})
+	log := &notes{}
+	p := start(t, cloudwatch.Options{Interval: never, Log: slog.New(slog.NewTextHandler(log, nil))})
 	publish(p, 0, 1005)
 	e.await()
 	closeNow(p)
+	log.await(t, "The server ends before CloudWatch has taken all samples")
 	assert.Equal(t, cloudwatch.Stats{Dropped: 1005}, p.Stats())
 	publish(p, 0, 1)
 	assert.Equal(t, cloudwatch.Stats{Dropped: 1006}, p.Stats(), "a closed publisher drops")

@@ -3,6 +3,7 @@ package cloudwatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -45,10 +46,10 @@ func (p *Publisher) flush(least int) bool {
 			p.count(Stats{Published: int64(len(batch))})
 		case refused(err):
 			p.count(Stats{Failed: int64(len(batch))})
-			p.options.Log.Error("CloudWatch refuses samples; check the credentials' permission for cloudwatch:PutMetricData", "samples", len(batch), "error", err)
+			p.complain(slog.LevelError, "CloudWatch refuses samples; check the credentials, their permission for cloudwatch:PutMetricData, and this host's clock", err, "samples", len(batch))
 		default:
 			p.count(Stats{Dropped: int64(p.queue.putBack(batch))})
-			p.options.Log.Warn("CloudWatch can't be reached, or is busy; samples wait", "waiting", p.queue.waiting(), "error", err)
+			p.complain(slog.LevelWarn, trouble(err), err, "waiting", p.queue.waiting())
 			return false
 		}
 	}

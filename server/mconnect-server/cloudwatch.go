@@ -30,7 +30,7 @@ func (s *settings) startCloudWatch() (end func(), err error) {
 		return nil, fmt.Errorf("-cloudwatch: %w", err)
 	}
 	s.mesh.OnPing = func(p mesh.Ping) {
-		publisher.Publish(cloudwatch.Sample{Time: p.Start, From: p.From, To: p.To, Status: p.Status, Connect: p.Connect})
+		publisher.Publish(cloudwatch.Sample{Time: p.Start, From: p.From, To: p.To, Status: p.Code(), Connect: p.Connect})
 	}
 	s.options.Collectors = append(s.options.Collectors, publisher)
 	return func() { closeCloudWatch(publisher, s.options.Log) }, nil

@@ -107,8 +107,14 @@ func fromEnv(flags *flag.FlagSet, env lookup) (err error) {
 		if !ok || given[f.Name] || err != nil {
 			return
 		}
-		if wrong := flags.Set(f.Name, value); wrong != nil {
-			err = fmt.Errorf("invalid value %q of %s (flag -%s): %w; see -help", value, variable, f.Name, wrong)
+		values := []string{value}
+		if list, ok := f.Value.(interface{ split(string) []string }); ok {
+			values = list.split(value)
+		}
+		for _, value := range values {
+			if wrong := flags.Set(f.Name, value); wrong != nil {
+				err = fmt.Errorf("invalid value %q of %s (flag -%s): %w; see -help", value, variable, f.Name, wrong)
+			}
 		}
 	})
 	return err
@@ -140,17 +146,24 @@ func (s *settings) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// flagOf is the flag for each option of the server that can be wrong.
-var flagOf = map[string]string{
-	"Address": "address", "Echo": "echo", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
-	"IdleTimeout": "idle-timeout", "TLSCert": "tls-cert", "TLSKey": "tls-key",
-	"HTTP": "http", "HTTPDelay": "delay", "HTTPTimeout": "timeout",
-	"Mesh.Location": "location", "Mesh.Peers": "peer", "Mesh.Discover": "discover", "Mesh.Delay": "ping-delay", "Mesh.Limit": "ping-limit",
-	"Mesh.Timeout": "ping-timeout", "Mesh.MaxPeers": "max-peers", "Mesh.Token": "token", "Mesh.State": "state",
-}
+// flagOf is the flag for each option of the server that can be wrong, flagOfMesh for each of the mesh.
+var (
+	flagOf = map[string]string{
+		"Address": "address", "Echo": "echo", "Probe": "k8sprobe", "Hostname": "hostname", "MaxConnections": "max-connections",
+		"IdleTimeout": "idle-timeout", "TLSCert": "tls-cert", "TLSKey": "tls-key",
+		"HTTP": "http", "HTTPDelay": "delay", "HTTPTimeout": "timeout",
+	}
+	flagOfMesh = map[string]string{
+		"Location": "location", "Peers": "peer", "Discover": "discover", "Delay": "ping-delay", "Limit": "ping-limit",
+		"Timeout": "ping-timeout", "MaxPeers": "max-peers", "Token": "token", "State": "state",
+	}
+)
 
-// inFlags tells the server's errors in terms of flags.
+// inFlags tells the errors of the server and its mesh in terms of flags: a wrong option is always a *server.OptionError.
 func inFlags(err error) error {
+	if option, ok := errors.AsType[*mesh.OptionError](err); ok {
+		return &server.OptionError{Option: "-" + flagOfMesh[option.Option], Value: option.Value, Reason: option.Reason}
+	}
 	if option, ok := errors.AsType[*server.OptionError](err); ok {
 		return &server.OptionError{Option: "-" + flagOf[option.Option], Value: option.Value, Reason: option.Reason}
 	}

@@ -118,10 +118,10 @@ func (s *settings) checkMesh() error {
 }
 
 // runMesh lets the server start the mesh, with what only a process has. It returns a channel on which somebody asks it to end.
-func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.Signal) {
+func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.Signal, err error) {
 	asked := make(chan os.Signal, 1)
 	if !s.meshOn {
-		return asked
+		return asked, nil
 	}
 	s.mesh.Output, s.mesh.Log = s.options.HTTPOutput, s.options.Log
 	s.mesh.Hostname = cmp.Or(first(env("PINGMESH_HOSTNAME")), s.options.Hostname, first(os.Hostname()))
@@ -138,17 +138,13 @@ func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.
 	s.options.MeshConnections = s.mesh.Connections()
 	s.options.Mesh = func(listening netip.AddrPort) (server.Mesh, error) {
 		s.mesh.Port = int(listening.Port())
-		return startMesh(s.mesh)
+		m, err := mesh.Start(s.mesh)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // inFlags tells it
+		}
+		return m, nil
 	}
-	return asked
-}
-
-func startMesh(options mesh.Options) (server.Mesh, error) {
-	m, err := mesh.Start(options)
-	if wrong, ok := errors.AsType[*mesh.OptionError](err); ok {
-		return nil, &server.OptionError{Option: "Mesh." + wrong.Option, Value: wrong.Value, Reason: wrong.Reason}
-	}
-	return m, err //nolint:wrapcheck // says what was wrong
+	return asked, s.mesh.Check() //nolint:wrapcheck // inFlags tells it
 }
 
 // first is the first of two values.
@@ -168,15 +164,16 @@ func (t *targets) String() string {
 
 // Set implements flag.Value.
 func (t *targets) Set(text string) error {
-	for one := range strings.FieldsSeq(text) {
-		target, err := mesh.ParseTarget(one)
-		if err != nil {
-			return err //nolint:wrapcheck // says what was wrong
-		}
-		*t = append(*t, target)
+	target, err := mesh.ParseTarget(text)
+	if err != nil {
+		return err //nolint:wrapcheck // says what was wrong
 	}
+	*t = append(*t, target)
 	return nil
 }
+
+// split is what a variable holds, which can't be given again.
+func (t *targets) split(text string) []string { return strings.Fields(text) }
 
 // delay is the value of a flag that takes seconds or a duration.
 type delay struct{ d *time.Duration }

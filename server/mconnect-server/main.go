@@ -48,7 +48,11 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		return exitOK
 	}
 	s.options.Log, s.options.HTTPOutput = s.logger(stderr), stdout
-	quit := s.runMesh(env, os.Environ)
+	quit, err := s.runMesh(env, os.Environ)
+	if err != nil {
+		fmt.Fprintln(stderr, "mconnect-server:", inFlags(err))
+		return exitUsage
+	}
 	var seen *sources
 	if s.logSources {
 		seen = newSources(mostSources)
@@ -61,8 +65,8 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 	}
 	defer endCloudWatch()
 	srv, err := server.Start(s.options)
-	if err != nil {
-		fmt.Fprintln(stderr, "mconnect-server:", inFlags(err))
+	if err = inFlags(err); err != nil {
+		fmt.Fprintln(stderr, "mconnect-server:", err)
 		return exitCode(err)
 	}
 	stop(srv, s.options.Log, signals, quit)

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +49,11 @@ func TestMeshFlags(t *testing.T) {
 			map[string]string{"PINGMESH_URL": "http://a/v1/ping#A", "PINGMESH_DELAY": "3", "PINGMESH_LIMIT": "4", "PINGMESH_MAXFAIL": "5", "REP_CITY": "Paris", "REP_COUNTRY": "FR"},
 			&mesh.Options{Peers: []mesh.Target{a}, Location: "Paris,FR", Delay: 3 * time.Second, Limit: 4, MaxFail: 5, Timeout: ping.DefaultTimeout, MaxPeers: 1000},
 		},
+		"a space in a name": {
+			[]string{"-peer", "http://a/v1/ping#New York"},
+			map[string]string{"MCONNECT_LOCATION": "here"},
+			&mesh.Options{Peers: []mesh.Target{{URL: "http://a/v1/ping", Location: "New York"}}, Location: "here", MaxFail: 100, Timeout: ping.DefaultTimeout, MaxPeers: 1000},
+		},
 		"just a location": {[]string{"-location", "here"}, nil, &mesh.Options{Location: "here", MaxFail: 100, Timeout: ping.DefaultTimeout, MaxPeers: 1000}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +94,7 @@ func TestWrongMeshFlags(t *testing.T) {
 			var stderr bytes.Buffer
 			assert.Equal(t, exitUsage, run(row.args, environment(row.env), io.Discard, &stderr, nil))
 			assert.Contains(t, stderr.String(), row.message)
+			assert.NotContains(t, stderr.String(), "Listen", "it is refused before the server listens")
 		})
 	}
 }
@@ -114,4 +122,31 @@ func TestQuitOverHTTP(t *testing.T) {
 	go func() { status <- ask("/v1/quit") }() // which is answered once its line in the log is read
 	p.stop(t)
 	assert.Equal(t, 200, <-status)
+}
+
+// Whoever was to read the lines has stopped: the server ends all the same.
+func TestEndsThoughNobodyReads(t *testing.T) {
+	t.Parallel()
+	reader, stdout, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, stdout.SetWriteDeadline(time.Now().Add(10*time.Millisecond)))
+	_, err = stdout.Write(make([]byte, 16<<20))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "the pipe is full")
+	require.NoError(t, stdout.SetWriteDeadline(time.Time{}))
+
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGTERM
+	code := make(chan int)
+	go func() {
+		args := []string{"-address", "127.0.0.1:0", "-http", "127.0.0.1:0", "-stats", "1ms", "-peer", "http://127.0.0.1:1/"}
+		code <- run(args, environment(nil), stdout, io.Discard, signals)
+	}()
+	select {
+	case got := <-code:
+		assert.Equal(t, exitOK, got)
+	case <-time.After(patience):
+		t.Error("it waits for the reader")
+	}
+	require.NoError(t, reader.Close())
+	require.NoError(t, stdout.Close())
 }

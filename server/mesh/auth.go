@@ -76,10 +76,18 @@ func (m *Mesh) withToken(handle http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// ofProxies are headers of which a proxy that passes on a request adds at least one.
+var ofProxies = []string{
+	"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-Ip", "X-Client-Ip",
+	"True-Client-Ip", "Cf-Connecting-Ip",
+}
+
 // fromThisHost reports whether the caller is a program on this host, and not a proxy for another.
 func fromThisHost(r *http.Request) bool {
-	if r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" {
-		return false
+	for _, name := range ofProxies {
+		if r.Header.Get(name) != "" {
+			return false
+		}
 	}
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && addr.Addr().Unmap().IsLoopback()

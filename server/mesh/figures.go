@@ -77,7 +77,7 @@ func (f *figures) sum(r *ping.Result) {
 
 // bounds are the upper limits of a histogram's buckets, in seconds.
 var bounds = [...]float64{
-	0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+	0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 }
 
 // histogram is one of Prometheus', kept here so that it comes and goes with its peer, whose labels may still change.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
@@ -23,25 +24,48 @@ const (
 	resolveTimeout = 5 * time.Second
 )
 
-// A follower adds a peer's peers to the list, and theirs in turn.
+// A follower adds a peer's peers to the list, and theirs in turn. It asks beside the pings, which a slow list must not hold up.
 type follower struct {
-	mesh *Mesh
-	peer *peer
-	last time.Time
-	owed bool // the last attempt failed
+	mesh   *Mesh
+	peer   *peer
+	asking atomic.Bool
+	wanted bool      // there may be news
+	last   time.Time // of the last attempt
+	failed int       // attempts in a row; not touched while asking
 }
 
 // step is called after each ping that was answered, with whether there may be news.
 func (f *follower) step(ctx context.Context, news bool) {
 	again := f.peer.instance() == "" && time.Since(f.last) > followAgain
-	if !news && !again && !f.owed {
+	f.wanted = f.wanted || news || again
+	if f.asking.Load() || !f.wanted && f.failed == 0 || time.Since(f.last) < backOff(f.failed) {
 		return
 	}
-	f.last = time.Now()
+	f.wanted, f.last = false, time.Now()
+	f.asking.Store(true)
+	f.mesh.tasks.Go(func() {
+		defer f.asking.Store(false)
+		f.attempt(ctx)
+	})
+}
+
+// backOff is the time from an attempt that failed to the next.
+func backOff(failed int) time.Duration {
+	if failed == 0 {
+		return 0
+	}
+	return min(time.Second<<min(failed-1, 10), followAgain)
+}
+
+func (f *follower) attempt(ctx context.Context) {
 	err := f.follow(ctx)
-	f.owed = err != nil && ctx.Err() == nil && !errors.Is(err, errNoList)
-	if f.owed {
-		f.mesh.options.Log.Warn("The peer's peers are not known", "url", f.peer.URL, "error", err)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errNoList) {
+		f.failed = 0
+		return
+	}
+	f.failed++
+	if f.failed == 1 {
+		f.mesh.options.Log.Warn("The peer's peers are not known, it is asked again", "url", f.peer.URL, "error", err)
 	}
 }
 
@@ -58,12 +82,16 @@ func (f *follower) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var theirs Server
+	var theirs struct{ Peers []json.RawMessage }
 	if err := json.Unmarshal(body, &theirs); err != nil {
 		return fmt.Errorf("%s is not a list of peers: %w", page, err)
 	}
 	for i := range theirs.Peers {
-		if _, full := errors.AsType[fullError](f.hear(ctx, &theirs.Peers[i])); full {
+		var told struct{ URL, Location, PeerIP string }
+		if json.Unmarshal(theirs.Peers[i], &told) != nil {
+			continue // the others may be well
+		}
+		if _, full := errors.AsType[fullError](f.hear(ctx, told.URL, told.Location, told.PeerIP)); full {
 			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
 			return nil
 		}
@@ -72,19 +100,19 @@ func (f *follower) follow(ctx context.Context) error {
 }
 
 // hear adds a peer that another tells of, if it is not known yet.
-func (f *follower) hear(ctx context.Context, told *Peer) error {
-	t, err := ParseTarget(told.URL)
+func (f *follower) hear(ctx context.Context, url, location, peerIP string) error {
+	t, err := ParseTarget(url)
 	if err != nil {
 		return err
 	}
 	t.Location, t.Follow = "", true
-	if told.Location != unknown && told.Location != told.URL && reply.Valid([]byte(told.Location)) {
-		t.Location = told.Location
+	if location != unknown && location != url && reply.Valid([]byte(location)) {
+		t.Location = location
 	}
-	if ip, err := netip.ParseAddr(told.PeerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
+	if ip, err := netip.ParseAddr(peerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
 		t.IP = ip.Unmap()
 	}
-	return f.mesh.add(t, heard)
+	return f.mesh.add(newcomer{Target: t, from: heard, teller: f.peer})
 }
 
 // resolvesTo reports whether an address is just what DNS says, so that it is none to insist on: pingmesh's servers tell the
@@ -122,7 +150,7 @@ func (m *Mesh) discoverOnce(t Target) error {
 	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	for _, addr := range addrs {
 		t.IP = addr.Addr()
-		if err := m.add(t, listed); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
+		if err := m.add(newcomer{Target: t, from: listed}); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
 			return err
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,36 +33,41 @@ func TestRefusals(t *testing.T) {
 		status             int
 		answer             string
 	}{
-		"no such page":           {"GET", "/v1/nothing", "", nil, 404, "the mesh is at /, its API at /v1"},
-		"quit without its flag":  {"GET", "/v1/quit", "", nil, 404, "no such page"},
-		"env without its flag":   {"GET", "/v1/env", "", nil, 404, "no such page"},
-		"POST of a page":         {"POST", "/", "x", nil, 405, "use one of GET, HEAD"},
-		"PUT of a list":          {"PUT", "/v1/peers", "{}", nil, 405, "use one of DELETE, GET, POST, HEAD"},
-		"DELETE of a ping":       {"DELETE", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
-		"lower case":             {"get", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
-		"not JSON":               {"POST", "/v1/peers", "url=x", nil, 400, "the body is not a peer in JSON"},
-		"nothing":                {"POST", "/v1/peers", "", nil, 400, "the body is not a peer in JSON: EOF"},
-		"another field":          {"POST", "/v1/peers", `{"url": "http://localhost/", "port": 80}`, nil, 400, `unknown field \"port\"`},
-		"huge JSON":              {"POST", "/v1/peers", `{"url": "` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "the body has more than 65536 bytes"},
-		"huge form":              {"POST", "/v1/addpeer", "url=" + strings.Repeat("x", 1<<20), form, 413, "the body has more than 65536 bytes"},
-		"no URL":                 {"POST", "/v1/peers", `{}`, nil, 400, "has no host"},
-		"long URL":               {"POST", "/v1/peers", `{"url": "` + long + `"}`, nil, 400, "has 5017 bytes: use at most 2048"},
-		"long URL, by GET":       {"GET", "/v1/addpeer?url=" + url.QueryEscape(long), "", nil, 400, "has 5017 bytes: use at most 2048"},
-		"another scheme":         {"POST", "/v1/peers", `{"url": "file:///etc/passwd"}`, nil, 400, `the scheme is \"file\"`},
-		"a name for an address":  {"POST", "/v1/peers", `{"url": "http://localhost/", "ip": "localhost"}`, nil, 400, `ip \"localhost\": not an address`},
-		"too often":              {"POST", "/v1/peers", `{"url": "http://localhost/", "delay": "1us"}`, nil, 400, "the delay must be within 100ms and 24h"},
-		"no delay":               {"POST", "/v1/peers", `{"url": "http://localhost/", "delay": "soon"}`, nil, 400, "not a number of seconds, nor a duration"},
-		"negative limit":         {"POST", "/v1/peers", `{"url": "http://localhost/", "limit": -1}`, nil, 400, `limit \"-1\": not a number`},
-		"outside":                {"POST", "/v1/peers", `{"url": "http://192.0.2.1/"}`, nil, 403, "192.0.2.1 is outside of what this server may connect to (-allow [127.0.0.0/8 ::1/128])"},
-		"outside by ip":          {"POST", "/v1/peers", `{"url": "http://localhost/", "ip": "192.0.2.1"}`, nil, 403, "192.0.2.1 is outside"},
-		"mapped":                 {"POST", "/v1/peers", `{"url": "http://[::ffff:192.0.2.1]/"}`, nil, 403, "is outside"},
-		"outside, by GET":        {"GET", "/v1/addpeer?url=http://192.0.2.1/", "", nil, 403, "is outside"},
-		"deletes nobody":         {"DELETE", "/v1/peers?url=http://localhost/", "", nil, 404, "no peer has the URL http://localhost/"},
-		"deletes without a URL":  {"DELETE", "/v1/peers", "", nil, 400, "say which peer"},
-		"from another site":      {"GET", "/v1/addpeer?url=http://localhost/", "", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403, "a page of another site"},
-		"from another origin":    {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"Origin": {"http://evil.example"}}, 403, "a page of another site"},
-		"under another name":     {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"Host": {"evil.example"}}, 403, "a page of another site"},
-		"for somebody elsewhere": {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"X-Forwarded-For": {"192.0.2.1"}}, 403, "only from the server's own host"},
+		"no such page":            {"GET", "/v1/nothing", "", nil, 404, "the mesh is at /, its API at /v1"},
+		"quit without its flag":   {"GET", "/v1/quit", "", nil, 404, "no such page"},
+		"env without its flag":    {"GET", "/v1/env", "", nil, 404, "no such page"},
+		"POST of a page":          {"POST", "/", "x", nil, 405, "use one of GET, HEAD"},
+		"PUT of a list":           {"PUT", "/v1/peers", "{}", nil, 405, "{\n  \"error\": \"method PUT is not allowed here: use one of DELETE, GET, POST, HEAD\"\n}"},
+		"DELETE of a ping":        {"DELETE", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
+		"lower case":              {"get", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
+		"not JSON":                {"POST", "/v1/peers", "url=x", nil, 400, "the body is not a peer in JSON"},
+		"nothing":                 {"POST", "/v1/peers", "", nil, 400, "the body is not a peer in JSON: EOF"},
+		"another field":           {"POST", "/v1/peers", `{"url": "http://localhost/", "port": 80}`, nil, 400, `unknown field \"port\"`},
+		"huge JSON":               {"POST", "/v1/peers", `{"url": "` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "the body has more than 65536 bytes"},
+		"huge form":               {"POST", "/v1/addpeer", "url=" + strings.Repeat("x", 1<<20), form, 413, "the body has more than 65536 bytes"},
+		"no URL":                  {"POST", "/v1/peers", `{}`, nil, 400, "url is missing: it says what to ping, such as http://host:8090/v1/ping"},
+		"long URL":                {"POST", "/v1/peers", `{"url": "` + long + `"}`, nil, 400, "has 5017 bytes: use at most 2048"},
+		"long URL, by GET":        {"GET", "/v1/addpeer?url=" + url.QueryEscape(long), "", nil, 400, "has 5017 bytes: use at most 2048"},
+		"another scheme":          {"POST", "/v1/peers", `{"url": "file:///etc/passwd"}`, nil, 400, `the scheme is \"file\"`},
+		"a name for an address":   {"POST", "/v1/peers", `{"url": "http://localhost/", "ip": "localhost"}`, nil, 400, `ip \"localhost\": not an address`},
+		"too often":               {"POST", "/v1/peers", `{"url": "http://localhost/", "delay": "1us"}`, nil, 400, "the delay must be within 100ms and 24h"},
+		"no delay":                {"POST", "/v1/peers", `{"url": "http://localhost/", "delay": "soon"}`, nil, 400, "not a number of seconds, nor a duration"},
+		"negative limit":          {"POST", "/v1/peers", `{"url": "http://localhost/", "limit": -1}`, nil, 400, `limit \"-1\": not a number`},
+		"outside":                 {"POST", "/v1/peers", `{"url": "http://192.0.2.1/"}`, nil, 403, "192.0.2.1 is outside of what this server may connect to (-allow [127.0.0.0/8 ::1/128])"},
+		"outside by ip":           {"POST", "/v1/peers", `{"url": "http://localhost/", "ip": "192.0.2.1"}`, nil, 403, "192.0.2.1 is outside"},
+		"mapped":                  {"POST", "/v1/peers", `{"url": "http://[::ffff:192.0.2.1]/"}`, nil, 403, "is outside"},
+		"outside, by GET":         {"GET", "/v1/addpeer?url=http://192.0.2.1/", "", nil, 403, "is outside"},
+		"deletes nobody":          {"DELETE", "/v1/peers?url=http://localhost/", "", nil, 404, "no peer has the URL http://localhost/"},
+		"deletes without a URL":   {"DELETE", "/v1/peers", "", nil, 400, "say which peer"},
+		"from another site":       {"GET", "/v1/addpeer?url=http://localhost/", "", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403, "a page of another site"},
+		"from another origin":     {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"Origin": {"http://evil.example"}}, 403, "a page of another site"},
+		"under another name":      {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"Host": {"evil.example"}}, 403, "a page of another site"},
+		"deletes nobody, by JSON": {"DELETE", "/v1/peers", `{"url": "http://localhost/"}`, nil, 404, "no peer has the URL http://localhost/"},
+		"deletes what is no JSON": {"DELETE", "/v1/peers", `http://localhost/`, nil, 400, "the body is not a peer in JSON"},
+		"deletes two":             {"DELETE", "/v1/peers?url=http://localhost/", `{"url": "http://localhost/x"}`, nil, 400, "there is a query and a body"},
+		"by nginx":                {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"X-Real-Ip": {"192.0.2.1"}}, 403, "only from the server's own host"},
+		"by any proxy":            {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"Via": {"1.1 proxy"}}, 403, "only from the server's own host"},
+		"for somebody elsewhere":  {"POST", "/v1/peers", `{"url": "http://localhost/"}`, http.Header{"X-Forwarded-For": {"192.0.2.1"}}, 403, "only from the server's own host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,6 +82,27 @@ func TestRefusals(t *testing.T) {
 			}
 			assert.Empty(t, n.server(t).Peers)
 		})
+	}
+}
+
+func TestNoLimits(t *testing.T) {
+	t.Parallel()
+	peer := serve(t, pingmesh("there"))
+	n := begin(t, mesh.Options{Limit: 3, MaxFail: 4})
+	for path, body := range map[string]string{
+		"/v1/peers": `{"url": "` + peer + `/v1/ping", "limit": 0, "fails": 0}`, "/v1/addpeer?limit=0&fails=0&url=" + peer + "/x": "",
+	} {
+		method := http.MethodPost
+		if body == "" {
+			method = http.MethodGet
+		}
+		_, answer := do(t, n.request(t, method, path, body))
+		assert.Contains(t, answer, peer)
+	}
+	told := n.server(t)
+	require.Len(t, told.Peers, 2)
+	for _, p := range told.Peers {
+		assert.Equal(t, []int{0, 0}, []int{p.Limit, p.Maxfail}, "0 is none, not the server's")
 	}
 }
 
@@ -168,6 +196,57 @@ func TestHostilePeer(t *testing.T) {
 	peer := serve(t, pingmesh("there", urls...))
 	n := begin(t, mesh.Options{MaxPeers: 20, Delay: time.Second, Peers: []mesh.Target{target(t, peer+"/v1/ping?addpeers=true")}})
 	n.eventually(t, "a full list", func(s mesh.Server) bool { return len(s.Peers) == 20 })
+}
+
+// What a peer tells of and nobody reaches does not keep out what is asked for, nor what other peers tell of.
+func TestHostilePeerLeavesRoom(t *testing.T) {
+	t.Parallel()
+	nowhere := "http://" + refused(t)
+	urls := make([]string, 100)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("%s/%d", nowhere, i)
+	}
+	hostile := serve(t, pingmesh("hostile", urls...))
+	n := begin(t, mesh.Options{MaxPeers: 10, Peers: []mesh.Target{target(t, hostile+"/v1/ping?addpeers=true")}})
+	n.eventually(t, "a full list", func(s mesh.Server) bool { return len(s.Peers) == 10 })
+	honest := serve(t, pingmesh("honest", serve(t, pingmesh("far"))+"/v1/ping"))
+	response, body := do(t, n.request(t, http.MethodPost, "/v1/peers", `{"url": "`+honest+`/v1/ping", "addpeers": true}`))
+	assert.Equal(t, 201, response.StatusCode, body)
+	told := n.eventually(t, "the honest peer's peer", func(s mesh.Server) bool {
+		return slices.ContainsFunc(s.Peers, func(p mesh.Peer) bool { return p.Location == "far" })
+	})
+	assert.LessOrEqual(t, len(told.Peers), 10)
+}
+
+// What can't be read in a peer's list does not spoil the rest of it.
+func TestHostileElement(t *testing.T) {
+	t.Parallel()
+	far := serve(t, pingmesh("far"))
+	near := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/peers" {
+			fmt.Fprintf(w, `{"Peers": [{"Url": 5}, 7, null, {"Url": "%s/v1/ping"}]}`, far)
+		}
+	}))
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, near+"/v1/ping?addpeers=true")}})
+	told := n.eventually(t, "both", func(s mesh.Server) bool { return len(s.Peers) == 2 })
+	assert.Equal(t, far+"/v1/ping", told.Peers[1].URL)
+}
+
+// A list that never comes costs no ping.
+func TestSlowListHoldsUpNoPing(t *testing.T) {
+	t.Parallel()
+	var asked, givenUp atomic.Bool
+	peer := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/peers" {
+			asked.Store(true)
+			<-r.Context().Done()
+			givenUp.Store(true)
+		}
+	}))
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, peer+"/v1/ping?addpeers=true")}})
+	n.eventually(t, "several pings", func(s mesh.Server) bool { return s.Peers[0].Pings > 5 })
+	assert.True(t, asked.Load())
+	assert.False(t, givenUp.Load(), "the list is still waited for")
 }
 
 // What is wrong with a peer's row, or its list, is that peer's trouble.

@@ -34,7 +34,12 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	allowed := strings.Join(names, ", ")
 	w.Header().Set("Allow", allowed)
-	http.Error(w, fmt.Sprintf("method not allowed here: use one of %s", allowed), http.StatusMethodNotAllowed)
+	err := refuse(http.StatusMethodNotAllowed, "method %s is not allowed here: use one of %s", method, allowed)
+	if r.URL.Path == pathPeers {
+		fail(w, err)
+		return
+	}
+	http.Error(w, err.Error(), err.status)
 }
 
 func (m *Mesh) newRoutes() map[string]methods {

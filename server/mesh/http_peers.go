@@ -86,6 +86,9 @@ func readPeer(body io.Reader) (Target, error) {
 
 func (r *request) target() (Target, error) {
 	text := r.URL
+	if strings.TrimSpace(text) == "" {
+		return Target{}, errNoURL
+	}
 	if r.Location != "" {
 		text, _, _ = strings.Cut(text, "#")
 		text += "#" + url.PathEscape(r.Location)
@@ -117,6 +120,8 @@ func (r *request) target() (Target, error) {
 	return t, err
 }
 
+var errNoURL = errors.New("url is missing: it says what to ping, such as http://host:8090/v1/ping")
+
 func withFollow(text string) string {
 	address, location, _ := strings.Cut(text, "#")
 	separator := "?"
@@ -126,6 +131,7 @@ func withFollow(text string) string {
 	return address + separator + "addpeers=true#" + location
 }
 
+// count reads a limit of a Target: "" leaves it to the server, 0 is none.
 func count(name, text string) (int, error) {
 	if text == "" {
 		return 0, nil
@@ -133,6 +139,9 @@ func count(name, text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
 		return 0, fmt.Errorf("%s %q: not a number from 0 to 2147483647", name, text)
+	}
+	if n == 0 {
+		return -1, nil
 	}
 	return int(n), nil // #nosec G115 -- 31 bits
 }
@@ -157,7 +166,7 @@ func ParseDelay(text string) (time.Duration, error) {
 
 // ask adds a peer for a caller, or finds the one that there is.
 func (m *Mesh) ask(t Target) (p *peer, created bool, err error) {
-	err = m.add(t, asked)
+	err = m.add(newcomer{Target: t, from: asked})
 	_, full := errors.AsType[fullError](err)
 	switch {
 	case isKnown(err):
@@ -180,30 +189,48 @@ func (m *Mesh) ask(t Target) (p *peer, created bool, err error) {
 	return found[0], err == nil, nil
 }
 
-// deletePeer ends the pings of ?url=…, at ?ip=… or any address.
+// deletePeer ends the pings of ?url=…, at ?ip=… or any address, or those of {"url": …, "ip": …}.
 func (m *Mesh) deletePeer(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := m.authorize(r); err != nil {
 		fail(w, err)
 		return
 	}
-	query := r.URL.Query()
-	asked := request{URL: query.Get("url"), IP: query.Get("ip")}
-	t, err := asked.target()
+	t, err := whichPeer(r)
 	if err != nil {
-		fail(w, refuse(http.StatusBadRequest, "%w: say which peer, as in DELETE /v1/peers?url=http%%3A%%2F%%2Fhost%%3A8090%%2Fv1%%2Fping", err))
+		fail(w, refuse(statusOf(err), "%w: say which peer, as in DELETE /v1/peers?url=http%%3A%%2F%%2Fhost%%3A8090%%2Fv1%%2Fping", err))
 		return
 	}
-	found := m.list.find(t.key(), !query.Has("ip"))
-	if len(found) == 0 {
+	everywhere := !t.IP.IsValid()
+	found := m.list.find(t.key(), everywhere)
+	for _, p := range found {
+		m.remove(p, absence{})
+	}
+	if m.list.forget(t.key(), everywhere) {
+		m.save()
+	} else if len(found) == 0 {
 		fail(w, refuse(http.StatusNotFound, "no peer has the URL %s; GET /v1/peers lists them", t.URL))
 		return
 	}
-	for _, p := range found {
-		m.remove(p, absence{})
-		m.options.Log.Info("Peer deleted", "url", p.URL)
-	}
+	m.options.Log.Info("Peer deleted", "url", t.URL)
 	serveJSON(w, http.StatusOK, wirePeers(found))
+}
+
+// whichPeer reads a peer from the query, or, if that names none, from the body.
+func whichPeer(r *http.Request) (Target, error) {
+	query := r.URL.Query()
+	switch named := query.Has("url"); {
+	case named && r.ContentLength != 0:
+		return Target{}, refuse(http.StatusBadRequest, "there is a query and a body: use one of them")
+	case !named && r.ContentLength != 0:
+		return readPeer(r.Body)
+	}
+	asked := request{URL: query.Get("url"), IP: query.Get("ip")}
+	t, err := asked.target()
+	if err != nil {
+		return t, refusal{http.StatusBadRequest, err}
+	}
+	return t, nil
 }
 
 // addPeer is pingmesh's way to add a peer: ?url=…&ip=…&limit=…&delay=…&fails=…, or a form if there is no query.

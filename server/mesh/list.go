@@ -19,12 +19,14 @@ type list struct {
 
 	mu      sync.Mutex
 	closed  bool
+	own     string // instance of this server
 	max     int
 	peers   map[key]*peer
 	order   []*peer // by age
 	out     map[key]absence
 	ended   int
 	deleted []*peer // the last ones
+	unfit   []saved // of the state file, which can't be pinged as the server was started now
 }
 
 // An absence says why a target that others tell of is not pinged.
@@ -32,6 +34,10 @@ type absence struct {
 	until time.Time // zero is for good
 	gone  bool      // it was pinged, and given up
 }
+
+func (a absence) forGood() bool { return a.until.IsZero() }
+
+func (a absence) over() bool { return !a.forGood() && time.Now().After(a.until) }
 
 // origin is how a peer came to the list.
 type origin int
@@ -41,6 +47,15 @@ const (
 	heard                // from another peer
 	listed               // in DNS
 )
+
+// A newcomer is a target on its way to the list.
+type newcomer struct {
+	Target
+	from   origin
+	teller *peer  // that it was heard from; nil after a restart
+	saved  bool   // it is from the state file, and so has answered before if it was heard
+	told   string // where it said that it is, before a restart
+}
 
 var errKnown = errors.New("this peer is in the list already")
 
@@ -57,8 +72,8 @@ var errClosed = errors.New("the server is about to end")
 
 var errLeftOut = errors.New("this peer is left out, as it is this server or known under another name, was deleted, or has not answered")
 
-func (l *list) init(most int) {
-	l.max = most
+func (l *list) init(own string, most int) {
+	l.own, l.max = own, most
 	l.peers, l.out = map[key]*peer{}, map[key]absence{}
 }
 
@@ -81,32 +96,58 @@ func (l *list) open(begin func()) bool {
 }
 
 // enter adds a peer and lets it begin, unless there is a reason against it.
-func (l *list) enter(p *peer, from origin, begin func()) error {
+func (l *list) enter(p *peer, begin func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return errClosed
 	}
-	if _, ok := l.peers[p.key]; ok {
+	if known, ok := l.peers[p.key]; ok {
+		known.askedFor(p.from)
 		return errKnown
 	}
-	if absence, ok := l.out[p.key]; ok && from != asked {
-		expired := !absence.until.IsZero() && time.Now().After(absence.until)
-		if !expired && (!absence.gone || from != listed) {
-			return errLeftOut
-		}
+	if a, ok := l.out[p.key]; ok && p.from != asked && !a.over() && (!a.gone || p.from != listed) {
+		return errLeftOut
 	}
-	if len(l.order) >= l.max {
+	if !l.makeRoom(p) {
 		return fullError(l.max)
 	}
 	delete(l.out, p.key)
 	l.peers[p.key] = p
 	l.order = append(l.order, p)
-	if from == asked {
+	if p.from == asked {
 		l.changed()
 	}
 	begin()
 	return nil
+}
+
+// makeRoom reports whether a peer can come in. Into a full list it comes in place of one that others told of and that has never
+// answered: anything that is asked for or in DNS does, and what another tells if that has told of less. So a peer that tells of
+// thousands does not keep out the rest.
+func (l *list) makeRoom(p *peer) bool {
+	if len(l.order) < l.max {
+		return true
+	}
+	unanswered := map[*peer][]*peer{}
+	var most *peer
+	for _, other := range l.order {
+		if other.from == heard && !other.hasAnswered() {
+			unanswered[other.teller] = append(unanswered[other.teller], other)
+			if len(unanswered[other.teller]) > len(unanswered[most]) {
+				most = other.teller
+			}
+		}
+	}
+	theirs := unanswered[most]
+	if len(theirs) == 0 || p.from == heard && len(theirs) <= len(unanswered[p.teller])+1 {
+		return false
+	}
+	last := theirs[len(theirs)-1]
+	last.cancel()
+	l.drop(last)
+	l.changed()
+	return true
 }
 
 // leave takes a peer off the list. Its end is remembered unless it was never listed. It returns false if it has left before.
@@ -116,8 +157,7 @@ func (l *list) leave(p *peer, why absence) bool {
 	if l.peers[p.key] != p {
 		return false
 	}
-	delete(l.peers, p.key)
-	l.order = slices.DeleteFunc(l.order, func(other *peer) bool { return other == p })
+	l.drop(p)
 	l.leaveOut(p.key, why)
 	if p.listed() {
 		l.ended++
@@ -130,21 +170,23 @@ func (l *list) leave(p *peer, why absence) bool {
 	return true
 }
 
-// leaveOut remembers that a target is not to be pinged when others tell of it, as far as there is room.
+func (l *list) drop(p *peer) {
+	delete(l.peers, p.key)
+	l.order = slices.DeleteFunc(l.order, func(other *peer) bool { return other == p })
+}
+
+// leaveOut remembers that a target is not to be pinged when others tell of it, as far as there is room: those whose time is over
+// make place first, then those that are left out for a while, since they may be tried again.
 func (l *list) leaveOut(k key, why absence) {
-	now := time.Now()
-	if len(l.out) >= 2*l.max {
-		for other, absence := range l.out {
-			if !absence.until.IsZero() && now.After(absence.until) {
+	for _, dispensable := range []func(absence) bool{absence.over, func(a absence) bool { return !a.forGood() }, func(absence) bool { return true }} {
+		for other, a := range l.out {
+			if len(l.out) < 2*l.max {
+				break
+			}
+			if dispensable(a) {
 				delete(l.out, other)
 			}
 		}
-	}
-	for other := range l.out {
-		if len(l.out) < 2*l.max {
-			break
-		}
-		delete(l.out, other) // any one: it may be tried again
 	}
 	l.out[k] = why
 }
@@ -177,11 +219,19 @@ func (l *list) find(k key, everywhere bool) (found []*peer) {
 	return found
 }
 
-// double reports whether another peer is the same server.
-func (l *list) double(p *peer, instance string) bool {
+// claim notes which server a peer has turned out to be. It returns false if the peer is to leave, as it is this server itself or
+// one that is in the list already: of two that were found the first stays, and whatever was asked for does.
+func (l *list) claim(p *peer, instance string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.order, func(other *peer) bool { return other != p && other.instance() == instance })
+	p.server = instance
+	if p.from == asked || instance == "" {
+		return true
+	}
+	listed := p.listed()
+	return instance != l.own && !slices.ContainsFunc(l.order, func(other *peer) bool {
+		return other != p && other.server == instance && (other.from == asked || !listed)
+	})
 }
 
 // listed reports whether a peer is shown: one that was found is not before its first ping, since it may be this very server.
@@ -192,18 +242,18 @@ func (p *peer) listed() bool {
 }
 
 // add begins to ping a target.
-func (m *Mesh) add(t Target, from origin) error {
-	given := t
+func (m *Mesh) add(n newcomer) error {
+	t := n.Target
 	if err := t.complete(&m.options); err != nil {
 		return err
 	}
 	if err := m.checkAllowed(m.ctx, &t); err != nil {
 		return err
 	}
-	p := newPeer(given, t, from)
+	p := newPeer(n, t)
 	ctx, cancel := context.WithCancel(m.ctx)
 	p.cancel = cancel
-	err := m.list.enter(p, from, func() {
+	err := m.list.enter(p, func() {
 		m.tasks.Go(func() {
 			defer cancel()
 			m.run(ctx, p)
@@ -211,10 +261,12 @@ func (m *Mesh) add(t Target, from origin) error {
 	})
 	if err != nil {
 		cancel()
-		return err
+		if !isKnown(err) {
+			return err
+		}
 	}
 	m.save()
-	return nil
+	return err
 }
 
 // remove ends the pings of a peer.

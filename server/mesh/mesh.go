@@ -5,10 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/lines"
 )
 
 // A Mesh is a server's view of its peers. It is an http.Handler for "/" and "/v1…", and a prometheus.Collector.
@@ -16,7 +17,7 @@ type Mesh struct {
 	options  Options
 	instance string // tells this run of this server from all others
 	start    time.Time
-	output   *output
+	output   output
 	list     list
 	changed  chan struct{} // the list is to be saved
 	matrix   *matrix
@@ -40,35 +41,33 @@ func Start(options Options) (*Mesh, error) {
 	m.matrix = newMatrix(m)
 	m.routes = m.newRoutes()
 	m.pingBody = pingBody(options.Location)
-	m.list.init(options.MaxPeers)
-	targets := options.Peers
+	m.list.init(m.instance, options.MaxPeers)
+	before := &state{}
 	if options.State != "" {
-		saved, err := load(options.State)
-		if err != nil {
+		var err error
+		if before, err = load(options.State); err != nil {
 			return nil, &OptionError{"State", options.State, err.Error()}
 		}
-		targets = append(slices.Clip(targets), saved...)
 	}
 	m.ctx, m.end = context.WithCancel(context.Background())
-	m.output = startOutput(options.Output)
-	if err := m.begin(targets); err != nil {
+	m.output = output{lines.New(options.Output)}
+	if err := m.begin(before); err != nil {
 		m.Stop()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *Mesh) begin(targets []Target) error {
-	for i, t := range targets {
-		err := m.add(t, asked)
-		switch {
-		case err == nil, isKnown(err):
-		case i < len(m.options.Peers):
+func (m *Mesh) begin(before *state) error {
+	for _, t := range before.Deleted {
+		m.list.leaveOut(t.key(), absence{})
+	}
+	for _, t := range m.options.Peers {
+		if err := m.add(newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
 			return &OptionError{"Peers", t.URL, err.Error()}
-		default:
-			m.options.Log.Warn("A peer of the state file is left out", "url", t.URL, "error", err)
 		}
 	}
+	m.resume(before.Peers)
 	for _, t := range m.options.Discover {
 		if err := t.complete(&m.options); err != nil {
 			return &OptionError{"Discover", t.URL, err.Error()}
@@ -87,7 +86,7 @@ func (m *Mesh) Stop() {
 	m.list.close()
 	m.end()
 	m.tasks.Wait()
-	m.stop.Do(m.output.stop)
+	m.stop.Do(m.output.Stop)
 }
 
 // ServeHTTP implements http.Handler.

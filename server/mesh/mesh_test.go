@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -146,50 +144,17 @@ func TestFailuresInARow(t *testing.T) {
 	n.eventually(t, "many failures", func(s mesh.Server) bool { return s.NumActive == 1 && s.Peers[0].Fails > 4 })
 }
 
-func TestStateSurvives(t *testing.T) {
+// Where nothing was answered there is no time to show.
+func TestPageOfLostPings(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "state.json")
-	peer := serve(t, pingmesh("there"))
-	first := begin(t, mesh.Options{State: file, Peers: []mesh.Target{target(t, peer+"/v1/ping#named")}})
-	for _, body := range []string{
-		`{"url": "` + peer + `/x", "ip": "127.0.0.1", "delay": "3s", "limit": 7, "fails": 8}`,
-		`{"url": "` + peer + `/v1/ping", "ip": "::1"}`,
-	} {
-		response, answer := do(t, first.request(t, http.MethodPost, "/v1/peers", body))
-		require.Equal(t, 201, response.StatusCode, answer)
-	}
-	response, answer := do(t, first.request(t, http.MethodDelete, "/v1/peers?url="+peer+"/v1/ping&ip=::1", ""))
-	require.Equal(t, 200, response.StatusCode, answer)
-	first.Stop()
-	entries, err := os.ReadDir(filepath.Dir(file))
-	require.NoError(t, err)
-	assert.Len(t, entries, 1, "nothing else is left")
-
-	told := begin(t, mesh.Options{State: file}).server(t)
-	require.Len(t, told.Peers, 2)
-	assert.Equal(t, "named", told.Peers[0].Location)
-	assert.Equal(t, 1, told.Peers[0].Delay, "the server's, rounded up")
-	second := told.Peers[1]
-	assert.Equal(t, []any{peer + "/x", "127.0.0.1", 3, 7, 8}, []any{second.URL, second.PeerIP, second.Delay, second.Limit, second.Maxfail})
-}
-
-func TestWrongState(t *testing.T) {
-	t.Parallel()
-	for name, row := range map[string]struct{ content, message string }{
-		"not JSON":        {"peers!", "is no list of peers"},
-		"another version": {`{"version": 2}`, "has version 2, and this server reads version 1"},
-		"not a URL":       {`{"version": 1, "peers": [{"url": "ftp://x"}]}`, "has a peer that can't be pinged"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			file := filepath.Join(t.TempDir(), "state.json")
-			require.NoError(t, os.WriteFile(file, []byte(row.content), 0o600))
-			_, err := mesh.Start(mesh.Options{Location: "here", State: file})
-			assert.ErrorContains(t, err, "State "+fmt.Sprintf("%q", file)+": "+row.message)
-		})
-	}
-	_, err := mesh.Start(mesh.Options{Location: "here", State: "/does/not/exist/state.json"})
-	assert.ErrorContains(t, err, "the folder must exist and be writable")
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, "http://"+refused(t)+"/x#gone")}})
+	var page string
+	require.Eventually(t, func() bool {
+		page = n.get(t, "/")
+		return strings.Contains(page, " pings lost")
+	}, patience, often)
+	assert.Regexp(t, `here → gone: (\d+) of (\d+) pings lost`, page)
+	assert.NotContains(t, page, "0.000")
 }
 
 // What DNS says is a peer; localhost stands for a name here.

@@ -93,6 +93,20 @@ type OptionError struct {
 
 func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: %s", e.Option, e.Value, e.Reason) }
 
+// Check tells what Start would refuse, as far as that can be known before it listens: an *OptionError.
+func (o Options) Check() error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	if o.State == "" {
+		return nil
+	}
+	if err := checkState(o.State); err != nil {
+		return &OptionError{"State", o.State, err.Error()}
+	}
+	return nil
+}
+
 // complete fills in the defaults and checks the rest.
 func (o *Options) complete() error {
 	if !reply.Valid([]byte(o.Location)) {

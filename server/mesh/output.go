@@ -2,73 +2,32 @@ package mesh
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/lines"
 )
 
-// outputRoom is how many lines wait for a reader before more are dropped: a terminal on hold must not stop the pings.
-const outputRoom = 4096
-
-// output prints lines in the order in which they come. A nil output prints nothing.
-type output struct {
-	lines   chan string
-	dropped atomic.Int64
-	writer  sync.WaitGroup
-}
-
-func startOutput(w io.Writer) *output {
-	if w == nil {
-		return nil
-	}
-	o := &output{lines: make(chan string, outputRoom)}
-	o.writer.Go(func() {
-		for line := range o.lines {
-			_, _ = io.WriteString(w, line)
-		}
-		if n := o.dropped.Load(); n > 0 {
-			fmt.Fprintf(w, "# %d lines are missing, since nobody read them in time\n", n)
-		}
-	})
-	return o
-}
-
-// stop waits until all is written. Nobody may print after it.
-func (o *output) stop() {
-	if o != nil {
-		close(o.lines)
-		o.writer.Wait()
-	}
-}
-
-func (o *output) print(text string) {
-	select {
-	case o.lines <- text:
-	default:
-		o.dropped.Add(1)
-	}
-}
+// output is what a mesh prints: a line for each ping, and the averages when a peer ends.
+type output struct{ *lines.Printer }
 
 // ping prints perftest's line.
-func (o *output) ping(r *ping.Result) {
-	if o != nil {
-		o.print(r.Format() + "\n")
+func (o output) ping(r *ping.Result) {
+	if o.Printer != nil {
+		o.Print(r.Format() + "\n")
 	}
 }
 
 // averages prints what pingmesh prints at the end of a peer.
-func (o *output) averages(p *peer) {
-	if o == nil {
+func (o output) averages(p *peer) {
+	if o.Printer == nil {
 		return
 	}
 	p.mu.Lock()
 	text := p.averages(time.Now())
 	p.mu.Unlock()
-	o.print(text)
+	o.Print(text)
 }
 
 func (p *peer) averages(now time.Time) string {

@@ -143,7 +143,11 @@ func newViewCell(from, to string, c *Cell) viewCell {
 		return viewCell{Class: "none"}
 	}
 	v := viewCell{Line: line(&c.Medians), Losses: ticks(&c.Losses)}
-	v.Title = fmt.Sprintf("%s → %s: median %.3f ms, 95 %% below %.3f ms, %d of %d pings lost", from, to, c.Median, c.P95, c.Lost, c.Pings)
+	v.Title = fmt.Sprintf("%s → %s: ", from, to)
+	if c.Lost < c.Pings {
+		v.Title += fmt.Sprintf("median %.3f ms, 95 %% below %.3f ms, ", c.Median, c.P95)
+	}
+	v.Title += fmt.Sprintf("%d of %d pings lost", c.Lost, c.Pings)
 	if c.Error != "" {
 		v.Title += "\n" + c.Error
 	}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,24 +19,52 @@ type peer struct {
 	Target // with everything filled in; does not change
 	given  Target
 	key    key
-	found  bool // through another peer or DNS, so that it may be this server itself
+	teller *peer // that it was heard from
 	cancel context.CancelFunc
+
+	// Under the list's lock.
+	from   origin
+	server string // which one answered last, "" if none of ours
 
 	mu       sync.Mutex
 	location string
+	answered bool // ever
 	named    bool // by who asked for it, so that it does not matter what it says
 	told     bool // where it is, in the first ping that it answered
 	met      bool // pinged at least once, and worth to be listed
 	figures  figures
 }
 
-func newPeer(given, t Target, from origin) *peer {
-	p := &peer{Target: t, given: given, key: t.key(), found: from != asked, met: from == asked, location: t.Location}
-	p.named = from == asked && t.Location != ""
-	if p.location == "" {
-		p.location = unknown
+func newPeer(n newcomer, t Target) *peer {
+	return &peer{
+		Target: t, given: n.Target, key: t.key(), teller: n.teller, from: n.from, met: n.from == asked, answered: n.saved,
+		location: cmp.Or(t.Location, n.told, unknown), named: n.from == asked && t.Location != "",
 	}
-	return p
+}
+
+// askedFor notes that somebody has asked for a peer that was found.
+func (p *peer) askedFor(from origin) {
+	if from != asked {
+		return
+	}
+	p.from = asked
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.met = true
+}
+
+// saved is the peer as the state file holds it.
+func (p *peer) saved() saved {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := saved{Target: p.given, Heard: p.from == heard}
+	if !p.named {
+		s.Location = ""
+		if p.location != unknown {
+			s.Told = p.location
+		}
+	}
+	return s
 }
 
 // name is where the peer is, or its URL.
@@ -87,7 +116,7 @@ func (p *peer) add(r *ping.Result) (n news) {
 		n.turned = failed == 0
 		return n
 	}
-	n.turned = failed > 0
+	n.turned, p.answered = failed > 0, true
 	n.theirs = f.pings == 1 || instance != f.instance || revision != f.listed
 	n.ours = n.ours || f.pings == 1
 	restarted := instance != f.instance
@@ -98,11 +127,11 @@ func (p *peer) add(r *ping.Result) (n news) {
 	return n
 }
 
-// saysItself reports whether the peer's location is what it tells.
-func (p *peer) saysItself() bool {
+// hasAnswered reports whether any ping was answered, before a restart or since.
+func (p *peer) hasAnswered() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.told
+	return p.answered
 }
 
 // spent reports why no more pings are due, "" if they are.

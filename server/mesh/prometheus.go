@@ -30,8 +30,8 @@ func (m *Mesh) Collect(out chan<- prometheus.Metric) {
 	_, ended := m.list.gone()
 	out <- prometheus.MustNewConstMetric(peersMetric, prometheus.GaugeValue, float64(len(peers)))
 	out <- prometheus.MustNewConstMetric(endedMetric, prometheus.CounterValue, float64(ended))
-	if m.output != nil {
-		out <- prometheus.MustNewConstMetric(linesMetric, prometheus.CounterValue, float64(m.output.dropped.Load()))
+	if m.output.Printer != nil {
+		out <- prometheus.MustNewConstMetric(linesMetric, prometheus.CounterValue, float64(m.output.Dropped()))
 	}
 	for _, p := range peers {
 		p.collect(m.options.Location, out)

@@ -100,11 +100,11 @@ func jitter(delay time.Duration) time.Duration {
 
 // leaveDouble takes off the list what turns out to be this server itself, or one that is known under another name.
 func (m *Mesh) leaveDouble(p *peer, r *ping.Result) bool {
-	instance, _ := readHeader(r.Header)
-	if !p.found || p.listed() || instance == "" {
+	if r.Failed() {
 		return false
 	}
-	if instance != m.instance && !m.list.double(p, instance) {
+	instance, _ := readHeader(r.Header)
+	if m.list.claim(p, instance) {
 		return false
 	}
 	m.remove(p, absence{until: time.Now().Add(doubted)})

@@ -28,8 +28,8 @@ type Target struct {
 	IP       netip.Addr    `json:"ip,omitzero"`       // connected to in place of what DNS says
 	Location string        `json:"location,omitzero"` // "" is what the peer says
 	Delay    time.Duration `json:"delay,omitzero"`
-	Limit    int           `json:"limit,omitzero"`
-	MaxFail  int           `json:"maxfail,omitzero"`
+	Limit    int           `json:"limit,omitzero"`    // below 0 is none
+	MaxFail  int           `json:"maxfail,omitzero"`  // below 0 is none
 	Follow   bool          `json:"addpeers,omitzero"` // the peer's peers are pinged too, and theirs
 }
 
@@ -134,8 +134,6 @@ func (t *Target) complete(o *Options) error {
 	if t.MaxFail == 0 {
 		t.MaxFail = o.MaxFail
 	}
-	if t.Limit < 0 {
-		return fmt.Errorf("limit %d: must be 0 or more", t.Limit)
-	}
+	t.Limit = max(t.Limit, 0)
 	return checkDelay(t.Delay)
 }
