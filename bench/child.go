@@ -23,6 +23,7 @@ var roles = map[string]func(in io.Reader, out io.Writer) error{
 	"net":            floodRole(perGoroutine),
 	"engine":         floodRole(engine),
 	"traffic-net":    trafficRole(trafficPerGoroutine),
+	"traffic-floor":  trafficRole(trafficFloor),
 	"traffic-engine": trafficRole(trafficEngine),
 	"holder":         holdRole(false),
 	"reader":         holdRole(true),

@@ -32,10 +32,12 @@ type echoed struct {
 	PerSecond float64 `json:"per_second"`
 }
 
-// atLeastTraffic is what issue 4 wants of the engine, as a multiple of a client with a goroutine per connection.
+// atLeastTraffic is what the engine aims for, as a multiple of a client with a goroutine per connection. Where client and server share
+// two cores, the floor itself does not get there.
 const atLeastTraffic = 1.5
 
-// raceTraffic compares how many packets a second each contender exchanges with the same echo server.
+// raceTraffic compares how many packets a second each contender exchanges with the same echo server. What the floor comes to, as a
+// multiple of the client with goroutines, is what the kernel leaves to be gained here.
 func raceTraffic(ctx context.Context, s *settings, r *report) error {
 	port, err := freePort()
 	if err != nil {
@@ -51,6 +53,7 @@ func raceTraffic(ctx context.Context, s *settings, r *report) error {
 		name string
 		run  func(context.Context, traffic) (echoed, error)
 	}{
+		{"floor", trafficByChild("traffic-floor")},
 		{"net", trafficByChild("traffic-net")},
 		{"engine", trafficByChild("traffic-engine")},
 		{"k6", trafficByK6(s.k6)},
@@ -80,6 +83,8 @@ func raceTraffic(ctx context.Context, s *settings, r *report) error {
 			Target: atLeastTraffic,
 		})
 	}
+	r.add(figure{Name: "packets/s: floor / net", Value: spreadOf(perRound(measured["floor"], measured["net"]))})
+	r.add(figure{Name: "packets/s: engine / floor", Value: spreadOf(perRound(measured["engine"], measured["floor"]))})
 	r.add(figure{Name: "packets/s: engine", Value: spreadOf(measured["engine"])})
 	return nil
 }
