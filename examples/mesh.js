@@ -4,33 +4,36 @@
 //   ./k6 run examples/mesh.js
 //   ./k6 run -e SERVER=http://10.0.0.1:8090 -e TO=Hamburg,Paris,Tokyo -e FROM=Bremen -e DURATION=5m examples/mesh.js
 //
-// Environment: SERVER (URL of any mconnect-server -http, or pingmesh; default: three servers inside k6), TO (locations that must be there
-// and fast: thresholds are made before there is a network, so their names must be known), FROM (where this runs; default: this host's
-// name), RATE (rounds per second, 1), DURATION (5s), MAX_MS (the median connect time of a pair may not be above, 500), MAX_FAILED (part of
-// a pair's pings that may fail, 0.01).
+// Environment, from -e and the shell: SERVER (URL of any mconnect-server -http, or pingmesh; default: three servers inside k6), TO
+// (locations that must be there and fast: thresholds are made before there is a network, so their names must be known), FROM (where this
+// runs; default: this host's name), RATE (rounds per second, 1; 0.5 is one every two seconds), DURATION (5s), MAX_MS (the median connect
+// time of a pair may not be above, 500), MAX_FAILED (part of a pair's pings that may fail, 0.01).
 import http from 'k6/http';
 import { sleep } from 'k6';
 import { listen, ping } from 'k6/x/mconnect';
 
 const demo = ['Hamburg', 'Paris', 'Tokyo'];
 const expected = (__ENV.TO || (__ENV.SERVER ? '' : demo.join(','))).split(',').filter(Boolean).map(tag);
+const maxMS = number('MAX_MS', 500, 0, 1e9);
+const maxFailed = number('MAX_FAILED', 0.01, 0, 1);
 
 export const options = {
   scenarios: {
     mesh: {
       executor: 'constant-arrival-rate',
-      rate: Number(__ENV.RATE || 1),
+      rate: 1, // k6 takes whole numbers only, so RATE is in the unit
+      timeUnit: `${1000 / number('RATE', 1, 0.001, 1000)}ms`,
       duration: __ENV.DURATION || '5s',
       preAllocatedVUs: 5,
       maxVUs: 100, // a round lasts as long as its slowest ping, 5 s if a peer is silent
     },
   },
   thresholds: Object.assign(
-    { mconnect_pings: ['count>0'], mconnect_ping_failed: [`rate<=${__ENV.MAX_FAILED || 0.01}`] },
+    { mconnect_pings: ['count>0'], mconnect_ping_failed: [`rate<=${maxFailed}`] },
     ...expected.map((to) => ({
       [`mconnect_pings{to:${to}}`]: ['count>0'],
-      [`mconnect_ping_failed{to:${to}}`]: [`rate<=${__ENV.MAX_FAILED || 0.01}`],
-      [`mconnect_ping_connect{to:${to}}`]: [`med<=${__ENV.MAX_MS || 500}`],
+      [`mconnect_ping_failed{to:${to}}`]: [`rate<=${maxFailed}`],
+      [`mconnect_ping_connect{to:${to}}`]: [`med<=${maxMS}`],
     })),
   ),
 };
@@ -76,6 +79,15 @@ function list(server) {
 /** A peer's location is known once it has answered. @param {any} peer */
 function known(peer) {
   return peer.Location && peer.Location !== 'unknown';
+}
+
+/** @param {string} name @param {number} otherwise @param {number} least @param {number} most */
+function number(name, otherwise, least, most) {
+  const value = Number(__ENV[name] || otherwise);
+  if (!(value >= least && value <= most)) {
+    throw new TypeError(`${name}: got ${__ENV[name]}; want a number from ${least} to ${most}`);
+  }
+  return value;
 }
 
 /** Names of thresholds have no room for commas, colons and braces. @param {string} location */

@@ -12,7 +12,8 @@
 //   ./k6 run -e HEALTH=http://127.0.0.1:1026/version -e PEER=127.0.0.1:8090 -e TRIGGER=http://127.0.0.1:1026/update examples/orion.js
 //
 // Environment: HEALTH (URL; default: a connect to TARGET that is answered), CONNECTIONS (500), SECONDS (10), PID or PORT (of
-// the service; default: TARGET's port), REMOTE (http://host:port of an mconnect-server -http on the service's host).
+// the service; default: TARGET's port), REMOTE (http://host:port of an mconnect-server -http on the service's host, if that is
+// not this one).
 import { check } from 'k6';
 import http from 'k6/http';
 import { Rate } from 'k6/metrics';
@@ -59,7 +60,7 @@ export default async function (target) {
 /** Which sockets to look at. @param {string | undefined} target */
 function query(target) {
   /** @type {import('k6/x/mconnect').SocketsOptions} */
-  const options = { remote: __ENV.REMOTE || __ENV.PEER || undefined };
+  const options = { remote: __ENV.REMOTE || undefined, peer: __ENV.PEER || undefined };
   if (__ENV.PID) {
     options.pid = Number(__ENV.PID);
   } else if (__ENV.PORT || target) {

@@ -58,6 +58,7 @@ func TestCapacity(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			target := test.target(t)
 			done := holdTest{
+				search:  true,
 				wrapper: test.wrapper,
 				args:    object{"target": target, "options": test.options, "port": portNumber(t, target)},
 				body: `
@@ -88,12 +89,35 @@ func TestCapacity(t *testing.T) {
 // report() accounts for the connections of capacity() as for all others: it tells their states, so it tells whose they are.
 func TestCapacityReport(t *testing.T) {
 	target := refusing(t, unix.SOCK_STREAM)
-	done := holdTest{args: object{"target": target}, body: `tell('result', await capacity(args.target, { connections: 50 }));`}.run(t)
+	done := holdTest{search: true, args: object{"target": target}, body: `tell('result', await capacity(args.target, { connections: 50 }));`}.run(t)
 	r, report := tells[capacityResult](t, done, "result"), done.Report
 	assert.Equal(t, r.Attempted, report.States.total())
 	assert.Equal(t, r.Attempted, report.Connects)
 	assert.Equal(t, r.Errors, report.Errors)
 	assert.EqualValues(t, 1, report.Calls)
+}
+
+// What capacity() looks for is no failure of the test: thresholds on how connects fare are about the other calls. What its
+// connections send and get counts, as everything does.
+func TestCapacityBesideThresholds(t *testing.T) {
+	done := holdTest{
+		script: object{"thresholds": object{
+			"mconnect_connect_failed": []string{"rate==0"}, "mconnect_connects": []string{"count==10"}, "mconnect_capacity": []string{"value==20"},
+		}},
+		args: object{"closed": refusing(t, unix.SOCK_STREAM), "target": companionWith("-max-connections", "20", "-hostname", "five!")(t)},
+		body: `
+			tell('closed', await capacity(args.closed, { connections: 100 }));
+			tell('limited', await capacity(args.target, { connections: 100, payload: 'hello' }));
+			await until(async () => !(await sockets({ remote: args.target })).established);
+			await (await hold(args.target, { connections: 10 })).close();
+		`,
+	}.start(t).end(t, exitOK)
+	assert.Equal(t, "refused", tells[capacityResult](t, done, "closed").Limit)
+	r := tells[capacityResult](t, done, "limited")
+	assert.Equal(t, "application", r.Limit)
+	assert.GreaterOrEqual(t, done.Metrics["data_sent"].count(), r.Connections*int64(len("hello")))
+	assert.GreaterOrEqual(t, done.Metrics["data_received"].count(), r.Connections*int64(len("five!")))
+	assert.Equal(t, done.Report.States, done.gauges(), "the gauges are totals of all calls")
 }
 
 func companionWith(flags ...string) func(*testing.T) string {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"testing"
 
@@ -62,6 +63,24 @@ func TestHoldBehindBlackHole(t *testing.T) {
 	assert.Equal(t, map[string]int64{"no_reply": each}, done.Report.Errors)
 	assert.Len(t, done.logged("class no_reply"), 1, "%s", done.stderr)
 	assert.Len(t, done.told["client"], 2)
+}
+
+// k6 keeps each sample of a Trend, so of many answers to keepalives it gets a part.
+func TestHoldEchoSamples(t *testing.T) {
+	const connections, in = 2000, 2 // of 2,000 a second
+	echo := startPeer(t, nil, func(conn *net.TCPConn) { _, _ = io.Copy(conn, conn) })
+	done := holdTest{
+		args: object{"target": echo.address, "connections": connections},
+		body: `
+			const held = await hold(args.target, { connections: args.connections, keepalive: '1s' });
+			await wait(4000);
+			tell('result', await held.close());
+		`,
+	}.run(t)
+	r := done.result(t, "result")
+	echoes := float64(r.BytesReceived) / float64(len("Hello"))
+	assert.Positive(t, r.EchoTime.Min)
+	assert.InEpsilon(t, echoes/in, done.Metrics["mconnect_echo_duration"].count(), 0.25)
 }
 
 // A keepalive that is answered by some only, or by nobody.

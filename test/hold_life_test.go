@@ -124,7 +124,7 @@ func TestInterruptedHold(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := startCompanion(t, ns, "127.0.0.1")
-			run := holdTest{ns: ns, args: object{"target": c.address, "connections": connections}, body: test.body}.start(t)
+			run := holdTest{ns: ns, args: object{"target": c.address, "connections": connections}, body: test.body, search: test.name == "capacity"}.start(t)
 			run.awaitLine(t, test.busy)
 			run.signal(syscall.SIGINT)
 			done := run.await(t, exitAborted)

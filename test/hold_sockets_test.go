@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
+	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,13 +21,13 @@ import (
 func TestSocketsOfRemote(t *testing.T) {
 	const connections = 300
 	ns := newNamespace(t)
-	http := freePort(t)
-	c := startCompanion(t, ns, "127.0.0.1", "-http", http)
+	listener := freePort(t)
+	c := startCompanion(t, ns, "127.0.0.1", "-http", listener)
 	c.awaitLine(t, `"HTTP on; `)
 	points := filepath.Join(t.TempDir(), "points.json")
 	done := holdTest{
 		ns: ns, flags: []string{"--out", "json=" + points},
-		args: object{"target": c.address, "port": portNumber(t, c.address), "pid": c.cmd.Process.Pid, "http": "http://" + http, "connections": connections},
+		args: object{"target": c.address, "port": portNumber(t, c.address), "pid": c.cmd.Process.Pid, "http": "http://" + listener, "httpPort": portNumber(t, listener), "connections": connections},
 		body: `
 			const held = await hold(args.target, { connections: args.connections });
 			const of = [{ port: args.port }, { pid: args.pid }, { port: args.port, pid: args.pid }];
@@ -32,6 +35,10 @@ func TestSocketsOfRemote(t *testing.T) {
 			for (const query of of) {
 				tell('local', await sockets(query));
 				tell('remote', await sockets(Object.assign({ remote: args.http, tags: { site: 'far' } }, query)));
+				await until(async () => { // the server has closed what it was asked over, or the next table has it
+					const { total, listen, time_wait } = await sockets({ port: args.httpPort });
+					return total === listen + time_wait;
+				});
 			}
 			tell('peer', await sockets({ remote: args.target }));
 			tell('peersPort', await sockets({ remote: ':' + args.port }));
@@ -76,14 +83,27 @@ func TestSocketsOfRemote(t *testing.T) {
 		assert.Equal(t, "gauge default", all[name].kind+" "+all[name].contains, name)
 	}
 	assert.True(t, slices.ContainsFunc(all["mconnect_sockets"].points, func(p point) bool {
-		return p.Tags["state"] == "established" && p.Tags["port"] == portOf(t, c.address) && p.Tags["remote"] == "http://"+http &&
+		return p.Tags["state"] == "established" && p.Tags["port"] == portOf(t, c.address) && p.Tags["remote"] == "http://"+listener &&
 			p.Tags["site"] == "far" && p.Tags["pid"] == "" && p.Value == connections
 	}), "mconnect_sockets of the remote host")
 	assert.True(t, slices.ContainsFunc(all["mconnect_fds"].points, func(p point) bool { return p.Value >= connections }))
 }
 
+// answers makes a peer that says a text when it has been asked over HTTP; what comes before the question is no answer.
+func answers(text string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			says(text)(conn)
+		}
+	}
+}
+
 // A table that can't be had rejects, and says whose it was and why.
 func TestSocketsFailures(t *testing.T) {
+	// The host may be anyone's: it is not followed to another one, and not read for ever.
+	elsewhere := startPeer(t, nil, answers("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"total\":1}")).address
+	redirect := "HTTP/1.1 302 Found\r\nLocation: http://" + elsewhere + "/\r\nContent-Length: 0\r\n\r\n"
+	endless := "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10) + "\r\nContent-Length: 11\r\n\r\n{\"total\":1}"
 	tests := []struct {
 		name, options string
 		says          []string
@@ -92,6 +112,8 @@ func TestSocketsFailures(t *testing.T) {
 		{"remote that speaks no HTTP", `{remote: 'http://` + startPeer(t, nil, says("hello\n\n")).address + `'}`, []string{"sockets()", "http://127.0.0.1:"}},
 		{"remote that closes", `{remote: 'http://` + startPeer(t, nil, hangUp).address + `'}`, []string{"sockets()", "http://127.0.0.1:"}},
 		{"remote name that does not resolve", `{remote: 'http://nowhere.invalid:1'}`, []string{"sockets()", "nowhere.invalid"}},
+		{"remote that redirects", `{remote: 'http://` + startPeer(t, nil, answers(redirect)).address + `'}`, []string{"sockets()", "http://127.0.0.1:", "302"}},
+		{"remote with an endless header", `{remote: 'http://` + startPeer(t, nil, answers(endless)).address + `'}`, []string{"sockets()", "response headers exceeded"}},
 		{"no such process", `{pid: 2147483647}`, []string{"sockets()", "2147483647", "no process has that number"}},
 	}
 	list := make([]string, 0, len(tests))
@@ -133,6 +155,7 @@ func TestPreflight(t *testing.T) {
 		tell('large', preflight({ connections: 1000000 }));
 		tell('one', preflight({ connections: 1000000, targets: 1 }));
 		tell('many', preflight({ connections: 1000000, source: '10.0.0.0/24', targets: 4 }));
+		tell('fixed', preflight({ connections: 21, source: '127.0.0.0/31', sourcePorts: '20000-20009' }));
 	`}.run(t)
 	small, large := tells[flight](t, done, "small"), tells[flight](t, done, "large")
 	assert.True(t, small.OK, "%+v", small)
@@ -154,6 +177,7 @@ func TestPreflight(t *testing.T) {
 	assert.Equal(t, large.OK, tells[flight](t, done, "one").OK)
 	assert.Contains(t, lacking(tells[flight](t, done, "many")), "file descriptors")
 	assert.NotContains(t, lacking(tells[flight](t, done, "many")), ports)
+	assert.Len(t, lacking(tells[flight](t, done, "fixed")), 1, "2 x 10 are not enough for 21")
 	for _, c := range large.Checks {
 		if c.Name == "file descriptors" {
 			assert.Contains(t, c.Fix, "ulimit -n")

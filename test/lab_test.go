@@ -46,7 +46,7 @@ func TestLab(t *testing.T) {
 	} {
 		t.Run(test.balancer, func(t *testing.T) {
 			t.Parallel()
-			lab := startLab(t, nil, "-balancer", test.balancer, "-ip", test.ip, "-scenario", test.scenarios, "-connections", "800", "-rate", "800")
+			lab := startLab(t, nil, "-balancer", test.balancer, "-ip", test.ip, "-scenario", test.scenarios, "-connections", "800", "-rate", "2400")
 			assert.Equal(t, 0, lab.wait(t), "%s\n%s", lab.stdout, lab.stderr)
 			table := lab.stdout.String()
 			for scenario := range strings.SplitSeq(test.scenarios, ",") {

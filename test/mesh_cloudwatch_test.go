@@ -44,6 +44,34 @@ func TestMeshPublishesToCloudWatch(t *testing.T) {
 	}
 }
 
+// What pingmesh's users look at is the status: an answer that stops half-way must not be told as a 200.
+func TestCloudWatchIsToldOfAnswersThatStop(t *testing.T) {
+	requests := make(chan string, 1000)
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		requests <- string(body)
+	}))
+	t.Cleanup(aws.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": aws.URL, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x",
+		"AWS_DISABLE_REQUEST_COMPRESSION": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	stops := startPeer(t, nil, says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nServed from Hamburg\n"))
+	s := startSite(t, "Bremen", freePort(t), t.TempDir()+"/state", "-cloudwatch", "-peer", "http://"+stops.address+"/v1/ping#Hamburg", "-ping-timeout", "200ms")
+	assert.Contains(t, s.awaitLine(t, `"CloudWatch on"`), `"region":"eu-central-1","endpoint":"`+aws.URL+`"`)
+	require.Eventually(t, func() bool { return s.peers(t)["Hamburg"].Fails >= 1 }, time.Minute, 10*time.Millisecond)
+	s.signal(syscall.SIGTERM)
+	assert.Equal(t, 0, s.wait(t))
+	request := <-requests
+	assert.Contains(t, request, "Hamburg")
+	assert.Contains(t, request, "\x63500", "CBOR: a text of three bytes")
+	assert.NotContains(t, request, "\x63200")
+}
+
 // Without a region there is no server that publishes nothing.
 func TestCloudWatchNeedsARegion(t *testing.T) {
 	t.Setenv("AWS_REGION", "")

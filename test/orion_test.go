@@ -112,9 +112,11 @@ func TestOrion(t *testing.T) {
 		code        int
 		health      string
 		held        int
+		remote      bool
 	}{
-		"enough descriptors": {notifications + 500, exitOK, "OK", notifications},
-		"too few":            {notifications, exitThresholds, "NOK", notifications - hangingOverhead},
+		"enough descriptors":         {notifications + 500, exitOK, "OK", notifications, false},
+		"too few":                    {notifications, exitThresholds, "NOK", notifications - hangingOverhead, false},
+		"seen by the service's host": {notifications + 500, exitOK, "OK", notifications, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,8 +125,16 @@ func TestOrion(t *testing.T) {
 			listener.awaitLine(t, slow)
 			service := startHangingService(t, slow, notifications, row.descriptors)
 
-			k := runK6(t, "-e", "HEALTH=http://"+service+"/version", "-e", "TRIGGER=http://"+service+"/update",
-				"-e", "PEER="+slow, "-e", fmt.Sprintf("SECONDS=%d", seconds), "examples/orion.js")
+			args := []string{
+				"-e", "HEALTH=http://" + service + "/version", "-e", "TRIGGER=http://" + service + "/update",
+				"-e", "PEER=" + slow, "-e", fmt.Sprintf("SECONDS=%d", seconds),
+			}
+			if row.remote {
+				host := freePort(t)
+				start(t, nil, serverPath, "-address", freePort(t), "-http", host).awaitLine(t, host)
+				args = append(args, "-e", "REMOTE=http://"+host)
+			}
+			k := runK6(t, append(args, "examples/orion.js")...)
 			rows := table(t, k)
 			require.Len(t, rows, seconds, "%v", k.logs)
 			assert.Equal(t, row.code, k.code)

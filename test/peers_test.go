@@ -166,11 +166,13 @@ func checkOther(t *testing.T, counts map[string]int64, sum int64, most int) {
 func TestBadNetworks(t *testing.T) {
 	ns := newNamespace(t)
 	ns.run(t, "ip route add unreachable 198.51.100.0/24")
+	ns.run(t, "ip route add prohibit 192.0.2.0/24")
 	ns.rules(t, `table inet e2e {
 		chain in {
 			type filter hook input priority 0
 			meta l4proto {tcp, udp} th dport 9 drop
 			tcp dport 10 reject with tcp reset
+			tcp dport 11 meta nfproto ipv6 reject with icmpv6 admin-prohibited
 		}
 	}`)
 	silent := startPeer(t, ns, swallow)
@@ -186,6 +188,9 @@ func TestBadNetworks(t *testing.T) {
 		{"rejected by a firewall", "127.0.0.1:10", nil, "refused", false},
 		{"no route", "203.0.113.1:5001", nil, "net_unreachable", false},
 		{"unreachable", "198.51.100.1:5001", nil, "host_unreachable", false},
+		{"forbidden by a route", "192.0.2.1:5001", nil, "blocked", false},
+		{"UDP forbidden by a route", "192.0.2.1:5001", object{"network": "udp"}, "blocked", false},
+		{"forbidden by a router", "[::1]:11", nil, "blocked", false},
 		{"UDP without a route", "203.0.113.1:5001", object{"network": "udp"}, "net_unreachable", false},
 		{"silent", silent.address, object{"timeout": "1s", "concurrency": 50}, "no_reply", true},
 	} {

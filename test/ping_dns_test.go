@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func TestPingTimesK6sResolver(t *testing.T) {
 	const delay, ms = 500 * time.Millisecond, float64(time.Millisecond)
 	ns := newNamespace(t)
-	startDNS(t, ns, delay)
+	startDNS(t, ns, delay, answerDNS)
 	web := startPeer(t, ns, says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"))
 	port := portOf(t, web.address)
 	for _, test := range []struct {
@@ -46,6 +47,25 @@ func TestPingTimesK6sResolver(t *testing.T) {
 	}
 }
 
+// Ctrl-C ends pings that wait for a DNS server which does not answer, long before the resolver gives up.
+func TestInterruptedLookUp(t *testing.T) {
+	for name, call := range map[string]pingCall{
+		"HTTP": {Target: "http://web.example/", Options: object{"timeout": "10m"}},
+		"TCP":  {Target: "web.example:80", TCP: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := newNamespace(t)
+			startDNS(t, ns, 0, silence)
+			process, points := pingTest{calls: []pingCall{call}, ns: ns, wrapper: resolvingAt(t, "127.0.0.1")}.start(t)
+			process.awaitLine(t, "calling")
+			process.signal(syscall.SIGINT)
+			done := awaitPings(t, process, points)
+			assert.Equal(t, exitAborted, done.code, "%s", done.stderr)
+			assert.Equal(t, map[string]float64{"|aborted": 1}, done.points["mconnect_ping_failed"].by(true, "error"))
+		})
+	}
+}
+
 // resolvingAt starts a command that finds another DNS server in /etc/resolv.conf.
 func resolvingAt(t *testing.T, server string) (wrapper []string) {
 	t.Helper()
@@ -54,8 +74,11 @@ func resolvingAt(t *testing.T, server string) (wrapper []string) {
 	return []string{"unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/resolv.conf && exec "$@"`, file}
 }
 
-// startDNS answers every question for an IPv4 address with 127.0.0.1, late.
-func startDNS(t *testing.T, ns *namespace, delay time.Duration) {
+// silence is no answer.
+func silence([]byte) []byte { return nil }
+
+// startDNS answers every question, late, if there is an answer.
+func startDNS(t *testing.T, ns *namespace, delay time.Duration, answer func(query []byte) []byte) {
 	t.Helper()
 	var conn net.PacketConn
 	require.NoError(t, ns.inside(func() (err error) {
@@ -72,7 +95,9 @@ func startDNS(t *testing.T, ns *namespace, delay time.Duration) {
 			}
 			running.Go(func() {
 				time.Sleep(delay)
-				_, _ = conn.WriteTo(answerDNS(query[:n]), client)
+				if text := answer(query[:n]); text != nil {
+					_, _ = conn.WriteTo(text, client)
+				}
 			})
 		}
 	})
@@ -82,6 +107,7 @@ func startDNS(t *testing.T, ns *namespace, delay time.Duration) {
 	})
 }
 
+// answerDNS tells that every name has the IPv4 address 127.0.0.1.
 func answerDNS(query []byte) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(query) != nil || len(m.Questions) != 1 {

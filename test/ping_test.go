@@ -155,6 +155,32 @@ func TestPingFailures(t *testing.T) {
 	}
 }
 
+// An answer that begins well and does not end has failed, wherever it is told: 200 is nowhere but in the result.
+func TestPingOfAnAnswerThatStops(t *testing.T) {
+	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nServed from Hamburg\n"
+	peer := startPeer(t, nil, says(answer))
+	done := pingTest{calls: []pingCall{{Target: "http://" + peer.address, Options: object{"timeout": "200ms"}}}}.run(t)
+	require.Len(t, done.pongs, 1, "%s", done.stderr)
+	p := done.pongs[0]
+	assert.Equal(t, []any{true, "no_reply", "last_byte", 200}, []any{p.Failed, p.Error, p.FailedIn, p.Status})
+	assert.Contains(t, p.Message, "reading the answer's body, after status 200 and 20 bytes of it: time is up after 200ms")
+	assert.Equal(t, "500", strings.Split(p.Line, "\t")[7], "%s", p.Line)
+	assert.Equal(t, map[string]float64{"|0|no_reply": 1}, done.points["mconnect_ping_failed"].by(true, "status", "error"))
+	assert.Equal(t, map[string]float64{"|0": 1}, done.points["mconnect_pings"].by(true, "status"))
+	assert.NotContains(t, done.points, "mconnect_ping_total")
+}
+
+// Without a way there, the message says what to look at.
+func TestPingWithoutARoute(t *testing.T) {
+	ns := newNamespace(t)
+	done := pingTest{ns: ns, calls: []pingCall{{Target: "http://192.0.2.1/"}, {Target: "192.0.2.1:80", TCP: true}}}.run(t)
+	require.Len(t, done.pongs, 2, "%s", done.stderr)
+	for _, p := range done.pongs {
+		assert.Equal(t, "net_unreachable", p.Error)
+		assert.Contains(t, p.Message, "this host has no route there")
+	}
+}
+
 // Ctrl-C ends pings that wait.
 func TestInterruptedPing(t *testing.T) {
 	silent := startPeer(t, nil, swallow)
@@ -183,25 +209,32 @@ func TestPingOfAPeerWithTooManyLocations(t *testing.T) {
 // What a script gets wrong is told by name, value, and what is accepted; nothing is sent.
 func TestWrongPings(t *testing.T) {
 	tests := map[string][]string{
-		`await mconnect.ping()`:                                     {"ping()", "URL", "'https://"},
-		`await mconnect.ping('ftp://a/')`:                           {"ping()", "ftp://a/", "http://host"},
-		`await mconnect.ping('http://a:70000/')`:                    {"ping()", "70000", "65535"},
-		`await mconnect.ping('http://a/', 5)`:                       {"ping()", "options", "{timeout: "},
-		`await mconnect.ping('http://a/', {metod: 'GET'})`:          {"ping()", `"metod"`, "method, "},
-		`await mconnect.ping('http://a/', {method: 'G T'})`:         {"ping()", `"G T"`, "GET or HEAD"},
-		`await mconnect.ping('http://a/', {headers: ['a']})`:        {"ping()", `"headers"`, `["a"]`, "object"},
-		`await mconnect.ping('http://a/', {headers: {'a b': 'c'}})`: {"ping()", `"a b"`, "Accept"},
-		`await mconnect.ping('http://a/', {headers: {a: 'c\nd'}})`:  {"ping()", `c\nd`, "control characters"},
-		`await mconnect.ping('http://a/', {ip: 'web-1'})`:           {"ping()", `"ip"`, `"web-1"`, "IP address"},
-		`await mconnect.ping('http://a/', {source: 'x'})`:           {"ping()", `"source"`, `"x"`, "CIDR"},
-		`await mconnect.ping('http://a/', {timeout: 0})`:            {"ping()", `"timeout"`, "got 0", "above 0"},
-		`await mconnect.ping('http://a/', {tags: {from: 'x'}})`:     {"ping()", `"tags"`, `"from"`, "other names"},
-		`await mconnect.tcpPing('a')`:                               {"tcpPing()", "target", `"a"`, "host:port"},
-		`await mconnect.tcpPing(['a:1'])`:                           {"tcpPing()", "target", `["a:1"]`, "host:port"},
-		`await mconnect.tcpPing('a:1', {ip: '127.0.0.1'})`:          {"tcpPing()", `"ip"`, "source, "},
-		`mconnect.format()`:                                         {"format()", "result of ping()"},
-		`mconnect.format({first_byte: 'x'})`:                        {"format()", "result of ping()"},
-		`mconnect.listen({http: 'x'})`:                              {"listen()", `"http"`, `"x"`, "host:port"},
+		`await mconnect.ping()`:                                      {"ping()", "URL", "'https://"},
+		`await mconnect.ping('ftp://a/')`:                            {"ping()", "ftp://a/", "http://host"},
+		`await mconnect.ping('http://a:70000/')`:                     {"ping()", "70000", "65535"},
+		`await mconnect.ping('http://a/', 5)`:                        {"ping()", "options", "{timeout: "},
+		`await mconnect.ping('http://a/', {metod: 'GET'})`:           {"ping()", `"metod"`, "method, "},
+		`await mconnect.ping('http://a/', {method: 'G T'})`:          {"ping()", `"G T"`, "GET or HEAD"},
+		`await mconnect.ping('http://a/', {headers: ['a']})`:         {"ping()", `"headers"`, `["a"]`, "object"},
+		`await mconnect.ping('http://a/', {headers: {'a b': 'c'}})`:  {"ping()", `"a b"`, "Accept"},
+		`await mconnect.ping('http://a/', {headers: {a: 'c\nd'}})`:   {"ping()", `c\nd`, "control characters"},
+		`await mconnect.ping('http://a/', {ip: 'web-1'})`:            {"ping()", `"ip"`, `"web-1"`, "IP address"},
+		`await mconnect.ping('http://a/', {headers: {Host: 'b c'}})`: {"ping()", `"b c"`, "example.com"},
+		`await mconnect.ping('http://a<b/')`:                         {"ping()", "a<b", "http://host"},
+		`await mconnect.ping('http://a/', {from: 'a\tb'})`:           {"ping()", `"from"`, `a\tb`, "control characters"},
+		`await mconnect.ping('http://a/', {to: 'a\nb'})`:             {"ping()", `"to"`, `a\nb`, "control characters"},
+		`await mconnect.ping('http://a/', {timeout: NaN})`:           {"ping()", `"timeout"`, "NaN", "above 0"},
+		`mconnect.format({first_byte: 1})`:                           {"format()", "result of ping()"},
+		`await mconnect.tcpPing('a:1', {from: 'a\x1b'})`:             {"tcpPing()", `"from"`, "control characters"},
+		`await mconnect.ping('http://a/', {source: 'x'})`:            {"ping()", `"source"`, `"x"`, "CIDR"},
+		`await mconnect.ping('http://a/', {timeout: 0})`:             {"ping()", `"timeout"`, "got 0", "above 0"},
+		`await mconnect.ping('http://a/', {tags: {from: 'x'}})`:      {"ping()", `"tags"`, `"from"`, "other names"},
+		`await mconnect.tcpPing('a')`:                                {"tcpPing()", "target", `"a"`, "host:port"},
+		`await mconnect.tcpPing(['a:1'])`:                            {"tcpPing()", "target", `["a:1"]`, "host:port"},
+		`await mconnect.tcpPing('a:1', {ip: '127.0.0.1'})`:           {"tcpPing()", `"ip"`, "source, "},
+		`mconnect.format()`:                                          {"format()", "result of ping()"},
+		`mconnect.format({first_byte: 'x'})`:                         {"format()", "result of ping()"},
+		`mconnect.listen({http: 'x'})`:                               {"listen()", `"http"`, `"x"`, "host:port"},
 	}
 	snippets := slices.Sorted(maps.Keys(tests))
 	k := runK6(t, "-e", "SNIPPETS="+asJSON(t, snippets), "test/testdata/reject.js")

@@ -208,3 +208,37 @@ func different(clients []string) int {
 	}
 	return len(addrs)
 }
+
+// Scenarios of one test, in two instances of k6, share sources and ports out among themselves.
+func TestScenariosUseDisjointSources(t *testing.T) {
+	address, seen := watched(t)
+	const iterations, connections = 4, 16 // of each scenario, in both instances, and of each iteration
+	scenario := object{"executor": "shared-iterations", "vus": 2, "iterations": iterations}
+	for _, segment := range []string{"0:1/2", "1/2:1"} {
+		done := floodTest{
+			calls:  []call{{address, object{"connections": connections, "source": "127.9.7.1-127.9.7.8", "sourcePorts": "20700-20731", "close": "rst"}}},
+			script: object{"scenarios": object{"steady": scenario, "burst": scenario}},
+			args:   []string{"--execution-segment", segment, "--execution-segment-sequence", "0,1/2,1"},
+		}.flood(t)
+		assert.EqualValues(t, iterations*connections, done.Report.States.Completed, "%v", done.Report.FirstErrors)
+	}
+	was := seen.forget()
+	assert.Len(t, was.ports, 2*iterations*connections)
+	for source, n := range was.ports {
+		assert.Equal(t, 1, n, "%s", source)
+	}
+}
+
+// Searches of iterations that run at the same time take different sources, though nobody has said how many they need.
+func TestCapacitiesUseDisjointSources(t *testing.T) {
+	const vus, limit = 2, 60
+	address := startResponder(t, server.Options{Hostname: "web-1", MaxConnections: vus * limit})
+	script := `console.log('result ' + JSON.stringify(await mconnect.capacity('` + address + `',
+		{step: 10, timeout: '1m', source: '127.9.8.0/24', sourcePorts: '20800-20999', close: 'rst'})))`
+	k := runK6(t, "--vus", "2", "--iterations", "2", "-e", "SNIPPETS="+asJSON(t, []string{script}), "test/testdata/reject.js")
+	results := snippetResults(t, k)
+	require.Len(t, results, vus, "%s", k.stderr)
+	for _, r := range results {
+		assert.Empty(t, r.Errors, "%v", r.FirstErrors)
+	}
+}

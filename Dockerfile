@@ -1,0 +1,15 @@
+# The companion server and nothing else; `make image` builds it. The manifest that runs it is examples/kubernetes/mesh.yaml.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+COPY connect connect
+COPY server server
+ARG VERSION=dev
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /mconnect-server ./server/mconnect-server
+
+FROM scratch
+# For -peer https://… and -cloudwatch.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /mconnect-server /mconnect-server
+USER 65532:65532
+ENTRYPOINT ["/mconnect-server"]
