@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
@@ -84,7 +85,7 @@ func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResu
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.plan.Timeout)
 	defer cancel()
-	defer s.hangUp()
+	defer s.hangUp(ClassAborted)
 	step := s.plan.Step
 	for s.attempted < s.plan.Connections && ctx.Err() == nil {
 		if err := s.step(ctx, min(step, s.plan.Connections-s.attempted)); err != nil {
@@ -94,14 +95,14 @@ func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResu
 			break // what was not watched to the end may yet be served, and says nothing of the target
 		}
 		if limit := s.verdict(); limit != LimitNone {
-			return s.result(limit), nil
+			return s.result(limit, ClassAborted), nil
 		}
 		step = min(2*step, 10*s.plan.Step)
 	}
 	if ctx.Err() != nil {
-		return s.result(LimitTime), nil
+		return s.result(LimitTime, class.Of(ctx.Err())), nil
 	}
-	return s.result(LimitNone), nil
+	return s.result(LimitNone, ClassAborted), nil
 }
 
 func (p CapacityPlan) withDefaults() CapacityPlan {
@@ -235,14 +236,15 @@ func (s *search) verdict() Limit {
 	return LimitNone
 }
 
-func (s *search) result(limit Limit) *CapacityResult {
+// result closes everything. The class is that of connections which are still dialled.
+func (s *search) result(limit Limit, dialled Class) *CapacityResult {
 	s.add()
 	connections := s.sum.established
 	if s.greets {
 		connections = s.sum.served
 	}
 	unserved, explanation := s.unserved(), s.sum.explain(limit)
-	s.hangUp() // what is still dialling fails now, and counts
+	s.hangUp(dialled) // these fail now, and count
 	s.add()
 	return &CapacityResult{
 		Connections:    connections,
@@ -287,9 +289,9 @@ func (c *capacitySum) mostFrequent(among ...Class) Class {
 	return most
 }
 
-func (s *search) hangUp() {
+func (s *search) hangUp(dialled Class) {
 	for _, h := range s.held {
-		h.hangUp()
+		h.hangUp(dialled)
 	}
 	for _, h := range s.held {
 		h.Close()

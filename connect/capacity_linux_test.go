@@ -98,6 +98,35 @@ func TestCapacityCutShort(t *testing.T) {
 	}
 }
 
+// Connections that are dialled when the call ends fail for the reason that it ends for.
+func TestCapacityEndsWhileDialling(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		timeout time.Duration
+		class   Class
+	}{
+		"its time is up": {2 * time.Second, ClassTimeout},
+		"it is stopped":  {time.Hour, ClassAborted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			plan := CapacityPlan{Plan: Plan{
+				Targets: []Target{deaf(4)(t)}, Connections: 8, ConnectTimeout: time.Hour, Timeout: row.timeout, Monitor: 100 * time.Millisecond,
+			}}
+			if row.class == ClassAborted {
+				plan.Observer = &whenHeld{n: 5, call: stop}
+			}
+			r, err := (&Engine{}).Capacity(ctx, plan)
+			require.NoError(t, err)
+			assert.Equal(t, LimitTime, r.Limit, "%+v", r)
+			assert.Equal(t, map[Class]int64{row.class: 3}, r.Errors)
+			assert.EqualValues(t, 5, r.Connections)
+		})
+	}
+}
+
 // greetsFirst greets its first n connections, and keeps the others waiting.
 func greetsFirst(t *testing.T, n int64) Target {
 	var seen atomic.Int64

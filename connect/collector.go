@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -14,10 +13,9 @@ type collector struct {
 	tally  interface{ add(batch []Outcome) }
 	atEnd  Class // of established connections when the context is done; see runner.stop
 
-	stop     <-chan struct{} // closed to complete what is established; nil is never
-	atStop   Class           // of connections that are dialled then; ClassNone means ClassAborted
-	onSettle func()          // called once everything is established or has failed; may be nil
-	echoes   func([]Echo)    // called with batches of traffic's echoes, if this is traffic
+	stop     <-chan Class // completes what is established, and ends what is dialled with the class received; nil is never
+	onSettle func()       // called once everything is established or has failed; may be nil
+	echoes   func([]Echo) // called with batches of traffic's echoes, if this is traffic
 }
 
 // run collects until the runner is done.
@@ -43,8 +41,8 @@ func (c *collector) run(ctx context.Context) {
 			c.collect(observer)
 			c.settle()
 			settled = nil
-		case <-stop:
-			c.runner.stop(cmp.Or(c.atStop, ClassAborted), ClassNone)
+		case dialled := <-stop:
+			c.runner.stop(dialled, ClassNone)
 			stop = nil
 		case <-aborted:
 			c.runner.stop(ClassAborted, c.atEnd)

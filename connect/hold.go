@@ -52,7 +52,7 @@ type Held struct {
 	job     *job
 	tally   *holdTally
 	settled chan struct{}
-	stop    chan struct{}
+	stop    chan Class // of what is still dialled
 	ended   chan struct{}
 	once    sync.Once
 }
@@ -75,13 +75,13 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 		j.count(&steps{planned: -j.plan.Connections})
 		return nil, err
 	}
-	h := &Held{job: j, tally: newHoldTally(&j.plan), settled: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
+	h := &Held{job: j, tally: newHoldTally(&j.plan), settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{})}
 	c := collector{job: j, runner: r, tally: h.tally, stop: h.stop, onSettle: func() { close(h.settled) }}
 	go func() {
 		defer close(h.ended)
 		defer r.close()
 		if plan.Duration > 0 {
-			timer := time.AfterFunc(plan.Duration, h.hangUp)
+			timer := time.AfterFunc(plan.Duration, func() { h.hangUp(ClassAborted) })
 			defer timer.Stop()
 		}
 		c.run(ctx)
@@ -100,13 +100,14 @@ func (h *Held) States() States { return h.job.counters.States() }
 
 // Close closes all connections, waits for that, and returns what has become of them. Closing again returns the same.
 func (h *Held) Close() *HoldResult {
-	h.hangUp()
+	h.hangUp(ClassAborted)
 	<-h.ended
 	return h.Result()
 }
 
-func (h *Held) hangUp() {
-	h.once.Do(func() { close(h.stop) })
+// hangUp begins to close all connections. The class is that of those which are still dialled.
+func (h *Held) hangUp(dialled Class) {
+	h.once.Do(func() { h.stop <- dialled })
 }
 
 // Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection of whose

@@ -57,7 +57,7 @@ func TestHoldSumsAtEveryInstant(t *testing.T) {
 			case <-done:
 				done = nil
 			default:
-				h.hangUp()
+				h.hangUp(ClassAborted)
 			}
 			requireHoldSums(t, h.Result())
 		}

@@ -119,11 +119,11 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	}
 	defer r.close()
 	t := newTrafficTally(j)
-	stop := make(chan struct{})
-	timer := time.AfterFunc(plan.Duration, func() { close(stop) })
+	stop := make(chan Class, 1)
+	timer := time.AfterFunc(plan.Duration, func() { stop <- ClassTimeout })
 	defer timer.Stop()
 	j.plan.Observer = sampling{observer: plan.Observer, tally: t}
-	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop, atStop: ClassTimeout}
+	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop}
 	c.run(ctx)
 	t.sample()
 	return t.result(), nil

@@ -109,6 +109,8 @@ func (e *ListenError) advice() string {
 		return "use a port from 1024 up, or run with CAP_NET_BIND_SERVICE"
 	case errors.Is(e.Err, syscall.EAFNOSUPPORT):
 		return "this system lacks that IP version, use the other one"
+	case errors.Is(e.Err, syscall.EMFILE), errors.Is(e.Err, syscall.ENFILE):
+		return "the address is free, but no file descriptor: raise the limit (ulimit -n) or hold fewer connections"
 	}
 	return ""
 }

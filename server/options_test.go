@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,6 +93,12 @@ func TestListenErrorWithoutAdvice(t *testing.T) {
 	t.Parallel()
 	err := &server.ListenError{Option: "Address", Address: "x:1", Err: errors.New("no such host")}
 	assert.EqualError(t, err, `Address "x:1": no such host`)
+}
+
+func TestListenErrorOfDescriptors(t *testing.T) {
+	t.Parallel()
+	err := &server.ListenError{Option: "Address", Address: "127.0.0.1:1", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+	assert.ErrorContains(t, err, "the address is free, but no file descriptor: raise the limit (ulimit -n)")
 }
 
 func TestLog(t *testing.T) {

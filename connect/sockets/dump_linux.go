@@ -192,7 +192,7 @@ func familyName(family uint8) string {
 func advice(err error) string {
 	switch {
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-		return "raise the limit of file descriptors (ulimit -n) or hold fewer connections"
+		return descriptorAdvice
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
 		return "the kernel needs CONFIG_INET_TCP_DIAG (modprobe tcp_diag)"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):

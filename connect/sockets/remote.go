@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
 const (
@@ -22,6 +24,8 @@ const (
 	remoteHeader  = 16 << 10 // bytes
 	remoteAnswer  = 64 << 10 // bytes, some hundred times what a table takes
 	remoteAdvice  = "start mconnect-server -http host:port on that host, and give http://host:port"
+
+	descriptorAdvice = "raise the limit of file descriptors (ulimit -n) or hold fewer connections"
 )
 
 // A Way is how to reach a companion server. The zero value is the system's.
@@ -90,6 +94,9 @@ func fetch(ctx context.Context, client *http.Client, target *url.URL) (Table, er
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // the URL is told by the caller
+		}
+		if class.Of(err) == class.FDLimit {
+			return Table{}, fmt.Errorf("%w: %s", err, descriptorAdvice)
 		}
 		return Table{}, fmt.Errorf("%w: %s", err, remoteAdvice)
 	}

@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,6 +84,18 @@ func TestFetchGoesItsWay(t *testing.T) {
 	assert.Equal(t, Table{Total: 7}, table)
 	_, err = Fetch(t.Context(), Way{Dial: dial}, "https://example.com", Query{})
 	assert.ErrorContains(t, err, "certificate")
+}
+
+// What is wrong here is not blamed on the remote host.
+func TestFetchWithoutDescriptor(t *testing.T) {
+	t.Parallel()
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		return nil, os.NewSyscallError("socket", syscall.EMFILE)
+	}
+	_, err := Fetch(t.Context(), Way{Dial: dial}, "http://127.0.0.1:1", Query{})
+	require.ErrorIs(t, err, syscall.EMFILE)
+	assert.ErrorContains(t, err, "ulimit -n")
+	assert.NotContains(t, err.Error(), "start mconnect-server")
 }
 
 func longHeader(w http.ResponseWriter, _ *http.Request) {
