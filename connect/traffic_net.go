@@ -180,10 +180,11 @@ func (f *netFlow) exchange(c *netConn) error {
 		f.slot = f.firstSlot(&f.flow, f.slot)
 	}
 	for {
+		ended := f.runner.dialing.Err() != nil
 		if err := f.hasWritten(); err != nil {
 			return err
 		}
-		if f.runner.dialing.Err() != nil && (f.waiting == 0 || !f.draining()) {
+		if ended && (f.waiting == 0 || !f.draining()) {
 			return nil
 		}
 		now := loop.Now()
@@ -193,12 +194,12 @@ func (f *netFlow) exchange(c *netConn) error {
 			}
 			return errNoEcho
 		}
-		if now >= f.slot && f.runner.dialing.Err() == nil {
+		if now >= f.slot && !ended {
 			if err := f.useSlot(c, now); err != nil {
 				return err
 			}
 		}
-		if err := f.read(c); err != nil {
+		if err := f.read(c, ended); err != nil {
 			return err
 		}
 	}
@@ -281,9 +282,9 @@ func (f *netFlow) endWrite(c net.Conn) {
 	}
 }
 
-// read waits for an echo, until the next packet is due or the one on its way is late.
-func (f *netFlow) read(c net.Conn) error {
-	ended, until := f.runner.dialing.Err() != nil, f.slot
+// read waits for an echo, until the next packet is due or the one on its way is late, or until the call ends, if it has not.
+func (f *netFlow) read(c net.Conn, ended bool) error {
+	until := f.slot
 	if ended {
 		until = loop.Never // nothing more is due
 	}
@@ -291,7 +292,7 @@ func (f *netFlow) read(c net.Conn) error {
 		until = min(until, f.since+int64(f.runner.job.traffic.LossTimeout))
 	}
 	_ = c.SetReadDeadline(loop.Time(until))
-	if hasEnded := f.runner.dialing.Err() != nil; hasEnded != ended {
+	if !ended && f.runner.dialing.Err() != nil {
 		return nil // the stop's own deadline may just have been overwritten
 	}
 	n, err := c.Read(f.buf)

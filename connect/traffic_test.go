@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
 // echoServer is a connection of ctraffic's server.
@@ -279,15 +281,39 @@ func TestTrafficLargePackets(t *testing.T) {
 	r.open.Wait()
 }
 
+// A call that ends just before a flow reads leaves it nothing to wait for.
+func TestTrafficEndsBeforeARead(t *testing.T) {
+	t.Parallel()
+	for name, class := range map[string]Class{"by itself": ClassNone, "from outside": ClassAborted} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, server := net.Pipe()
+			defer server.Close()
+			defer client.Close()
+			plan := TrafficPlan{Plan: Plan{Connections: 1}, Rate: 1, LossTimeout: time.Hour, Duration: time.Hour}.withDefaults()
+			j := newJob(plan.Plan, &Counters{})
+			j.traffic = &trafficJob{TrafficPlan: plan}
+			r := newNetRunner(j, talking{})
+			defer r.close()
+			f := newNetFlow(r, talking{}, 0)
+			f.slot = loop.Never
+			r.stop(ClassTimeout, class)
+			require.NoError(t, f.read(client, false), "it returns at once")
+		})
+	}
+}
+
 func TestTrafficRefused(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{refusing(t)}, Connections: 3}, Duration: 800 * time.Millisecond})
+		target := refusing(t)
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{target}, Connections: 3}, Duration: 800 * time.Millisecond})
 		assert.Zero(t, r.Lost+r.Lasting)
 		assert.GreaterOrEqual(t, r.FailedConnects, int64(6), "each is tried again")
 		assert.Less(t, r.FailedConnects, int64(30), "but not without a pause")
 		require.Len(t, r.Records, 3)
 		assert.Equal(t, ClassRefused, r.Records[0].Error)
+		assert.Equal(t, target.Addr, r.Records[0].Remote)
 		assert.EqualValues(t, 3, r.Samples[len(r.Samples)-1].Connecting)
 	})
 }
