@@ -79,10 +79,8 @@ type CapacityResult struct {
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
 // target that greets (sends something by itself, as mconnect's server does) must greet every connection.
 func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResult, error) {
-	s := search{engine: e, plan: plan.withDefaults(), started: time.Now()}
-	if s.plan.Observer != nil {
-		s.plan.Observer = &oneAtATime{observer: s.plan.Observer} // the holds of all steps share it
-	}
+	s := search{engine: e, plan: plan.withDefaults(), started: time.Now(), held: observeSearch(plan.Observer, plan.Monitor)}
+	defer s.held.end()
 	ctx, cancel := context.WithTimeout(ctx, s.plan.Timeout)
 	defer cancel()
 	defer s.hangUp(ClassAborted)
@@ -122,9 +120,23 @@ func (p CapacityPlan) withDefaults() CapacityPlan {
 		p.Patience = DefaultPatience
 	}
 	if p.Timeout == 0 {
-		p.Timeout = p.defaultTimeout() + time.Duration(p.Connections/(10*p.Step)+10)*p.Patience + p.ConnectTimeout
+		p.Timeout = p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + p.ConnectTimeout
 	}
 	return p
+}
+
+// mostSteps is about how many steps there are, and no less.
+func (p *CapacityPlan) mostSteps() int64 {
+	const growing = 4 // until a step is ten times the first
+	return growing + p.Connections/(10*p.Step) + 1
+}
+
+// watching is how long a step is watched.
+func (p *CapacityPlan) watching() time.Duration {
+	if p.Payload != nil {
+		return 2*p.Patience + p.Patience/2 // asked after one interval, and given another to answer
+	}
+	return p.Patience
 }
 
 // search is a capacity test under way.
@@ -132,7 +144,7 @@ type search struct {
 	engine    *Engine
 	plan      CapacityPlan
 	started   time.Time
-	held      []*Held
+	held      *searchObserver
 	attempted int64
 	greets    bool // the target sends something by itself
 	sum       capacitySum
@@ -148,7 +160,7 @@ type capacitySum struct {
 // step opens n more connections and watches what becomes of all.
 func (s *search) step(ctx context.Context, n int64) error {
 	plan := HoldPlan{Plan: s.plan.Plan}
-	plan.Connections, plan.Timeout = n, 0
+	plan.Connections, plan.Timeout, plan.Observer, plan.Monitor = n, 0, s.held, 0
 	plan.Sources.Start += uint64(s.attempted) // #nosec G115 -- not negative
 	if s.plan.Payload != nil {
 		plan.Keepalive = s.plan.Patience
@@ -157,7 +169,7 @@ func (s *search) step(ctx context.Context, n int64) error {
 	if err != nil {
 		return err
 	}
-	s.held = append(s.held, h)
+	s.held.add(h)
 	s.attempted += n
 	select {
 	case <-h.Settled():
@@ -165,7 +177,7 @@ func (s *search) step(ctx context.Context, n int64) error {
 		return nil
 	}
 	s.watch(ctx, h)
-	if len(s.held) == 1 {
+	if len(s.held.steps) == 1 {
 		s.greets = s.plan.Payload == nil && s.sum.served > s.sum.established/2
 	}
 	return nil
@@ -173,11 +185,7 @@ func (s *search) step(ctx context.Context, n int64) error {
 
 // watch gives a step's connections time to be served, or closed.
 func (s *search) watch(ctx context.Context, h *Held) {
-	patience := s.plan.Patience
-	if s.plan.Payload != nil {
-		patience = 2*patience + patience/2 // asked after one interval, and given another to answer
-	}
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(s.plan.watching())
 	defer deadline.Stop()
 	select {
 	case <-deadline.C:
@@ -189,7 +197,7 @@ func (s *search) watch(ctx context.Context, h *Held) {
 
 func (s *search) add() {
 	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]string{}}
-	for _, h := range s.held {
+	for _, h := range s.held.steps {
 		r := h.Result()
 		s.sum.established += r.States.Established
 		s.sum.served += r.Served
@@ -290,10 +298,10 @@ func (c *capacitySum) mostFrequent(among ...Class) Class {
 }
 
 func (s *search) hangUp(dialled Class) {
-	for _, h := range s.held {
+	for _, h := range s.held.steps {
 		h.hangUp(dialled)
 	}
-	for _, h := range s.held {
+	for _, h := range s.held.steps {
 		h.Close()
 	}
 }

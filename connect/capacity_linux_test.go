@@ -87,7 +87,7 @@ func TestCapacityCutShort(t *testing.T) {
 				Step: 10, Patience: row.patience,
 			}
 			if row.stopped {
-				plan.Observer = &whenHeld{n: 20, call: stop}
+				plan.Observer = &whenHeld{n: 30, call: stop}
 			}
 			r, err := (&Engine{}).Capacity(ctx, plan)
 			require.NoError(t, err)
@@ -123,6 +123,27 @@ func TestCapacityEndsWhileDialling(t *testing.T) {
 			assert.Equal(t, LimitTime, r.Limit, "%+v", r)
 			assert.Equal(t, map[Class]int64{row.class: 3}, r.Errors)
 			assert.EqualValues(t, 5, r.Connections)
+		})
+	}
+}
+
+// The time that a search has by default is enough to watch every step.
+func TestCapacityTimeByDefault(t *testing.T) {
+	t.Parallel()
+	for name, plan := range map[string]CapacityPlan{
+		"small steps that are asked": {Step: 1, Plan: Plan{Connections: 1000, Payload: []byte("x")}},
+		"small steps":                {Step: 1, Plan: Plan{Connections: 1000}},
+		"one step":                   {Step: 100, Plan: Plan{Connections: 100, Payload: []byte("x")}},
+		"much patience":              {Patience: time.Minute, Plan: Plan{Connections: 100_000}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan := plan.withDefaults()
+			var needed time.Duration
+			for begun, step := int64(0), plan.Step; begun < plan.Connections; begun, step = begun+step, min(2*step, 10*plan.Step) {
+				needed += plan.watching()
+			}
+			assert.Greater(t, plan.Timeout, needed)
 		})
 	}
 }

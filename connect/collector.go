@@ -2,7 +2,6 @@ package connect
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -96,27 +95,3 @@ type unobserved struct{}
 func (unobserved) Outcomes([]Outcome) {}
 func (unobserved) Second()            {}
 func (unobserved) Monitor(States)     {}
-
-// oneAtATime lets several calls share an observer.
-type oneAtATime struct {
-	mu       sync.Mutex
-	observer Observer
-}
-
-func (o *oneAtATime) Outcomes(batch []Outcome) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.observer.Outcomes(batch)
-}
-
-func (o *oneAtATime) Second() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.observer.Second()
-}
-
-func (o *oneAtATime) Monitor(s States) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.observer.Monitor(s)
-}

@@ -17,6 +17,17 @@ func (s States) Total() int64 {
 	return s.NotInitiated + s.Dialing + s.Established + s.Completed + s.Closed + s.Error
 }
 
+func (s States) plus(t States) States {
+	return States{
+		NotInitiated: s.NotInitiated + t.NotInitiated,
+		Dialing:      s.Dialing + t.Dialing,
+		Established:  s.Established + t.Established,
+		Completed:    s.Completed + t.Completed,
+		Closed:       s.Closed + t.Closed,
+		Error:        s.Error + t.Error,
+	}
+}
+
 // Counters counts connections through their lives, for any number of calls at once. The zero value is ready to use.
 //
 // Each counter only ever grows (but planned, when a call can't start), and a state is the difference of two of them. Writers count the earlier steps of a

@@ -1,0 +1,72 @@
+package connect
+
+import (
+	"sync"
+	"time"
+)
+
+// searchObserver shows the steps of a search, each of which is a hold, to the plan's observer as one call.
+type searchObserver struct {
+	observer Observer
+	mu       sync.Mutex // for one call of the observer at a time, and for steps
+	steps    []*Held    // grows by add only
+	stop     chan struct{}
+	ended    chan struct{}
+}
+
+func observeSearch(observer Observer, monitor time.Duration) *searchObserver {
+	if observer == nil {
+		observer = unobserved{}
+	}
+	o := &searchObserver{observer: observer, stop: make(chan struct{}), ended: make(chan struct{})}
+	go o.run(monitor)
+	return o
+}
+
+// end returns when the plan's observer is told nothing more. The steps must have ended before.
+func (o *searchObserver) end() {
+	close(o.stop)
+	<-o.ended
+}
+
+func (o *searchObserver) run(interval time.Duration) {
+	defer close(o.ended)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	monitor, stopMonitor := tickerOrNever(interval)
+	defer stopMonitor()
+	for {
+		select {
+		case <-second.C:
+			o.locked(o.observer.Second)
+		case <-monitor:
+			o.locked(func() { o.observer.Monitor(o.states()) })
+		case <-o.stop:
+			return
+		}
+	}
+}
+
+func (o *searchObserver) locked(do func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	do()
+}
+
+func (o *searchObserver) states() (sum States) {
+	for _, h := range o.steps {
+		sum = sum.plus(h.States())
+	}
+	return sum
+}
+
+func (o *searchObserver) add(step *Held) { o.locked(func() { o.steps = append(o.steps, step) }) }
+
+// Outcomes implements Observer for each step.
+func (o *searchObserver) Outcomes(batch []Outcome) { o.locked(func() { o.observer.Outcomes(batch) }) }
+
+// Second implements Observer for each step: nothing, as there is one clock for all.
+func (o *searchObserver) Second() {}
+
+// Monitor implements Observer for each step: nothing, as there is one clock for all.
+func (o *searchObserver) Monitor(States) {}
