@@ -103,7 +103,7 @@ func (h *holdActivity) ping(key uint32, now int64) {
 	switch errno {
 	case socket.OK, unix.EAGAIN: // a peer that does not read will not answer either
 		c.pinged = now
-		c.sent += int32(n) // #nosec G115 -- wraps after 2 GiB of keepalives on one connection
+		c.sent += int64(n)
 	default:
 		h.lose(key, now, errno)
 	}

@@ -79,17 +79,14 @@ func (h *netHeld) talk() error {
 	due := time.Now().Add(interval)
 	var buf [4 << 10]byte
 	for {
-		if interval > 0 {
-			_ = h.conn.SetReadDeadline(due)
-		}
-		if cause := context.Cause(h.runner.holding); cause != nil {
-			return cause // the stop's own deadline may just have been overwritten
+		if err := h.until(due); err != nil {
+			return err
 		}
 		n, err := h.conn.Read(buf[:])
 		h.took(n)
 		if classify(err) == ClassTimeout && interval > 0 && h.pinged == 0 {
 			due = due.Add(interval)
-			err = h.ping()
+			err = h.ping(due)
 		}
 		if err != nil {
 			return err
@@ -115,7 +112,19 @@ func (h *netHeld) took(n int) {
 	}
 }
 
-func (h *netHeld) ping() error {
+// until bounds what is done next, if there are keepalives. It returns why that is not to be done, if the hold has been stopped.
+func (h *netHeld) until(due time.Time) error {
+	if h.runner.job.keepalive > 0 {
+		_ = h.conn.SetDeadline(due)
+	}
+	return context.Cause(h.runner.holding) // after the deadline, which may just have overwritten the stop's own
+}
+
+// ping asks for a sign of life. A peer that does not read may make it wait, but no longer than for the answer.
+func (h *netHeld) ping(due time.Time) error {
+	if err := h.until(due); err != nil {
+		return err
+	}
 	h.pinged = loop.Now()
 	n, err := h.conn.Write(h.runner.job.plan.Payload)
 	h.sent += int64(n)

@@ -317,6 +317,24 @@ func TestHoldAFirehose(t *testing.T) {
 	})
 }
 
+// A keepalive that the peer leaves in its buffers holds up nothing: it has had no answer, like any other.
+func TestHoldAPeerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		h := mustHold(t, e, HoldPlan{
+			Plan: Plan{
+				Targets: []Target{peer(t, func(*net.TCPConn) { <-t.Context().Done() })}, Connections: 3,
+				Payload: make([]byte, 16<<20),
+			},
+			Keepalive: 200 * time.Millisecond,
+		})
+		<-h.Done()
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, map[Class]int64{ClassNoReply: 3}, r.Errors, "%v", r.First)
+	})
+}
+
 func TestHoldSeveralAtOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

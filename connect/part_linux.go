@@ -355,7 +355,7 @@ func (p *part) report(c *conn, now int64) *Outcome {
 	}
 	o.RTT = time.Duration(c.info.RTT) * time.Microsecond
 	o.SYNRetransmits = int64(c.info.Retransmits)
-	o.Sent, o.Received = int64(c.sent), c.received
+	o.Sent, o.Received = c.sent, c.received
 	return o
 }
 

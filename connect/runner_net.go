@@ -51,6 +51,9 @@ type netConn struct {
 	tcp      net.Conn // beneath TLS; else the same
 	since    int64    // loop time when it was established
 	lost     error
+
+	rtt            time.Duration // of the TCP handshake
+	synRetransmits int64
 }
 
 // stopped is why a runner's contexts end if the call is stopped, with the classes for what is dialling and what is established.
@@ -157,6 +160,7 @@ func (r *netRunner) establish(c claim) (established netConn, ok bool) {
 		r.failedDial(c, class, err)
 		return netConn{}, false
 	}
+	rtt, synRetransmits := handshake(tcp) // before anything is sent on it
 	conn, err := r.secure(ctx, tcp, t)
 	if err != nil {
 		_ = tcp.Close()
@@ -164,7 +168,7 @@ func (r *netRunner) establish(c claim) (established netConn, ok bool) {
 		return netConn{}, false
 	}
 	r.job.count(&steps{connected: 1})
-	return netConn{claim: c, Conn: conn, tcp: tcp, since: loop.Now()}, true
+	return netConn{claim: c, Conn: conn, tcp: tcp, since: loop.Now(), rtt: rtt, synRetransmits: synRetransmits}, true
 }
 
 func (r *netRunner) deliver(o Outcome) { r.job.outcomes.deliver([]Outcome{o}) }
@@ -247,7 +251,7 @@ func (r *netRunner) secure(ctx context.Context, tcp net.Conn, t *Target) (net.Co
 func (r *netRunner) report(c *netConn) Outcome {
 	o := r.job.outcome(c.claim, loop.Now())
 	o.Connected, o.Connect = true, time.Duration(c.since-c.planned)
-	o.RTT, o.SYNRetransmits = handshake(c.tcp)
+	o.RTT, o.SYNRetransmits = c.rtt, c.synRetransmits
 	return o
 }
 

@@ -11,10 +11,10 @@ type conn struct {
 	claim
 	connect   int64 // loop time when it was established
 	pinged    int64 // loop time when an answer was asked for that has not come; 0 if there is none
+	sent      int64
 	received  int64
 	info      socket.Info
 	fd        int32
-	sent      int32
 	flow      uint32 // of traffic: what outlives the connection
 	connected bool
 	inLane    bool // counts against the concurrency
