@@ -9,8 +9,8 @@ import (
 
 // TrafficResult is what has become of the connections of a traffic call. As JSON, durations are in nanoseconds.
 //
-// Connections + Reconnects = Lost + Lasting, where a redialled connection is a new one, and Sent = Received + the packets that were
-// lost with their connections, or on the way (UDP).
+// Connections + Reconnects = Lost + Lasting + the connections that were never established, where a redialled connection is a new one,
+// and Sent = Received + the packets that were lost with their connections, or on the way (UDP).
 type TrafficResult struct {
 	Network        string        `json:"network"`
 	Targets        []string      `json:"targets"`

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
@@ -77,7 +78,7 @@ func (t *trafficTally) ended(o *Outcome) {
 		delete(t.unmade, o.Number)
 	}
 	t.retransmits += r.Retransmits
-	r.Remote = t.plan.Targets[t.job.target(o.Number)].Addr
+	r.Remote = t.remote(o.Number)
 	t.keep(r)
 	host := r.Host
 	if host == "" {
@@ -100,6 +101,10 @@ func (t *trafficTally) ended(o *Outcome) {
 		t.firstLoss = o.Ended
 	}
 	t.lastLoss = max(t.lastLoss, o.Ended)
+}
+
+func (t *trafficTally) remote(number int64) netip.AddrPort {
+	return t.plan.Targets[t.job.target(number)].Addr
 }
 
 func (t *trafficTally) keep(r TrafficRecord) {
@@ -143,8 +148,8 @@ func (t *trafficTally) sample() {
 
 func (t *trafficTally) result() *TrafficResult {
 	plan := &t.job.traffic.TrafficPlan
-	for _, u := range t.unmade {
-		t.keep(TrafficRecord{Started: u.started, Ended: t.job.length(true), Error: u.class})
+	for number, u := range t.unmade {
+		t.keep(TrafficRecord{Started: u.started, Ended: t.job.length(true), Error: u.class, Remote: t.remote(number)})
 	}
 	r := &TrafficResult{
 		Network: plan.Network, Rate: plan.Rate, PacketSize: plan.PacketSize,
