@@ -34,8 +34,8 @@ var ratioTargets = []struct {
 	{"k6", "net", 1.4},
 }
 
-// floodLimit is far more than any flood should take.
-const floodLimit = 5 * time.Minute
+// turnLimit is far more than a contender's turn should take.
+const turnLimit = 5 * time.Minute
 
 // rates are connections per second by contender, one for each round.
 type rates map[string][]float64
@@ -103,14 +103,19 @@ func order(round, n int) []int {
 const rest = 150 * time.Millisecond
 
 func (c *course) run(ctx context.Context, who contender, network string) (rate float64, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, floodLimit, fmt.Errorf("no end after %v", floodLimit))
-	defer cancel()
 	count := c.settings.connectionsOf(network)
 	f := flood{Network: network, Connections: count, Concurrency: concurrency, Targets: c.fresh.take(count, c.port)}
 	time.Sleep(rest)
-	took, err := who.flood(ctx, f)
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
-	}
+	took, err := bounded(ctx, f, who.flood)
 	return float64(count) / took.Seconds(), err
+}
+
+// bounded lets a contender run for turnLimit at most.
+func bounded[Task, Result any](ctx context.Context, task Task, run func(context.Context, Task) (Result, error)) (r Result, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, turnLimit, fmt.Errorf("no end after %v", turnLimit))
+	defer cancel()
+	if r, err = run(ctx, task); ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return r, err
 }

@@ -63,7 +63,7 @@ func raceTraffic(ctx context.Context, s *settings, r *report) error {
 		for _, at := range order(round, len(contenders)) {
 			time.Sleep(rest)
 			who := contenders[at]
-			e, err := who.run(ctx, task)
+			e, err := bounded(ctx, task, who.run)
 			if err == nil && e.Lost > 0 {
 				err = fmt.Errorf("%d connections were lost", e.Lost)
 			}
@@ -119,6 +119,7 @@ func trafficRole(contender func(context.Context, traffic) (echoed, error)) func(
 
 // trafficEngine is package connect as a Go program uses it.
 func trafficEngine(ctx context.Context, task traffic) (echoed, error) {
+	start := time.Now()
 	r, err := connect.Traffic(ctx, connect.TrafficPlan{
 		Plan: connect.Plan{
 			Targets: []connect.Target{{Name: task.Target.String(), Addr: task.Target}}, Connections: int64(task.Connections), Reset: true,
@@ -128,7 +129,7 @@ func trafficEngine(ctx context.Context, task traffic) (echoed, error) {
 	if err != nil {
 		return echoed{}, fmt.Errorf("traffic: %w", err)
 	}
-	return echoed{Received: r.Received, Lost: r.Lost, PerSecond: float64(r.Received) / r.Duration.Seconds()}, nil
+	return echoed{Received: r.Received, Lost: r.Lost, PerSecond: float64(r.Received) / time.Since(start).Seconds()}, nil
 }
 
 func (t *traffic) duration() time.Duration { return time.Duration(t.Seconds * float64(time.Second)) }
