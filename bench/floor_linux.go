@@ -15,7 +15,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
 )
 
-// The engine uses as many loops as these bounds allow (connect/loops_linux.go, connect/flood_linux.go), and so does the floor.
+// The engine uses as many loops as these bounds allow (connect/loops_linux.go, connect/runner_linux.go), and so does the floor.
 const (
 	mostLoops    = 8
 	lanesPerLoop = 16

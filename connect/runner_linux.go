@@ -1,12 +1,6 @@
 package connect
 
-import (
-	"sync/atomic"
-	"syscall"
-	"time"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
-)
+import "sync/atomic"
 
 // lanesPerLoop is the concurrency that one loop serves before another one takes part.
 const lanesPerLoop = 16
@@ -83,19 +77,4 @@ func countDown(parts *atomic.Int32, last chan struct{}) {
 	if parts.Add(-1) == 0 {
 		close(last)
 	}
-}
-
-// handshake returns what the kernel measured of a TCP connection's handshake.
-func handshake(conn any) (rtt time.Duration, synRetransmits int64) {
-	tcp, ok := conn.(syscall.Conn)
-	if !ok {
-		return 0, 0
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return 0, 0
-	}
-	var info socket.Info
-	_ = raw.Control(func(fd uintptr) { info = socket.TCPInfo(int(fd)) }) // #nosec G115 -- a descriptor
-	return time.Duration(info.RTT) * time.Microsecond, int64(info.Retransmits)
 }

@@ -1,10 +1,6 @@
 package connect
 
-import (
-	"syscall"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
-)
+import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
 
 // conn is a connection from its socket to its end. It has no pointers, so that the garbage collector never looks at it.
 type conn struct {
@@ -49,31 +45,3 @@ func (s *slab) put(c conn) (key uint32) {
 }
 
 func (s *slab) remove(key uint32) { s.free = append(s.free, key) }
-
-// cause is what went wrong: a call and its error number.
-type cause struct {
-	op    string
-	errno syscall.Errno
-}
-
-// Error implements error.
-func (c cause) Error() string {
-	if c.errno == socket.OK {
-		return c.op
-	}
-	return c.op + ": " + c.errno.Error()
-}
-
-// Unwrap gives errors.Is the error number.
-func (c cause) Unwrap() error { return c.errno }
-
-// causes keeps errors that are made only once, since many connections may fail in the same way.
-type causes map[cause]error
-
-func (cs causes) of(op string, errno syscall.Errno) error {
-	c := cause{op, errno}
-	if cs[c] == nil {
-		cs[c] = c
-	}
-	return cs[c]
-}
