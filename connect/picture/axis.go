@@ -44,14 +44,16 @@ func niceStep(length float64, n int) float64 {
 	return 10 * power
 }
 
-// timeSteps are the distances that people give marks on a clock, in seconds.
-var timeSteps = []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
+const day = 24 * 3600 // seconds
+
+// timeSteps are the distances up to a day that people give marks on a clock, in seconds.
+var timeSteps = []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, day}
 
 // timeTicks are at most about n round instants up to the end, in seconds.
 func timeTicks(length float64, n int) []float64 {
 	step := niceStep(length, n)
 	if length > float64(n) {
-		step = timeSteps[len(timeSteps)-1]
+		step = day * niceStep(length/day, n)
 		for _, s := range timeSteps {
 			if length <= s*float64(n) {
 				step = s

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -395,16 +396,34 @@ func TestLongTable(t *testing.T) {
 }
 
 func FuzzNames(f *testing.F) {
-	f.Add(hostile, "b", int64(1), int64(time.Second))
-	f.Add("", "\u0301", int64(-5), int64(0))
-	f.Fuzz(func(t *testing.T, a, b string, n, at int64) {
-		r := &recording.Report{Connects: 1, Hosts: connect.Hosts{a: n, b: 1}, Traffic: []*connect.TrafficResult{{
-			Targets: []string{a}, LostByHost: connect.Hosts{b: n}, Connections: n, FirstLoss: new(time.Duration(at)),
-			Samples: []connect.TrafficSample{{Time: time.Duration(at), Active: n, Lost: n}},
-		}}}
+	f.Add(hostile, "b", int64(1))
+	f.Add("", "\u0301", int64(-5))
+	f.Fuzz(func(t *testing.T, a, b string, n int64) {
+		r := &recording.Report{Connects: 1, Hosts: connect.Hosts{a: n, b: 1}}
 		for _, svg := range picture.Draw(r, a).SVGs() {
-			var nothing struct{}
-			require.NoError(t, xml.Unmarshal([]byte(svg), &nothing))
+			requireXML(t, svg)
 		}
 	})
+}
+
+// A recording may say anything.
+func TestNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
+	numbers := []int64{math.MinInt64, -5, 0, 1, math.MaxInt64}
+	for _, n := range numbers {
+		for _, at := range numbers {
+			r := &recording.Report{Traffic: []*connect.TrafficResult{{
+				Connections: n, FirstLoss: new(time.Duration(at)), Samples: []connect.TrafficSample{{Time: time.Duration(at), Active: n, Lost: n}},
+			}}}
+			for _, svg := range picture.Draw(r, "").SVGs() {
+				requireXML(t, svg)
+			}
+		}
+	}
+}
+
+func requireXML(t *testing.T, text string) {
+	t.Helper()
+	var nothing struct{}
+	require.NoError(t, xml.Unmarshal([]byte(text), &nothing))
 }

@@ -63,6 +63,7 @@ func TestTicks(t *testing.T) {
 		"one":            {ticks(1.05, 2), []float64{0, 1}},
 		"seconds":        {timeTicks(60, 12), []float64{0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60}},
 		"minutes":        {timeTicks(600, 5), []float64{0, 120, 240, 360, 480, 600}},
+		"thirty years":   {timeTicks(10_000*day, 5), []float64{0, 2000 * day, 4000 * day, 6000 * day, 8000 * day, 10_000 * day}},
 		"half a second":  {timeTicks(0.5, 5), []float64{0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5}},
 		"logarithmic":    {logTicks(3, 30), []float64{5, 10, 20}},
 		"many decades":   {logTicks(3, 30_000), []float64{10, 100, 1000, 10_000}},
