@@ -20,7 +20,7 @@ func engine(ctx context.Context, f flood) (time.Duration, error) {
 		plan.Targets = append(plan.Targets, connect.Target{Name: t.String(), Addr: t})
 	}
 	start := time.Now()
-	r, err := connect.Flood(ctx, plan)
+	r, err := connect.Flood(ctx, connect.FloodPlan{Plan: plan})
 	took := time.Since(start)
 	if err != nil {
 		return 0, fmt.Errorf("flood: %w", err)

@@ -59,12 +59,12 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	result, err := connect.Flood(context.Background(), connect.Plan{
+	result, err := connect.Flood(context.Background(), connect.FloodPlan{Plan: connect.Plan{
 		Targets:     []connect.Target{target},
 		Connections: 1000,
 		Timeout:     time.Minute,
 		Sources:     source.Sequence{Pool: clients},
-	})
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return

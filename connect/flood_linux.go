@@ -27,7 +27,7 @@ func (f *floodActivity) established(key uint32, now int64, events loop.Events, e
 	switch {
 	case f.udp:
 		f.send(key, now)
-	case f.job.plan.SkipReply:
+	case f.job.skipReply:
 		f.complete(key, now, "")
 	case errno != socket.OK, events&(loop.Readable|loop.HungUp) != 0:
 		f.read(key, errno)
@@ -62,7 +62,7 @@ func (f *floodActivity) send(key uint32, now int64) {
 		return
 	}
 	c.sent = int64(n)
-	if f.job.plan.SkipReply {
+	if f.job.skipReply {
 		f.complete(key, now, "")
 	}
 }

@@ -45,7 +45,7 @@ func fullBacklog(t *testing.T) Target {
 func TestFloodIntoABlackHole(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{fullBacklog(t)}, Connections: 20, ConnectTimeout: 1500 * time.Millisecond})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{fullBacklog(t)}, Connections: 20, ConnectTimeout: 1500 * time.Millisecond}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, map[Class]int64{ClassTimeout: 20}, res.Errors)
@@ -68,7 +68,7 @@ func responder(t *testing.T) Target {
 func TestFloodMeasuresTheHandshake(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{responder(t)}, Connections: 100})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{responder(t)}, Connections: 100}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.EqualValues(t, 100, res.RTT.Count)
@@ -83,7 +83,7 @@ func TestFloodFromAddressesNobodyHas(t *testing.T) {
 	require.NoError(t, err)
 	target, err := ParseTarget("127.0.0.1:9")
 	require.NoError(t, err)
-	res, err := Flood(t.Context(), Plan{Targets: []Target{target}, Connections: 5, ConnectTimeout: 100 * time.Millisecond, Sources: source.Sequence{Pool: pool}})
+	res, err := Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{target}, Connections: 5, ConnectTimeout: 100 * time.Millisecond, Sources: source.Sequence{Pool: pool}}})
 	require.NoError(t, err)
 	requireSums(t, res)
 	assert.EqualValues(t, 5, res.FailedConnects)
@@ -99,7 +99,7 @@ func TestFloodAllocatesNothingPerConnection(t *testing.T) {
 	mallocs := func(connections int64) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{target}, Connections: connections, Reset: true})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{target}, Connections: connections, Reset: true}})
 		runtime.ReadMemStats(&after)
 		require.NoError(t, err)
 		require.Equal(t, connections, res.States.Completed, "%v", res.First)
@@ -129,7 +129,7 @@ func TestFloodWhileForking(t *testing.T) {
 			}
 		}
 	})
-	res, err := Flood(t.Context(), Plan{Targets: []Target{{Name: s.Addr().String(), Addr: s.Addr()}}, Connections: 15_000, Timeout: time.Minute, Reset: true})
+	res, err := Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{{Name: s.Addr().String(), Addr: s.Addr()}}, Connections: 15_000, Timeout: time.Minute, Reset: true}})
 	close(ended)
 	forking.Wait()
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func TestHelperFewDescriptors(t *testing.T) {
 		<-time.After(10 * time.Millisecond) // Go's runtime needs descriptors for its first timer
 		holdAllDescriptors(t)
 	}
-	res, err := e.Flood(t.Context(), Plan{Targets: []Target{target}, Connections: 2000, Concurrency: 500, Timeout: time.Minute})
+	res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{target}, Connections: 2000, Concurrency: 500, Timeout: time.Minute}})
 	require.NoError(t, err)
 	requireSums(t, res)
 	switch mode {

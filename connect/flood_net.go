@@ -53,7 +53,7 @@ func ask(r *netRunner, c *netConn) (host string, sent, received int, err error) 
 			return "", sent, 0, err
 		}
 	}
-	if r.job.plan.SkipReply {
+	if r.job.skipReply {
 		return "", sent, 0, nil
 	}
 	var buf [2 * (reply.MaxLength + 1)]byte

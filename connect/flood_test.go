@@ -84,9 +84,9 @@ func TestFloodCountsEachPeerInItsClass(t *testing.T) {
 				if row.class == ClassTimeout || row.class == ClassNoReply {
 					patience = 200 * time.Millisecond
 				}
-				res, err := e.Flood(t.Context(), Plan{
+				res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{
 					Network: row.network, Targets: []Target{row.peer(t)}, Connections: n, ConnectTimeout: patience, Timeout: time.Minute,
-				})
+				}})
 				require.NoError(t, err)
 				requireSums(t, res)
 				assert.Equal(t, map[Class]int64{row.class: n}, res.Errors, "first errors: %v", res.First)
@@ -114,7 +114,7 @@ func TestFloodTakesTheFirstReadAsTheName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, e *Engine) {
-				res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, script)}, Connections: 20})
+				res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{peer(t, script)}, Connections: 20}})
 				require.NoError(t, err)
 				requireSums(t, res)
 				assert.Equal(t, Hosts{"web-1": 20}, res.Hosts, "first errors: %v", res.First)
@@ -127,7 +127,7 @@ func TestFloodUsesTargetsInTurn(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		targets := []Target{peer(t, answer("a")), peer(t, answer("b")), refusing(t), peer(t, answer("c"))}
-		res, err := e.Flood(t.Context(), Plan{Targets: targets, Connections: 402})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: targets, Connections: 402}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, Hosts{"a": 101, "b": 101, "c": 100}, res.Hosts)
@@ -141,10 +141,10 @@ func TestFloodIPv6(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		pool, err := source.ParsePool("::1")
 		require.NoError(t, err)
-		res, err := e.Flood(t.Context(), Plan{
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{
 			Network: "tcp6", Targets: []Target{peerAt(t, "[::1]:0", answer("six"))}, Connections: 100,
 			Sources: source.Sequence{Pool: pool},
-		})
+		}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, Hosts{"six": 100}, res.Hosts, "first errors: %v", res.First)
@@ -156,7 +156,7 @@ func TestFloodUDPSendsThePayloadOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var datagrams atomic.Int64
 		echo := udpPeer(t, func(datagram []byte) []byte { datagrams.Add(1); return append([]byte("got "), datagram...) })
-		res, err := e.Flood(t.Context(), Plan{Network: "udp4", Targets: []Target{echo}, Connections: 300, Payload: []byte("ping")})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Network: "udp4", Targets: []Target{echo}, Connections: 300, Payload: []byte("ping")}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, Hosts{"got ping": 300}, res.Hosts)
@@ -168,7 +168,7 @@ func TestFloodWithoutReply(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 100, SkipReply: true})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{silent}, Connections: 100}, SkipReply: true})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.EqualValues(t, 100, res.States.Completed)
@@ -191,7 +191,7 @@ func TestFloodReportsEachConnectionOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var seen collected
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a")), refusing(t)}, Connections: 2001, Observer: &seen})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{peer(t, answer("a")), refusing(t)}, Connections: 2001, Observer: &seen}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		numbers := map[int64]bool{}
@@ -235,7 +235,7 @@ func TestFloodStatesAddUpAtEveryInstant(t *testing.T) {
 		var floods sync.WaitGroup
 		for range 2 {
 			floods.Go(func() {
-				res, err := e.Flood(t.Context(), Plan{Targets: targets, Connections: 3000})
+				res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: targets, Connections: 3000}})
 				assert.NoError(t, err)
 				assert.EqualValues(t, 3000, res.States.Total())
 			})
@@ -253,7 +253,7 @@ func TestFloodEndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 100, Concurrency: 10, Timeout: 200 * time.Millisecond})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{silent}, Connections: 100, Concurrency: 10, Timeout: 200 * time.Millisecond}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, map[Class]int64{ClassNoReply: 10}, res.Errors)
@@ -273,7 +273,7 @@ func TestFloodEndsWhenAborted(t *testing.T) {
 			}
 			untilClosed(c)
 		})
-		res, err := e.Flood(ctx, Plan{Targets: []Target{silent}, Connections: 1000, Concurrency: 10, Timeout: time.Hour, ConnectTimeout: time.Hour})
+		res, err := e.Flood(ctx, FloodPlan{Plan: Plan{Targets: []Target{silent}, Connections: 1000, Concurrency: 10, Timeout: time.Hour, ConnectTimeout: time.Hour}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, map[Class]int64{ClassAborted: 10}, res.Errors)
@@ -287,7 +287,7 @@ func TestFloodAbortedBeforeItBegan(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
-		res, err := e.Flood(ctx, Plan{Targets: []Target{silent}, Connections: 1000, Timeout: time.Hour, ConnectTimeout: time.Hour})
+		res, err := e.Flood(ctx, FloodPlan{Plan: Plan{Targets: []Target{silent}, Connections: 1000, Timeout: time.Hour, ConnectTimeout: time.Hour}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Zero(t, res.States.Completed)
@@ -307,7 +307,7 @@ func TestFloodTimesFromThePlannedInstant(t *testing.T) {
 			_, _ = c.Write([]byte("slow"))
 		})
 		var seen collected
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{slow}, Connections: 40, Concurrency: 1, Rate: 200, Observer: &seen})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{slow}, Connections: 40, Concurrency: 1, Rate: 200, Observer: &seen}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		for _, o := range seen.outcomes {
@@ -322,7 +322,7 @@ func TestFloodDialsNoSoonerThanPlanned(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var seen collected
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 50, Rate: 500, Observer: &seen})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 50, Rate: 500, Observer: &seen}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.GreaterOrEqual(t, res.Duration, 49*2*time.Millisecond)
@@ -361,7 +361,7 @@ func TestFloodSources(t *testing.T) {
 					mu.Unlock()
 					answer("a")(c)
 				})
-				res, err := e.Flood(t.Context(), Plan{Targets: []Target{server}, Connections: 100, Sources: row.sources})
+				res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{server}, Connections: 100, Sources: row.sources}})
 				require.NoError(t, err)
 				requireSums(t, res)
 				require.Equal(t, Hosts{"a": 100}, res.Hosts, "first errors: %v", res.First)
@@ -386,7 +386,10 @@ func TestFloodDialsTheSame5TuplesAgain(t *testing.T) {
 	})
 	pool, err := source.ParsePool("127.78.0.1-127.78.0.4")
 	require.NoError(t, err)
-	plan := Plan{Targets: []Target{server}, Connections: 40, Reset: true, Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21009}}}
+	plan := FloodPlan{Plan: Plan{
+		Targets: []Target{server}, Connections: 40, Reset: true,
+		Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21009}},
+	}}
 	for range 3 {
 		res, err := Flood(t.Context(), plan)
 		require.NoError(t, err)
@@ -411,10 +414,12 @@ func TestFloodTellsFlows(t *testing.T) {
 			port := netip.MustParseAddrPort(c.RemoteAddr().String()).Port()
 			answer(fmt.Sprint("host-", port/2))(c)
 		})
-		plan := Plan{
-			Targets: []Target{target, refusing(t)}, Connections: 16, Reset: true,
+		plan := FloodPlan{
+			Plan: Plan{
+				Targets: []Target{target, refusing(t)}, Connections: 16, Reset: true,
+				Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21003}},
+			},
 			Flows: true, Weights: map[string]float64{"host-10500": 1, "host-10501": 1, "host-0": 2},
-			Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: 21000, Last: 21003}},
 		}
 		before, err := e.Flood(t.Context(), plan)
 		require.NoError(t, err)
@@ -436,7 +441,7 @@ func TestFloodTellsFlows(t *testing.T) {
 
 func TestFloodTellsNoFlowsUnasked(t *testing.T) {
 	t.Parallel()
-	res, err := Flood(t.Context(), Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 10})
+	res, err := Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 10}})
 	require.NoError(t, err)
 	assert.Nil(t, res.Flows)
 	assert.Nil(t, res.Affinity)
@@ -451,10 +456,10 @@ func TestFloodExplainsAddressesThatAreTaken(t *testing.T) {
 	pool, err := source.ParsePool("127.79.0.1")
 	require.NoError(t, err)
 	onBoth(t, func(t *testing.T, e *Engine) {
-		res, err := e.Flood(t.Context(), Plan{
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{
 			Targets: []Target{peer(t, answer("a"))}, Connections: 3,
 			Sources: source.Sequence{Pool: pool, Ports: source.Ports{First: port, Last: port}},
-		})
+		}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		assert.Equal(t, map[Class]int64{ClassAddrInUse: 3}, res.Errors)
@@ -467,7 +472,7 @@ func TestFloodKeepsFewOfManyNames(t *testing.T) {
 	var next atomic.Int64
 	liar := udpPeer(t, func([]byte) []byte { return fmt.Appendf(nil, "host-%d", next.Add(1)) })
 	const n = maxHosts + 500
-	res, err := Flood(t.Context(), Plan{Network: "udp", Targets: []Target{liar}, Connections: n})
+	res, err := Flood(t.Context(), FloodPlan{Plan: Plan{Network: "udp", Targets: []Target{liar}, Connections: n}})
 	require.NoError(t, err)
 	requireSums(t, res)
 	assert.Len(t, res.Hosts, maxHosts+1)
@@ -480,7 +485,7 @@ func TestFloodMonitors(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var seen collected
 		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
-		res, err := e.Flood(t.Context(), Plan{Targets: []Target{silent}, Connections: 5, ConnectTimeout: 200 * time.Millisecond, Monitor: 10 * time.Millisecond, Observer: &seen})
+		res, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: []Target{silent}, Connections: 5, ConnectTimeout: 200 * time.Millisecond, Monitor: 10 * time.Millisecond, Observer: &seen}})
 		require.NoError(t, err)
 		requireSums(t, res)
 		require.NotEmpty(t, seen.monitors)
@@ -497,24 +502,24 @@ func TestFloodRejectsWrongPlans(t *testing.T) {
 	v4 := Target{Name: "127.0.0.1:1", Addr: netip.MustParseAddrPort("127.0.0.1:1")}
 	ports := source.Sequence{Ports: source.Ports{First: 1, Last: 9}}
 	for name, row := range map[string]struct {
-		plan Plan
+		plan FloodPlan
 		says []string
 	}{
-		"no target":             {Plan{}, []string{"no target", "host:port"}},
-		"a target unresolved":   {Plan{Targets: []Target{{Name: "web:1"}}}, []string{"web:1", "no address"}},
-		"an unknown network":    {Plan{Targets: []Target{v4}, Network: "sctp"}, []string{"sctp", "tcp, tcp4"}},
-		"TLS with a version":    {Plan{Targets: []Target{v4}, Network: "tls4"}, []string{"tls4"}},
-		"the other family":      {Plan{Targets: []Target{v4}, Network: "tcp6"}, []string{"127.0.0.1", "tcp6"}},
-		"sources of the other":  {Plan{Targets: []Target{v4}, Sources: source.Sequence{Pool: pool6}}, []string{"5000::/112", "127.0.0.1:1", "families"}},
-		"too many connections":  {Plan{Targets: []Target{v4}, Connections: MaxConnections + 1}, []string{"100000001", "1 to 100000000"}},
-		"fewer than none":       {Plan{Targets: []Target{v4}, Connections: -1}, []string{"-1"}},
-		"a negative rate":       {Plan{Targets: []Target{v4}, Rate: -2}, []string{"-2"}},
-		"a negative timeout":    {Plan{Targets: []Target{v4}, Timeout: -time.Second}, []string{"-1s"}},
-		"a negative time limit": {Plan{Targets: []Target{v4}, ConnectTimeout: -time.Second}, []string{"-1s"}},
-		"flows of any port":     {Plan{Targets: []Target{v4}, Flows: true}, []string{"flows", "source ports"}},
-		"flows of no answers":   {Plan{Targets: []Target{v4}, Flows: true, SkipReply: true, Sources: ports}, []string{"flows", "replies"}},
-		"flows without end":     {Plan{Targets: []Target{v4}, Flows: true, Connections: 1 << 25, Sources: ports}, []string{"flows", "33554432", "10000000"}},
-		"no lanes":              {Plan{Targets: []Target{v4}, Concurrency: -1}, []string{"-1"}},
+		"no target":             {FloodPlan{Plan: Plan{}}, []string{"no target", "host:port"}},
+		"a target unresolved":   {FloodPlan{Plan: Plan{Targets: []Target{{Name: "web:1"}}}}, []string{"web:1", "no address"}},
+		"an unknown network":    {FloodPlan{Plan: Plan{Targets: []Target{v4}, Network: "sctp"}}, []string{"sctp", "tcp, tcp4"}},
+		"TLS with a version":    {FloodPlan{Plan: Plan{Targets: []Target{v4}, Network: "tls4"}}, []string{"tls4"}},
+		"the other family":      {FloodPlan{Plan: Plan{Targets: []Target{v4}, Network: "tcp6"}}, []string{"127.0.0.1", "tcp6"}},
+		"sources of the other":  {FloodPlan{Plan: Plan{Targets: []Target{v4}, Sources: source.Sequence{Pool: pool6}}}, []string{"5000::/112", "127.0.0.1:1", "families"}},
+		"too many connections":  {FloodPlan{Plan: Plan{Targets: []Target{v4}, Connections: MaxConnections + 1}}, []string{"100000001", "1 to 100000000"}},
+		"fewer than none":       {FloodPlan{Plan: Plan{Targets: []Target{v4}, Connections: -1}}, []string{"-1"}},
+		"a negative rate":       {FloodPlan{Plan: Plan{Targets: []Target{v4}, Rate: -2}}, []string{"-2"}},
+		"a negative timeout":    {FloodPlan{Plan: Plan{Targets: []Target{v4}, Timeout: -time.Second}}, []string{"-1s"}},
+		"a negative time limit": {FloodPlan{Plan: Plan{Targets: []Target{v4}, ConnectTimeout: -time.Second}}, []string{"-1s"}},
+		"flows of any port":     {FloodPlan{Plan: Plan{Targets: []Target{v4}}, Flows: true}, []string{"flows", "source ports"}},
+		"flows of no answers":   {FloodPlan{Plan: Plan{Targets: []Target{v4}, Sources: ports}, Flows: true, SkipReply: true}, []string{"flows", "replies"}},
+		"flows without end":     {FloodPlan{Plan: Plan{Targets: []Target{v4}, Connections: 1 << 25, Sources: ports}, Flows: true}, []string{"flows", "33554432", "10000000"}},
+		"no lanes":              {FloodPlan{Plan: Plan{Targets: []Target{v4}, Concurrency: -1}}, []string{"-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

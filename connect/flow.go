@@ -81,8 +81,8 @@ type pace struct {
 
 func newPace(j *job) pace {
 	p := pace{start: j.start, size: j.traffic.PacketSize, datagram: j.plan.Protocol() == "udp", names: names{}}
-	if j.traffic.Rate > 0 {
-		perSecond := j.traffic.Rate * kilobyte / float64(p.size) / float64(j.plan.Connections)
+	if j.traffic.Throughput > 0 {
+		perSecond := j.traffic.Throughput * kilobyte / float64(p.size) / float64(j.plan.Connections)
 		p.interval = max(int64(math.Min(float64(time.Second)/perSecond, float64(never))), 1)
 	}
 	return p

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-// HoldPlan says which connections to open and to keep. Plan.SkipReply has no meaning here; Plan.Timeout bounds the time in
-// which connections are opened, and is by default as for a flood, plus ConnectTimeout.
+// HoldPlan says which connections to open and to keep. Plan.Timeout bounds the time in which connections are opened, and is by
+// default as for a flood, plus ConnectTimeout.
 type HoldPlan struct {
 	Plan
 	// Duration closes all connections so long after the start; 0 leaves that to Close.
@@ -18,6 +18,15 @@ type HoldPlan struct {
 	// Keepalive is the interval in which every connection is sent the payload and must have answered the last one with
 	// something, or it counts as an error of class no_reply. 0 sends nothing.
 	Keepalive time.Duration
+}
+
+func (p HoldPlan) withDefaults() HoldPlan {
+	untimed := p.Timeout == 0
+	p.Plan = p.Plan.withDefaults()
+	if untimed {
+		p.Timeout += p.ConnectTimeout
+	}
+	return p
 }
 
 // HoldResult is what has become of the connections of a hold. As JSON, durations are in nanoseconds.
@@ -60,11 +69,7 @@ type Held struct {
 // Hold opens connections and keeps them, until Close, the plan's duration, or ctx is done. It returns at once; an error
 // means that the plan is wrong or the event loops could not start.
 func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
-	untimed := plan.Timeout == 0
-	plan.Plan = plan.withDefaults()
-	if untimed {
-		plan.Timeout += plan.ConnectTimeout
-	}
+	plan = plan.withDefaults()
 	if err := plan.validate(); err != nil {
 		return nil, err
 	}

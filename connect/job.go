@@ -16,6 +16,7 @@ type job struct {
 	counters *Counters
 	total    *Counters // the engine's
 
+	skipReply bool          // a flood's
 	keeps     bool          // established connections stay, so their descriptors are not freed by waiting
 	keepalive time.Duration // interval of signs of life; 0 is none
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -18,7 +17,8 @@ const (
 	DefaultPayload        = "Hello"
 )
 
-// Plan says which connections a call makes. Only Targets must be set; every other field's zero value is its default.
+// Plan says which connections a call makes; each kind of call adds what it does with them. Only Targets must be set: every other
+// field's zero value is its default.
 type Plan struct {
 	Network     string   // tcp (the default), tcp4, tcp6, udp, udp4, udp6 or tls
 	Targets     []Target // used in turn
@@ -38,13 +38,6 @@ type Plan struct {
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system
 	Payload []byte          // what UDP sends; nil means DefaultPayload
-	// SkipReply ends a connection once it is established (UDP: once its datagram is sent), without waiting for an answer.
-	SkipReply bool
-	// Flows makes the result say which host answered which 5-tuple; wants fixed source ports.
-	Flows bool
-	// Weights are the shares of the connections that hosts are due, in relation to each other; nil means equal ones for all
-	// that answer. The result's balance is judged by them.
-	Weights map[string]float64
 	// Reset closes with a RST, which leaves no TIME_WAIT behind and frees the port at once, instead of a FIN.
 	Reset bool
 	// TLS configures the handshake for network tls. A nil Config means Go's defaults; an empty ServerName means the target's host.
@@ -136,29 +129,11 @@ func (p *Plan) check() error {
 	case p.Timeout < 0:
 		return fmt.Errorf("timeout %v; want a positive duration", p.Timeout)
 	}
-	if p.Flows {
-		if err := p.validateFlows(); err != nil {
-			return err
-		}
-	}
 	proto, version := p.protocol()
 	if proto != "tcp" && proto != "udp" && (proto != "tls" || version != "") {
 		return fmt.Errorf("network %q; want tcp, tcp4, tcp6, udp, udp4, udp6 or tls", p.Network)
 	}
 	return p.validateFamilies(version)
-}
-
-// validateFlows checks that the flows can be told from each other and dialled again.
-func (p *Plan) validateFlows() error {
-	switch {
-	case p.Sources.Ports.Count() == 0:
-		return errors.New("flows without source ports; want a range of fixed ones, since 5-tuples with ports of the system's choice can't be dialled again")
-	case p.SkipReply:
-		return errors.New("flows without replies; want replies to be read, since they tell which host has answered")
-	case p.Connections > disruption.MaxFlows:
-		return fmt.Errorf("flows of %d connections; want at most %d", p.Connections, disruption.MaxFlows)
-	}
-	return nil
 }
 
 func (p *Plan) validateFamilies(version string) error {

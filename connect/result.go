@@ -48,6 +48,7 @@ type FloodResult struct {
 // floodTally adds up the outcomes of a flood.
 type floodTally struct {
 	failures
+	flood       *FloodPlan
 	hosts       Hosts
 	reply       []time.Duration
 	failedReads int64
@@ -56,8 +57,8 @@ type floodTally struct {
 	flows       *disruption.Flows // nil unless the plan asks for them
 }
 
-func newFloodTally(plan *Plan) *floodTally {
-	t := &floodTally{failures: newFailures(plan), hosts: Hosts{}}
+func newFloodTally(plan *FloodPlan) *floodTally {
+	t := &floodTally{failures: newFailures(&plan.Plan), flood: plan, hosts: Hosts{}}
 	if plan.Flows {
 		t.flows = disruption.New(plan.Protocol(), addresses(plan.Targets), plan.Sources)
 	}
@@ -84,7 +85,7 @@ func (t *floodTally) add(batch []Outcome) {
 			if o.Connected {
 				t.failedReads++
 			}
-		case !t.plan.SkipReply:
+		case !t.flood.SkipReply:
 			t.reply = append(t.reply, o.Reply)
 			t.hosts.Add(o.Host, 1)
 			if t.flows != nil {
@@ -135,8 +136,8 @@ func (t *floodTally) result(j *job) *FloodResult {
 		RTT:            t.rtt.summary(),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
-		Weights:        j.plan.Weights,
-		Balance:        balance.Of(t.hosts, j.plan.Weights),
+		Weights:        t.flood.Weights,
+		Balance:        balance.Of(t.hosts, t.flood.Weights),
 	}
 	if t.flows != nil {
 		affinity := t.flows.Affinity()

@@ -7,15 +7,16 @@ import (
 )
 
 // TrafficPlan says which connections to keep up, and how much to send on them. The peer is to echo what it gets, as ctraffic's server and
-// `mconnect-server -echo` do. Plan.Rate, Payload and SkipReply have no meaning here. Plan.ConnectTimeout is by default
-// DefaultTrafficConnectTimeout, and Plan.Timeout what the duration leaves time for.
+// `mconnect-server -echo` do. Connections are made as fast as Concurrency allows, so Plan.Rate must not be set, and
+// packets are ctraffic's, so Plan.Payload is not sent. Plan.ConnectTimeout is by default DefaultTrafficConnectTimeout, and
+// Plan.Timeout what the duration leaves time for.
 //
 // Each connection has one packet on its way at a time. Without an answer to that one in time, the next ones are dropped. Over UDP
 // packets are sent however late the last one is, and an echo that a later one has overtaken counts as lost.
 type TrafficPlan struct {
 	Plan
 	Duration    time.Duration // 0 means DefaultTrafficDuration
-	Rate        float64       // KB/s (1024 bytes) of all connections together; 0 sends a packet as soon as the last one has come back
+	Throughput  float64       // KB/s (1024 bytes) of all connections together; 0 sends a packet as soon as the last one has come back
 	PacketSize  int           // bytes; 0 means DefaultPacketSize
 	LossTimeout time.Duration // a connection without an echo for so long is lost; 0 means DefaultLossTimeout
 	NoReconnect bool          // do not dial again what is lost
@@ -70,7 +71,6 @@ func (p TrafficPlan) withDefaults() TrafficPlan {
 	if p.Timeout == 0 {
 		p.Timeout = p.Duration + p.LossTimeout + time.Second
 	}
-	p.Plan.Rate = 0
 	p.Plan = p.Plan.withDefaults()
 	return p
 }
@@ -91,8 +91,10 @@ func (p *TrafficPlan) check() error {
 	switch {
 	case p.Duration < 0:
 		return fmt.Errorf("duration %v; want a positive duration", p.Duration)
-	case p.Rate < 0:
-		return fmt.Errorf("rate %v; want KB/s of all connections together, or 0 for as fast as the echoes come", p.Rate)
+	case p.Rate != 0:
+		return fmt.Errorf("rate %v of connections; want none, but for packets a throughput", p.Rate)
+	case p.Throughput < 0:
+		return fmt.Errorf("throughput %v; want KB/s of all connections together, or 0 for as fast as the echoes come", p.Throughput)
 	case p.PacketSize < smallest || p.PacketSize > largest:
 		return fmt.Errorf("packet size %d; want %d to %d bytes with network %s", p.PacketSize, smallest, largest, p.Network)
 	case p.LossTimeout < 0:

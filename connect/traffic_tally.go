@@ -152,7 +152,7 @@ func (t *trafficTally) result() *TrafficResult {
 		t.keep(TrafficRecord{Started: u.started, Ended: t.job.length(true), Error: u.class, Remote: t.remote(number)})
 	}
 	r := &TrafficResult{
-		Network: plan.Network, Rate: plan.Rate, PacketSize: plan.PacketSize,
+		Network: plan.Network, Rate: plan.Throughput, PacketSize: plan.PacketSize,
 		Connections:    plan.Connections,
 		Lost:           t.last.lost,
 		Lasting:        t.last.connected - t.last.lost,

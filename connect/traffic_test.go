@@ -167,11 +167,11 @@ func traffic(t *testing.T, e *Engine, plan TrafficPlan) *TrafficResult {
 func TestTrafficLasts(t *testing.T) {
 	t.Parallel()
 	for name, plan := range map[string]TrafficPlan{
-		"paced":                     {Rate: 2000},
+		"paced":                     {Throughput: 2000},
 		"unpaced":                   {},
-		"small packets":             {PacketSize: MinPacketSize, Rate: 100},
+		"small packets":             {PacketSize: MinPacketSize, Throughput: 100},
 		"packets beyond a buffer":   {PacketSize: MaxPacketSize, LossTimeout: 10 * time.Second},
-		"less than a packet a slot": {Rate: 1},
+		"less than a packet a slot": {Throughput: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +188,7 @@ func TestTrafficLasts(t *testing.T) {
 				assert.Zero(t, r.Reconnects)
 				assert.Equal(t, r.Sent, r.Received, "what was on its way has come back")
 				assert.Nil(t, r.Recovered)
-				if plan.Rate != 1 {
+				if plan.Throughput != 1 {
 					assert.Equal(t, Hosts{"a": 10, "b": 10}, r.LastingByHost)
 					assert.Positive(t, r.RoundTrip.Min)
 				}
@@ -200,7 +200,7 @@ func TestTrafficLasts(t *testing.T) {
 func TestTrafficPace(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{peer(t, echoServer("a"))}, Connections: 10}, Rate: 500, Duration: time.Second, LossTimeout: 5 * time.Second})
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{peer(t, echoServer("a"))}, Connections: 10}, Throughput: 500, Duration: time.Second, LossTimeout: 5 * time.Second})
 		assert.InDelta(t, 500, r.Sent+r.Dropped, 20, "every slot is used or dropped")
 	})
 }
@@ -220,7 +220,7 @@ func TestTrafficLoses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, e *Engine) {
-				plan := TrafficPlan{Plan: Plan{Targets: []Target{peer(t, test.peer)}, Connections: 5}, Rate: 500, Duration: 900 * time.Millisecond, LossTimeout: 300 * time.Millisecond}
+				plan := TrafficPlan{Plan: Plan{Targets: []Target{peer(t, test.peer)}, Connections: 5}, Throughput: 500, Duration: 900 * time.Millisecond, LossTimeout: 300 * time.Millisecond}
 				r := traffic(t, e, plan)
 				assert.GreaterOrEqual(t, r.Errors[test.class], int64(5), "%v", r.First)
 				assert.Equal(t, r.Connections+r.Reconnects, r.Lost+r.Lasting)
@@ -290,7 +290,7 @@ func TestTrafficEndsBeforeARead(t *testing.T) {
 			client, server := net.Pipe()
 			defer server.Close()
 			defer client.Close()
-			plan := TrafficPlan{Plan: Plan{Connections: 1}, Rate: 1, LossTimeout: time.Hour, Duration: time.Hour}.withDefaults()
+			plan := TrafficPlan{Plan: Plan{Connections: 1}, Throughput: 1, LossTimeout: time.Hour, Duration: time.Hour}.withDefaults()
 			j := newJob(plan.Plan, &Counters{})
 			j.traffic = &trafficJob{TrafficPlan: plan}
 			r := newNetRunner(j, talking{})
@@ -327,8 +327,8 @@ func TestTrafficRecovers(t *testing.T) {
 		require.NoError(t, err)
 		address := listener.Addr()
 		plan := TrafficPlan{
-			Plan: Plan{Targets: []Target{lasting, target(t, address)}, Connections: 10, Reset: true},
-			Rate: 500, Duration: 2500 * time.Millisecond, LossTimeout: 5 * time.Second,
+			Plan:       Plan{Targets: []Target{lasting, target(t, address)}, Connections: 10, Reset: true},
+			Throughput: 500, Duration: 2500 * time.Millisecond, LossTimeout: 5 * time.Second,
 		}
 		refused := make(onRefused, 1)
 		plan.Observer = refused
@@ -389,7 +389,7 @@ func (onRefused) Monitor(States) {}
 func TestTrafficSlowPeers(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		plan := TrafficPlan{Plan: Plan{Connections: 4}, Rate: 400, Duration: 700 * time.Millisecond, LossTimeout: 5 * time.Second}
+		plan := TrafficPlan{Plan: Plan{Connections: 4}, Throughput: 400, Duration: 700 * time.Millisecond, LossTimeout: 5 * time.Second}
 		plan.Targets = []Target{peer(t, dribble)}
 		r := traffic(t, e, plan)
 		assert.Equal(t, Hosts{"slow": 4}, r.LastingByHost, "%v", r.First)
@@ -527,8 +527,8 @@ func TestTrafficUDP(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, e *Engine) {
 				r := traffic(t, e, TrafficPlan{
-					Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, test.reply())}, Connections: 5},
-					Rate: test.rate, Duration: 700 * time.Millisecond, LossTimeout: 400 * time.Millisecond,
+					Plan:       Plan{Network: "udp", Targets: []Target{udpPeer(t, test.reply())}, Connections: 5},
+					Throughput: test.rate, Duration: 700 * time.Millisecond, LossTimeout: 400 * time.Millisecond,
 				})
 				test.check(t, r)
 			})
@@ -541,8 +541,8 @@ func TestTrafficShortUDP(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		plan := TrafficPlan{
-			Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, func([]byte) []byte { return nil })}, Connections: 3},
-			Rate: 300, Duration: 200 * time.Millisecond, LossTimeout: 400 * time.Millisecond,
+			Plan:       Plan{Network: "udp", Targets: []Target{udpPeer(t, func([]byte) []byte { return nil })}, Connections: 3},
+			Throughput: 300, Duration: 200 * time.Millisecond, LossTimeout: 400 * time.Millisecond,
 		}
 		r := traffic(t, e, plan)
 		assert.EqualValues(t, 3, r.Lost)
@@ -559,7 +559,7 @@ func TestTrafficUDPRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, conn.Close())
 		r := traffic(t, e, TrafficPlan{
-			Plan: Plan{Network: "udp", Targets: []Target{target(t, conn.LocalAddr())}, Connections: 2}, Rate: 20, Duration: 1500 * time.Millisecond,
+			Plan: Plan{Network: "udp", Targets: []Target{target(t, conn.LocalAddr())}, Connections: 2}, Throughput: 20, Duration: 1500 * time.Millisecond,
 		})
 		assert.Positive(t, r.Lost)
 		assert.Nil(t, r.Recovered)
@@ -573,7 +573,8 @@ func TestTrafficPlanErrors(t *testing.T) {
 		"packet size 63; want 64 to 1048576": {Plan: valid, PacketSize: 63},
 		"packet size 71; want 72 to 65507":   {Plan: Plan{Targets: valid.Targets, Network: "udp"}, PacketSize: 71},
 		"duration -1s; want a positive":      {Plan: valid, Duration: -time.Second},
-		"rate -1; want KB/s":                 {Plan: valid, Rate: -1},
+		"rate 1 of connections; want none":   {Plan: Plan{Targets: valid.Targets, Rate: 1}},
+		"throughput -1; want KB/s":           {Plan: valid, Throughput: -1},
 		"loss timeout -1s; want":             {Plan: valid, LossTimeout: -time.Second},
 		"no target; want at least one":       {},
 	} {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/grafana/sobek"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
@@ -22,9 +23,12 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("flood(): %w", err))
 	}
+	c.sampler.readReply = !o.SkipReply
 	return i.async(func() (result, error) {
 		c.warn(inFlight(&o.Plan))
-		res, err := i.root.engine.Flood(c.ctx, c.begin(c.sampler))
+		res, err := i.root.engine.Flood(c.ctx, connect.FloodPlan{
+			Plan: c.begin(c.sampler), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", err)
 		}

@@ -54,7 +54,7 @@ func newSampler(i *instance, o *options.Call) *sampler {
 	s := &sampler{
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
 		out: state.Samples, logger: state.Logger,
-		start: time.Now(), readReply: !o.Plan.SkipReply,
+		start: time.Now(),
 		base: base, call: base.Tags.With("proto", o.Plan.Protocol()),
 	}
 	for _, name := range o.Targets {

@@ -28,7 +28,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 		c.warn(o.Plan.Connections)
 		packets := newPacketSampler(c.sampler, o)
 		r, err := i.root.engine.Traffic(c.ctx, connect.TrafficPlan{
-			Plan: c.begin(packets), Duration: o.Duration, Rate: o.Rate, PacketSize: o.PacketSize,
+			Plan: c.begin(packets), Duration: o.Duration, Throughput: o.Rate, PacketSize: o.PacketSize,
 			LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: packets,
 		})
 		if err != nil {

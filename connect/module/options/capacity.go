@@ -25,6 +25,6 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 		return nil, fmt.Errorf("capacity(): option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
 	}
 	plan := connect.CapacityPlan{Plan: c.Plan, Step: c.Step, Patience: c.Patience}
-	c.Most, c.Limit = plan.Most(), plan.Limit()
+	c.Most, c.Limit = plan.Most(), plan.TimeLimit()
 	return c, nil
 }

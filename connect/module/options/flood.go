@@ -12,15 +12,18 @@ import (
 // Flood is what a script asks of flood().
 type Flood struct {
 	Call
+	SkipReply bool
+	Flows     bool
+	Weights   map[string]float64
 }
 
 // ParseFlood checks the arguments of flood(). An error names the option, its value and what is accepted.
 func ParseFlood(target, options any) (*Flood, error) {
 	f := &Flood{}
 	known := f.setters(map[string]setter{
-		"readReply": unless(&f.Plan.SkipReply),
-		"flows":     flag(&f.Plan.Flows),
-		"weights":   weights(&f.Plan.Weights),
+		"readReply": unless(&f.SkipReply),
+		"flows":     flag(&f.Flows),
+		"weights":   weights(&f.Weights),
 	})
 	if err := f.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
@@ -31,7 +34,7 @@ func ParseFlood(target, options any) (*Flood, error) {
 	if err := f.settleAnswers(); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
-	f.Limit = f.Plan.Limit()
+	f.Limit = f.Plan.TimeLimit()
 	return f, nil
 }
 
@@ -39,11 +42,11 @@ func ParseFlood(target, options any) (*Flood, error) {
 func (f *Flood) settleAnswers() error {
 	p := &f.Plan
 	switch {
-	case p.Weights != nil && p.SkipReply:
+	case f.Weights != nil && f.SkipReply:
 		return errors.New("option \"weights\": got some with readReply false; want readReply true with it, since answers tell who got a connection")
-	case !p.Flows:
+	case !f.Flows:
 		return nil
-	case p.SkipReply:
+	case f.SkipReply:
 		return errors.New("option \"flows\": got true with readReply false; want readReply true with it, since answers tell who got a connection")
 	case p.Sources.Ports.Count() == 0:
 		return errors.New("option \"flows\": got true without sourcePorts; want sourcePorts: '10000-20000' or the like with it, and close: 'rst', since only 5-tuples with fixed ports can be dialled again")

@@ -27,6 +27,6 @@ func ParseHold(target, options any) (*Hold, error) {
 	if h.Plan.Payload != nil && h.Keepalive == 0 {
 		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
 	}
-	h.Limit = connect.HoldPlan{Plan: h.Plan}.Limit()
+	h.Limit = connect.HoldPlan{Plan: h.Plan}.TimeLimit()
 	return h, nil
 }

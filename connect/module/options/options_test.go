@@ -40,7 +40,7 @@ func TestParseFlood(t *testing.T) {
 	assert.Equal(t, source.Ports{First: 1000, Last: 2000}, p.Sources.Ports)
 	assert.True(t, p.Reset)
 	assert.Equal(t, []byte{1, 2}, p.Payload)
-	assert.True(t, p.SkipReply)
+	assert.True(t, f.SkipReply)
 	assert.Equal(t, time.Second, p.Monitor)
 }
 
@@ -60,11 +60,11 @@ func TestParseFloodVerdicts(t *testing.T) {
 		"flows": true, "sourcePorts": "1-2", "sourceOrder": "random", "seed": int64(1), "weights": object{"a": int64(2), "b": .5, "c": int64(0)},
 	})
 	require.NoError(t, err)
-	assert.True(t, f.Plan.Flows)
-	assert.Equal(t, map[string]float64{"a": 2, "b": .5, "c": 0}, f.Plan.Weights)
+	assert.True(t, f.Flows)
+	assert.Equal(t, map[string]float64{"a": 2, "b": .5, "c": 0}, f.Weights)
 	f, err = options.ParseFlood("10.0.0.1:1", object{"flows": false})
 	require.NoError(t, err)
-	assert.False(t, f.Plan.Flows)
+	assert.False(t, f.Flows)
 }
 
 func TestParseFloodSaysWhatIsWrong(t *testing.T) {

@@ -35,6 +35,6 @@ func ParseTraffic(target, options any) (*Traffic, error) {
 	if size := t.PacketSize; t.Plan.Protocol() == "udp" && size != 0 && (size < smallest || size > largest) {
 		return nil, fmt.Errorf("traffic(): option \"packetSize\": got %d with network '%s'; want %d to %d with it, as the end of each datagram tells when it was due", size, t.Plan.Network, smallest, largest)
 	}
-	t.Limit = connect.TrafficPlan{Plan: t.Plan, Duration: t.Duration, LossTimeout: t.LossTimeout}.Limit()
+	t.Limit = connect.TrafficPlan{Plan: t.Plan, Duration: t.Duration, LossTimeout: t.LossTimeout}.TimeLimit()
 	return t, nil
 }
