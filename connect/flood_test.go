@@ -198,7 +198,7 @@ func TestFloodReportsEachConnectionOnce(t *testing.T) {
 		for _, o := range seen.outcomes {
 			numbers[o.Number] = true
 			assert.Equal(t, o.Number%2 == 1, o.Class == ClassRefused)
-			assert.GreaterOrEqual(t, o.Ended, o.Planned)
+			assert.GreaterOrEqual(t, o.At, o.Planned)
 		}
 		assert.Len(t, seen.outcomes, 2001)
 		assert.Len(t, numbers, 2001)

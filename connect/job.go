@@ -102,7 +102,7 @@ func (j *job) target(number int64) int {
 
 // outcome begins the record of a connection that ends now.
 func (j *job) outcome(c claim, now int64) Outcome {
-	return Outcome{Number: c.number, Planned: time.Duration(c.planned - j.start), Ended: time.Duration(now - j.start)}
+	return Outcome{Number: c.number, Planned: time.Duration(c.planned - j.start), At: time.Duration(now - j.start)}
 }
 
 // batchSize is how many outcomes travel together. Small calls get by with less.

@@ -18,7 +18,7 @@ type Outcome struct {
 	Event   Event
 	Number  int64         // of the connection within its call, from 0
 	Planned time.Duration // when it was due, since the call's start: durations count from here
-	Ended   time.Duration // when the event happened, since the call's start
+	At      time.Duration // when the event happened, since the call's start
 
 	Class     Class  // why it failed, ClassNone if it did not
 	Err       error  // what failed, nil if nothing did
@@ -46,4 +46,4 @@ type Echo struct {
 func (o *Outcome) Lifetime() time.Duration { return o.Elapsed() - o.Connect }
 
 // Elapsed is how long the connection took, from the planned instant to its end.
-func (o *Outcome) Elapsed() time.Duration { return o.Ended - o.Planned }
+func (o *Outcome) Elapsed() time.Duration { return o.At - o.Planned }

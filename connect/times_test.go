@@ -24,7 +24,7 @@ func TestEndlessCallsAreBounded(t *testing.T) { //nolint:paralleltest // see abo
 		"redials": {func() interface{ add([]Outcome) } { return newTrafficTally(&job{plan: plan}) }, Outcome{
 			Event: Established, Connected: true, Connect: time.Millisecond, RTT: time.Microsecond,
 		}},
-		"redials in vain": {func() interface{ add([]Outcome) } { return newTrafficTally(&job{plan: plan}) }, Outcome{Class: ClassRefused, Ended: time.Second}},
+		"redials in vain": {func() interface{ add([]Outcome) } { return newTrafficTally(&job{plan: plan}) }, Outcome{Class: ClassRefused, At: time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tally, batch := row.of(), make([]Outcome, each)

@@ -72,7 +72,7 @@ func (t *trafficTally) failedDial(o *Outcome) {
 // ended takes note of a connection that was lost, or has lasted.
 func (t *trafficTally) ended(o *Outcome) {
 	r := *o.Record
-	r.Started, r.Connected, r.Ended, r.Error = o.Planned, o.Planned+o.Connect, o.Ended, o.Class
+	r.Started, r.Connected, r.Ended, r.Error = o.Planned, o.Planned+o.Connect, o.At, o.Class
 	if u, failedBefore := t.unmade[o.Number]; failedBefore {
 		r.Started = u.started
 		delete(t.unmade, o.Number)
@@ -97,10 +97,10 @@ func (t *trafficTally) ended(o *Outcome) {
 	}
 	t.fail(o)
 	t.lostBy.Add(host, 1)
-	if t.firstLoss == 0 || o.Ended < t.firstLoss {
-		t.firstLoss = o.Ended
+	if t.firstLoss == 0 || o.At < t.firstLoss {
+		t.firstLoss = o.At
 	}
-	t.lastLoss = max(t.lastLoss, o.Ended)
+	t.lastLoss = max(t.lastLoss, o.At)
 }
 
 func (t *trafficTally) remote(number int64) netip.AddrPort {

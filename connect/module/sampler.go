@@ -73,7 +73,7 @@ func (s *sampler) Outcomes(batch []connect.Outcome) {
 	var at time.Time
 	for i := range batch {
 		o := &batch[i]
-		at = s.root.stamps.next(s.start.Add(o.Ended))
+		at = s.root.stamps.next(s.start.Add(o.At))
 		s.outcome(o, s.targets[o.Number%int64(len(s.targets))], at)
 	}
 	for _, t := range s.targets {

@@ -56,7 +56,7 @@ func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 
 // ended takes note of a connection that was lost, or has lasted.
 func (p *packetSampler) ended(o *connect.Outcome) {
-	at := p.root.stamps.next(p.start.Add(o.Ended))
+	at := p.root.stamps.next(p.start.Add(o.At))
 	target := o.Number % int64(len(p.targets))
 	if n := o.Record.Retransmits; n > 0 {
 		p.add(p.metrics.retransmits, p.targets[target].tags, at, float64(n))
