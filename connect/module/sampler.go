@@ -55,7 +55,7 @@ func newSampler(i *instance, o *options.Call) *sampler {
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
 		out: state.Samples, logger: state.Logger,
 		start: time.Now(),
-		base: base, call: base.Tags.With("proto", o.Plan.Protocol()),
+		base:  base, call: base.Tags.With("proto", o.Plan.Protocol()),
 	}
 	for _, name := range o.Targets {
 		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), failed: map[connect.Class]*metrics.TagSet{}, hosts: map[string]*hostSeries{}})
