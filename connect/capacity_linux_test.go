@@ -113,7 +113,7 @@ func TestCapacityEndsWhileDialling(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			plan := CapacityPlan{Plan: Plan{
-				Targets: []Target{deaf(4)(t)}, Connections: 8, ConnectTimeout: time.Hour, Timeout: row.timeout, Monitor: 100 * time.Millisecond,
+				Targets: []Target{deaf(4)(t)}, Connections: 8, Concurrency: 1, ConnectTimeout: time.Hour, Timeout: row.timeout, Monitor: 100 * time.Millisecond,
 			}}
 			if row.class == ClassAborted {
 				plan.Observer = &whenHeld{n: 5, call: stop}
@@ -121,8 +121,9 @@ func TestCapacityEndsWhileDialling(t *testing.T) {
 			r, err := (&Engine{}).Capacity(ctx, plan)
 			require.NoError(t, err)
 			assert.Equal(t, LimitTime, r.Limit, "%+v", r)
-			assert.Equal(t, map[Class]int64{row.class: 3}, r.Errors)
+			assert.Equal(t, map[Class]int64{row.class: 1}, r.Errors)
 			assert.EqualValues(t, 5, r.Connections)
+			assert.EqualValues(t, 2, r.NotInitiated)
 		})
 	}
 }
