@@ -155,6 +155,44 @@ func TestHoldEndedByK6(t *testing.T) {
 	assert.EqualValues(t, vus*each, done.gauge("mconnect_established_max"))
 }
 
+// Calls of hold() that are open when an iteration is interrupted don't keep k6 from ending, however many there are.
+func TestManyHoldsInterrupted(t *testing.T) {
+	const holds = 150 // k6 has room for 100 answers to an event that it no longer waits for
+	for _, test := range []struct {
+		name     string
+		scenario object
+		code     int
+	}{
+		{"by k6", object{"executor": "constant-vus", "vus": 2, "duration": "2s", "gracefulStop": "0s"}, exitOK},
+		{"by Ctrl-C", object{"executor": "per-vu-iterations", "vus": 2}, exitAborted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ns := newNamespace(t)
+			c := startCompanion(t, ns, "127.0.0.1")
+			run := holdTest{
+				ns:     ns,
+				script: object{"scenarios": object{"hold": test.scenario}},
+				args:   object{"target": c.address, "holds": holds},
+				body: `
+					await Promise.all(Array.from({ length: args.holds }, () => hold(args.target)));
+					tell('held' + __VU);
+					await wait(600000);
+				`,
+			}.start(t)
+			if test.code == exitAborted {
+				run.awaitLine(t, "told held1 ")
+				run.awaitLine(t, "told held2 ")
+				run.signal(syscall.SIGINT)
+			}
+			done := run.await(t, test.code)
+			assert.EqualValues(t, 2*holds, done.Report.Calls)
+			assert.Equal(t, states{Completed: 2 * holds}, done.Report.States, "%v", done.Report.FirstErrors)
+			assert.EqualValues(t, 2*holds, done.gauge("mconnect_established_max"))
+			assert.Equal(t, stopped{Accepted: 2 * holds}, stopCompanion(t, c))
+		})
+	}
+}
+
 // The example's thresholds: the exit code says whether the service holds what it should.
 func TestHoldThresholds(t *testing.T) {
 	for _, test := range []struct {

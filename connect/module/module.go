@@ -20,6 +20,7 @@ type RootModule struct {
 	gauges  gauges
 	notices notices
 	ledger  ledger
+	test    delay // of its end
 }
 
 // New returns the module that k6 registers.
@@ -43,6 +44,7 @@ type instance struct {
 	root    *RootModule
 	metrics *mconnectMetrics
 
+	iteration delay // of its end
 	parseJSON sobek.Callable
 }
 

@@ -1,5 +1,7 @@
 package module
 
+import "sync"
+
 // k6's events of these names; their type is internal to k6.
 const (
 	testEnd      = 3
@@ -11,16 +13,54 @@ const (
 // after the test's end finds k6's channel closed. To be called on the VU's goroutine, and release once.
 func (i *instance) delayEnd() (release func()) {
 	local, global := i.vu.Events().Local, i.vu.Events().Global
-	iteration, iterationEnds := local.Subscribe(iterationEnd)
-	test, testEnds := global.Subscribe(testEnd)
+	i.iteration.take(func() (end func()) {
+		id, events := local.Subscribe(iterationEnd)
+		return func() {
+			local.Unsubscribe(id)
+			for event := range events { // those that have come, and that k6 waits for
+				event.Done()
+			}
+		}
+	})
+	i.root.test.take(func() (end func()) {
+		id, events := global.Subscribe(testEnd)
+		return func() {
+			global.Unsubscribe(id)
+			for event := range events {
+				event.Done()
+			}
+		}
+	})
 	return func() {
-		local.Unsubscribe(iteration)
-		for event := range iterationEnds { // those that have come, and that k6 waits for
-			event.Done()
-		}
-		global.Unsubscribe(test)
-		for event := range testEnds {
-			event.Done()
-		}
+		i.iteration.give()
+		i.root.test.give()
+	}
+}
+
+// delay is a subscription to an event of k6's, which k6 waits for until all who have taken it have given it back. One for all, since k6
+// gives up waiting at the end of an iteration that is interrupted, and then has room for 100 subscribers to say that they are done:
+// the next one would say so for ever.
+type delay struct {
+	mu    sync.Mutex
+	users int
+	end   func()
+}
+
+// take subscribes if nobody else has. End unsubscribes.
+func (d *delay) take(subscribe func() (end func())) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.users == 0 {
+		d.end = subscribe()
+	}
+	d.users++
+}
+
+func (d *delay) give() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.users--
+	if d.users == 0 {
+		d.end()
 	}
 }
