@@ -16,15 +16,19 @@ const (
 type echo struct{ *Server }
 
 // openEcho opens the echo, if asked for, on TCP and UDP.
-func (s *Server) openEcho() (err error) {
+func (s *Server) openEcho() error {
 	if s.options.Echo == "" {
 		return nil
 	}
-	s.echoAddr, _, err = s.openPort(port{
-		option: "Echo", address: s.options.Echo, udp: true, role: echo{s}, tally: &s.echoTally,
+	tcp, udp, err := s.openPort(port{
+		option: "Echo", address: s.options.Echo, tcp: !s.options.NoTCP, udp: true, role: echo{s}, tally: &s.echoTally,
 	})
 	if err != nil {
 		return err
+	}
+	s.echoAddr = udp
+	if tcp.IsValid() {
+		s.echoAddr = tcp
 	}
 	s.log.Info("Echo on; "+s.echoAddr.String(), "address", s.echoAddr.String(), "tls", s.tls != nil,
 		"hostname", s.options.Hostname)

@@ -13,26 +13,29 @@ import (
 // How often another port is tried when the system chose one for TCP that is taken for UDP.
 const portAttempts = 16
 
-// A port is where TCP clients, and UDP clients if wanted, meet a role.
+// A port is where TCP and UDP clients, or one of them, meet a role.
 type port struct {
-	option  string // of Options, that has the address
-	address string
-	udp     bool
-	role    role
-	tally   *tally
+	option   string // of Options, that has the address
+	address  string
+	tcp, udp bool
+	role     role
+	tally    *tally
 }
 
-// open listens and serves. The UDP address is not valid without UDP.
+// openPort listens and serves. The address of what is not wanted is not valid.
 func (s *Server) openPort(p port) (tcpAddr, udpAddr netip.AddrPort, err error) {
 	tcp, udp, err := p.listen()
 	if err != nil {
 		return tcpAddr, udpAddr, &ListenError{p.option, p.address, err}
 	}
-	tcpAddr = addrPort(tcp.Addr())
 	if udp != nil {
 		udpAddr = addrPort(udp.LocalAddr())
 		s.services = append(s.services, startUDP(s, p, udp))
 	}
+	if tcp == nil {
+		return tcpAddr, udpAddr, nil
+	}
+	tcpAddr = addrPort(tcp.Addr())
 	service, err := s.serveTCP(p, tcp)
 	if err != nil {
 		_ = tcp.Close()
@@ -60,22 +63,28 @@ func (p *port) listen() (tcp *net.TCPListener, udp *net.UDPConn, err error) {
 	return tcp, udp, err
 }
 
-func (p *port) listenOnce() (*net.TCPListener, *net.UDPConn, error) {
+func (p *port) listenOnce() (tcp *net.TCPListener, udp *net.UDPConn, err error) {
 	config := net.ListenConfig{KeepAlive: -1} // idle connections end by IdleTimeout
 	config.SetMultipathTCP(false)
-	listener, err := config.Listen(context.Background(), "tcp", p.address)
-	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // by the caller
+	address := p.address
+	if p.tcp {
+		listener, err := config.Listen(context.Background(), "tcp", address)
+		if err != nil {
+			return nil, nil, err //nolint:wrapcheck // by the caller
+		}
+		tcp = listener.(*net.TCPListener) //nolint:forcetypeassert // network tcp gives just that
+		host, _, _ := net.SplitHostPort(address)
+		_, number, _ := net.SplitHostPort(tcp.Addr().String())
+		address = net.JoinHostPort(host, number)
 	}
-	tcp := listener.(*net.TCPListener) //nolint:forcetypeassert // network tcp gives just that
 	if !p.udp {
 		return tcp, nil, nil
 	}
-	host, _, _ := net.SplitHostPort(p.address)
-	_, number, _ := net.SplitHostPort(tcp.Addr().String())
-	conn, err := config.ListenPacket(context.Background(), "udp", net.JoinHostPort(host, number))
+	conn, err := config.ListenPacket(context.Background(), "udp", address)
 	if err != nil {
-		_ = tcp.Close()
+		if tcp != nil {
+			_ = tcp.Close()
+		}
 		return nil, nil, err //nolint:wrapcheck // by the caller
 	}
 	return tcp, conn.(*net.UDPConn), nil //nolint:forcetypeassert // network udp gives just that

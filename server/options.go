@@ -36,6 +36,8 @@ type Options struct {
 	Address string
 	// UDP also answers datagrams on Address.
 	UDP bool
+	// NoTCP leaves TCP out there, and on Echo: datagrams alone are answered.
+	NoTCP bool
 	// Echo is the host:port of ctraffic's echo, for TCP and UDP, in the form of Address; "" is none.
 	Echo string
 	// Probe is the host:port of the Kubernetes liveness probe, http://Probe/healthz; "" is no probe.

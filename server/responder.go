@@ -5,19 +5,21 @@ import "net"
 // responder tells its host name: to each TCP connection at once and for each read, and for each datagram.
 type responder struct{ *Server }
 
-// openResponder opens TCP and, if asked for, UDP on the same address.
+// openResponder opens TCP and UDP, as asked for, on the same address.
 func (s *Server) openResponder() (err error) {
 	if s.options.Address == "" { // only the echo is wanted
 		return nil
 	}
 	s.tcp, s.udp, err = s.openPort(port{
-		option: "Address", address: s.options.Address, udp: s.options.UDP, role: responder{s}, tally: &s.tally,
+		option: "Address", address: s.options.Address, tcp: !s.options.NoTCP, udp: s.options.UDP, role: responder{s}, tally: &s.tally,
 	})
 	if err != nil {
 		return err
 	}
-	s.log.Info("Listen on address; "+s.tcp.String(), "address", s.tcp.String(), "tls", s.tls != nil,
-		"hostname", s.options.Hostname, "max_connections", s.options.MaxConnections)
+	if s.tcp.IsValid() {
+		s.log.Info("Listen on address; "+s.tcp.String(), "address", s.tcp.String(), "tls", s.tls != nil,
+			"hostname", s.options.Hostname, "max_connections", s.options.MaxConnections)
+	}
 	if s.udp.IsValid() {
 		s.log.Info("Listen on UDP address; "+s.udp.String(), "address", s.udp.String())
 	}

@@ -31,6 +31,7 @@ type Server struct {
 	httpAddr netip.AddrPort
 	http     httpCounters
 
+	closing sync.Mutex // of listeners
 	stop    sync.Once
 	stopErr error
 }
@@ -39,7 +40,7 @@ type Server struct {
 type service interface {
 	// drain stops taking clients who would have to be waited for; those it has go on.
 	drain()
-	// close ends the clients that are left, and waits for every goroutine. It is called once, with or without drain.
+	// close ends the clients that are left, and waits for every goroutine. It can come without drain.
 	close()
 }
 
@@ -120,10 +121,27 @@ func (s *Server) Close() {
 	_ = s.Stop(ctx)
 }
 
-func (s *Server) drain(ctx context.Context) {
+// CloseListeners frees all addresses before it returns, and takes nobody any more. TCP clients go on until Stop or Close, which has to follow.
+func (s *Server) CloseListeners() {
+	s.drainServices()
+	for _, service := range s.services {
+		switch service.(type) {
+		case *udpAnswerer, *probe: // they serve on while others drain
+			service.close()
+		}
+	}
+}
+
+func (s *Server) drainServices() {
+	s.closing.Lock()
+	defer s.closing.Unlock()
 	for _, service := range s.services {
 		service.drain()
 	}
+}
+
+func (s *Server) drain(ctx context.Context) {
+	s.drainServices()
 	s.gate.drain()
 	ctx, cancel := context.WithTimeout(ctx, max(s.options.Drain, 0))
 	defer cancel()

@@ -108,3 +108,29 @@ func TestAddressIsFreeAfterStop(t *testing.T) {
 	again := start(t, server.Options{Address: address, UDP: true})
 	expectName(t, transports["plain"].connect(t, again.Addr()))
 }
+
+// Addresses are free at once, however long clients take to go.
+func TestCloseListeners(t *testing.T) {
+	t.Parallel()
+	overTransports(t, func(t *testing.T, tr transport) {
+		options := tr.options(t)
+		options.Address, options.UDP, options.Probe, options.HTTP = "127.0.78.1:0", true, "127.0.78.1:0", "127.0.78.1:0"
+		srv := start(t, options)
+		conn := tr.connect(t, srv.Addr())
+		expectName(t, conn)
+		stopped := make(chan struct{})
+		go func() { // closing at the same time does no harm
+			defer close(stopped)
+			srv.CloseListeners()
+		}()
+		srv.CloseListeners()
+		options.Address, options.Probe, options.HTTP = srv.Addr().String(), srv.ProbeAddr().String(), srv.HTTPAddr().String()
+		again := start(t, options)
+		ask(t, conn)
+		expectName(t, tr.connect(t, again.Addr()))
+		assert.Equal(t, name, askUDP(t, again.UDPAddr(), again.UDPAddr()))
+		<-stopped
+		srv.Close()
+		expectEnd(t, conn)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,4 +57,25 @@ func TestUDPOff(t *testing.T) {
 	srv := start(t, server.Options{})
 	assert.False(t, srv.UDPAddr().IsValid())
 	assert.False(t, srv.ProbeAddr().IsValid())
+}
+
+func TestUDPAlone(t *testing.T) {
+	t.Parallel()
+	for role, row := range map[string]struct {
+		options server.Options
+		address func(*server.Server) netip.AddrPort
+	}{
+		"responder": {server.Options{UDP: true, NoTCP: true}, (*server.Server).UDPAddr},
+		"echo":      {server.Options{Echo: "127.0.0.1:0", NoTCP: true}, (*server.Server).EchoAddr},
+	} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			srv := start(t, row.options)
+			to := row.address(srv)
+			assert.Equal(t, name, askUDP(t, to, to))
+			assert.False(t, srv.Addr().IsValid())
+			_, err := net.Dial("tcp", to.String())
+			require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		})
+	}
 }
