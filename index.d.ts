@@ -791,7 +791,7 @@ export interface PreflightCheck {
 export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };
 
 export interface ListenOptions {
-  /** Where to listen, for TCP and UDP alike; port 0 lets the system choose. Default `'127.0.0.1:0'`. */
+  /** Where to listen, on the same port for TCP and UDP; port 0 lets the system choose. Default `'127.0.0.1:0'`. */
   address?: string;
   /** The name in the answers. Default: this host's name. */
   hostname?: string;
@@ -806,7 +806,7 @@ export interface ListenOptions {
    * on this host can change, `/metrics`, `/sockets`, and the slow listener. Its location is `hostname`. Default: nowhere.
    */
   http?: string;
-  /** `'tls'` makes TCP speak TLS. Default `'tcp'`. UDP is answered in any case. */
+  /** `'tcp'`, the default, and `'tls'`, which makes TCP speak TLS, answer UDP as well; `'udp'` is UDP alone, and TCP is refused. */
   network?: 'tcp' | 'udp' | 'tls';
   /** Certificate and key for TLS, as PEM text. Default: a self-signed certificate for this address and localhost, made for the occasion. */
   cert?: string;
@@ -822,7 +822,11 @@ export interface Responder {
   address: string;
   /** `'http://host:port'`, if option `http` was given. */
   http?: string;
-  close(): void;
+  /**
+   * Listens no more: the addresses are free when it returns. The promise resolves when all connections are closed, too, which takes
+   * up to 5 s with TLS clients that do not read.
+   */
+  close(): Promise<void>;
 }
 
 /**

@@ -7,6 +7,11 @@ type result interface {
 	value(i *instance) (sobek.Value, error)
 }
 
+// nothing is the result of what is only to be done.
+type nothing struct{}
+
+func (nothing) value(*instance) (sobek.Value, error) { return sobek.Undefined(), nil }
+
 // async runs work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
 func (i *instance) async(work func() (result, error)) *sobek.Promise {
 	promise, resolve, reject := i.vu.Runtime().NewPromise()

@@ -42,20 +42,45 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 		i.throw(listenError(err))
 	}
 	if !inSetup(state) {
-		context.AfterFunc(i.vu.Context(), responder.Close)
+		i.closeAtEnd(responder)
 	}
-	rt := i.vu.Runtime()
-	object := rt.NewObject()
-	address := responder.Addr()
-	if o.Echo {
-		address = responder.EchoAddr()
-	}
-	_ = object.Set("address", address.String())
+	object := i.vu.Runtime().NewObject()
+	_ = object.Set("address", addressOf(responder, o).String())
 	if http := responder.HTTPAddr(); http.IsValid() {
 		_ = object.Set("http", "http://"+http.String())
 	}
-	_ = object.Set("close", responder.Close)
+	_ = object.Set("close", func() *sobek.Promise { return i.closeResponder(responder) })
 	return object
+}
+
+// closeAtEnd closes a responder with the iteration. k6 waits until its addresses are free, which the next one may listen on.
+func (i *instance) closeAtEnd(responder *server.Server) {
+	release := i.delayEnd()
+	context.AfterFunc(i.vu.Context(), func() {
+		responder.CloseListeners()
+		release()
+		responder.Close()
+	})
+}
+
+// closeResponder frees the addresses before it returns. Connections to clients that don't read take longer, which the promise tells.
+func (i *instance) closeResponder(responder *server.Server) *sobek.Promise {
+	responder.CloseListeners()
+	return i.async(func() (result, error) {
+		responder.Close()
+		return nothing{}, nil
+	})
+}
+
+// addressOf is where clients find the responder, or the echo.
+func addressOf(responder *server.Server, o *options.Listen) netip.AddrPort {
+	switch {
+	case o.Echo:
+		return responder.EchoAddr()
+	case o.Server.NoTCP:
+		return responder.UDPAddr()
+	}
+	return responder.Addr()
 }
 
 // startMesh makes a responder a part of a mesh that knows nobody yet.

@@ -41,7 +41,7 @@ func ParseListen(options any) (*Listen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)
 	}
-	l.TLS = network == "tls"
+	l.TLS, s.NoTCP = network == "tls", network == "udp"
 	if hasCert, hasKey := l.Cert != "", l.Key != ""; hasCert != hasKey || hasCert && !l.TLS {
 		return nil, fmt.Errorf("listen(): options \"cert\" and \"key\": got cert: %t, key: %t with network %q; want both or none, and network 'tls' with them", hasCert, hasKey, network)
 	}
