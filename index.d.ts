@@ -574,6 +574,8 @@ export interface CapacityResult {
   attempted: number;
   /** Connections of the last step that were not begun any more. */
   not_initiated: number;
+  /** Connections that were never established. */
+  failed_connects: number;
   /** Closed by the target. */
   closed: number;
   /** Established, but without the bytes that others got. */

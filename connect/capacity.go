@@ -67,6 +67,7 @@ type CapacityResult struct {
 	Explanation    string           `json:"explanation"`
 	Attempted      int64            `json:"attempted"`     // connections that were begun
 	NotInitiated   int64            `json:"not_initiated"` // connections of the last step that were not
+	FailedConnects int64            `json:"failed_connects"`
 	Errors         map[Class]int64  `json:"errors"`
 	First          map[Class]string `json:"first_errors"`
 	Closed         int64            `json:"closed"`   // by the target
@@ -152,9 +153,9 @@ type search struct {
 
 // capacitySum is what has become of all connections so far.
 type capacitySum struct {
-	established, served, closed, synRetries, notInitiated int64
-	errors                                                map[Class]int64
-	first                                                 map[Class]string
+	established, served, closed, synRetries, notInitiated, failed int64
+	errors                                                        map[Class]int64
+	first                                                         map[Class]string
 }
 
 // step opens n more connections and watches what becomes of all.
@@ -203,6 +204,7 @@ func (s *search) add() {
 		s.sum.served += r.Served
 		s.sum.closed += r.States.Closed
 		s.sum.notInitiated += r.States.NotInitiated
+		s.sum.failed += r.FailedConnects
 		s.sum.synRetries += r.SYNRetransmits
 		for class, n := range r.Errors {
 			s.sum.errors[class] += n
@@ -261,6 +263,7 @@ func (s *search) result(limit Limit, dialled Class) *CapacityResult {
 		Explanation:    explanation,
 		Attempted:      s.attempted - s.sum.notInitiated,
 		NotInitiated:   s.sum.notInitiated,
+		FailedConnects: s.sum.failed,
 		Errors:         s.sum.errors,
 		First:          s.sum.first,
 		Closed:         s.sum.closed,

@@ -58,6 +58,7 @@ func TestCapacityOfServersThatAnswer(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, LimitNotAccepted, r.Limit, "%+v", r)
 	assert.EqualValues(t, 50, r.Connections)
+	assert.Zero(t, r.FailedConnects, "an error of a connection that was established: %+v", r)
 }
 
 func TestCapacityInTime(t *testing.T) {
@@ -123,6 +124,7 @@ func TestCapacityEndsWhileDialling(t *testing.T) {
 			assert.Equal(t, LimitTime, r.Limit, "%+v", r)
 			assert.Equal(t, map[Class]int64{row.class: 1}, r.Errors)
 			assert.EqualValues(t, 5, r.Connections)
+			assert.EqualValues(t, 1, r.FailedConnects)
 			assert.EqualValues(t, 2, r.NotInitiated)
 		})
 	}

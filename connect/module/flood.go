@@ -33,7 +33,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 			return nil, fmt.Errorf("flood(): %w", err)
 		}
 		c.sampler.finishFlood(c.ctx, res)
-		c.ledger.enter(res)
+		c.ledger.enterFlood(res)
 		return object{toFloodResult(res)}, nil
 	})
 }

@@ -35,10 +35,6 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 			return nil, fmt.Errorf("traffic(): %w", err)
 		}
 		c.sampler.finishTraffic(r)
-		c.ledger.enter(&connect.FloodResult{
-			Connects: r.States.Total(), FailedConnects: r.FailedConnects, StartTime: r.StartTime, Timeout: r.Timeout, Duration: r.Duration,
-			Errors: r.Errors, First: r.First, ConnectTime: r.ConnectTime, ErrorTime: r.ErrorTime, RTT: r.RTT, SYNRetransmits: r.SYNRetransmits,
-		})
 		c.ledger.enterTraffic(r)
 		return objectWithList{object{toTrafficResult(r)}, "records", toTrafficRecords(r)}, nil
 	})
