@@ -22,7 +22,7 @@ func (i *instance) disruption(before, after, opts sobek.Value) (sobek.Value, err
 		i.throw(fmt.Errorf("disruption(): %w", err))
 	}
 	if i.vu.State() != nil {
-		newSampler(i, &options.Call{Tags: o.Tags}).verdict(verdict)
+		newEmitter(i, o.Tags).verdict(verdict)
 		i.root.ledger.enterDisruption(verdict)
 	}
 	return i.plain(verdict)
@@ -38,12 +38,12 @@ func (i *instance) flowsOf(result sobek.Value) any {
 }
 
 // verdict emits what a change of the backends did to flows.
-func (s *sampler) verdict(v *disruption.Verdict) {
-	tags := s.base.Tags.With("model", string(v.Model))
-	at := s.root.stamps.next(time.Now())
-	s.add(s.metrics.comparedFlows, tags, at, float64(v.Flows))
-	s.add(s.metrics.movedShare, tags, at, v.MovedShare)
-	s.add(s.metrics.excess, tags, at, v.Excess)
-	s.add(s.metrics.lostFlows, tags, at, float64(v.Lost))
-	s.push()
+func (e *emitter) verdict(v *disruption.Verdict) {
+	tags := e.base.Tags.With("model", string(v.Model))
+	at := e.root.stamps.next(time.Now())
+	e.add(e.metrics.comparedFlows, tags, at, float64(v.Flows))
+	e.add(e.metrics.movedShare, tags, at, v.MovedShare)
+	e.add(e.metrics.excess, tags, at, v.Excess)
+	e.add(e.metrics.lostFlows, tags, at, float64(v.Lost))
+	e.push()
 }

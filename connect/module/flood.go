@@ -23,16 +23,16 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("flood(): %w", err))
 	}
-	c.sampler.readReply = !o.SkipReply
+	s := &floodSampler{c.sampler, !o.SkipReply}
 	return i.async(func() (result, error) {
 		c.warn(inFlight(&o.Plan))
 		res, err := i.root.engine.Flood(c.ctx, connect.FloodPlan{
-			Plan: c.begin(c.sampler), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights,
+			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", err)
 		}
-		c.sampler.finishFlood(c.ctx, res)
+		s.finish(c.ctx, res)
 		c.ledger.enterFlood(res)
 		return object{toFloodResult(res)}, nil
 	})

@@ -24,13 +24,13 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("hold(): %w", err))
 	}
-	c.sampler.holds, c.sampler.echoes = true, thinned(o.Plan.Connections, o.Keepalive)
-	h := &held{call: c, finished: make(chan struct{}), release: i.delayEnd()}
+	s := &holdSampler{c.sampler, thinned(o.Plan.Connections, o.Keepalive)}
+	h := &held{call: c, sampler: s, finished: make(chan struct{}), release: i.delayEnd()}
 	if o.Duration > 0 {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
 	return i.async(func() (result, error) {
-		plan := connect.HoldPlan{Plan: c.begin(c.sampler), Duration: o.Duration, Keepalive: o.Keepalive}
+		plan := connect.HoldPlan{Plan: c.begin(s), Duration: o.Duration, Keepalive: o.Keepalive}
 		c.warn(o.Plan.Connections)
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
@@ -51,6 +51,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 // held are the connections of one call of hold().
 type held struct {
 	*call
+	sampler     *holdSampler
 	connections *connect.Held
 	finished    chan struct{}      // closed when the connections are, and everything is reported
 	release     func()             // lets iteration and test end
@@ -66,7 +67,7 @@ func (h *held) watch() {
 	case <-h.ctx.Done():
 	}
 	r := h.connections.Close()
-	h.sampler.finishHold(r)
+	h.sampler.finish(r)
 	h.ledger.enterHold(r)
 }
 

@@ -35,14 +35,14 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	plan := o.Plan
 	plan.Source, plan.TLS, plan.From = taken.source, taken.tls, taken.from
 	plan.Resolve = pingResolver(state, &plan)
-	ctx, s := i.vu.Context(), newSampler(i, &options.Call{Tags: o.Tags})
+	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
 	return i.async(func() (result, error) {
 		done, err := ping.Do(ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("ping(): %w", &connect.PlanError{Err: err}) // nothing else is an error there
 		}
 		r := toPingResult(done, o.To)
-		s.ping(r)
+		e.ping(r)
 		return object{r}, nil
 	})
 }

@@ -11,14 +11,14 @@ import (
 )
 
 // ping emits one ping: each phase that took place and ended, and the total if all did.
-func (s *sampler) ping(r *pingResult) {
+func (e *emitter) ping(r *pingResult) {
 	to := r.To
 	if to == r.Location { // peers name themselves: they must not make any number of time series
-		to = s.root.peers.tag(to)
+		to = e.root.peers.tag(to)
 	}
-	tags := s.pingTags(r.From, to, r.URL).With("status", strconv.Itoa(r.wholeStatus()))
-	m := &s.metrics.ping
-	at := s.pinged(&r.pingFailure, tags)
+	tags := e.pingTags(r.From, to, r.URL).With("status", strconv.Itoa(r.wholeStatus()))
+	m := &e.metrics.ping
+	at := e.pinged(&r.pingFailure, tags)
 	for _, phase := range []struct {
 		phase  ping.Phase
 		metric *metrics.Metric
@@ -34,42 +34,42 @@ func (s *sampler) ping(r *pingResult) {
 			break
 		}
 		if phase.length > 0 { // else a name that is an address, or no TLS
-			s.add(phase.metric, tags, at, phase.length)
+			e.add(phase.metric, tags, at, phase.length)
 		}
 	}
 	if r.FailedIn == ping.PhaseNone {
-		s.add(m.total, tags, at, r.Total)
+		e.add(m.total, tags, at, r.Total)
 	}
-	s.push()
+	e.push()
 }
 
 // tcpPing emits one TCP ping, under a URL that tells it from others.
-func (s *sampler) tcpPing(target string, r *tcpPingResult) {
-	tags := s.pingTags(r.From, r.To, "tcp://"+target)
-	at := s.pinged(&r.pingFailure, tags)
+func (e *emitter) tcpPing(target string, r *tcpPingResult) {
+	tags := e.pingTags(r.From, r.To, "tcp://"+target)
+	at := e.pinged(&r.pingFailure, tags)
 	if r.DNS > 0 && r.RemoteAddr != "" {
-		s.add(s.metrics.ping.dns, tags, at, r.DNS)
+		e.add(e.metrics.ping.dns, tags, at, r.DNS)
 	}
 	if !r.Failed {
-		s.add(s.metrics.ping.connect, tags, at, r.Connect)
+		e.add(e.metrics.ping.connect, tags, at, r.Connect)
 	}
-	s.push()
+	e.push()
 }
 
-func (s *sampler) pingTags(from, to, url string) *metrics.TagSet {
-	return s.base.Tags.With("from", from).With("to", to).With("url", url)
+func (e *emitter) pingTags(from, to, url string) *metrics.TagSet {
+	return e.base.Tags.With("from", from).With("to", to).With("url", url)
 }
 
 // pinged emits that there was a ping and whether it has failed, and logs the first failure of each class.
-func (s *sampler) pinged(f *pingFailure, tags *metrics.TagSet) time.Time {
-	at := s.root.stamps.next(time.Now())
+func (e *emitter) pinged(f *pingFailure, tags *metrics.TagSet) time.Time {
+	at := e.root.stamps.next(time.Now())
 	if f.Error != connect.ClassNone {
 		tags = tags.With("error", f.Error.String())
-		if s.root.notices.first("ping: " + f.Error.String()) {
-			s.logger.Warnf("mconnect: a ping has failed, class %s; the first: %s", f.Error, f.Message)
+		if e.root.notices.first("ping: " + f.Error.String()) {
+			e.logger.Warnf("mconnect: a ping has failed, class %s; the first: %s", f.Error, f.Message)
 		}
 	}
-	s.add(s.metrics.ping.pings, tags, at, 1)
-	s.add(s.metrics.ping.failed, tags, at, metrics.B(f.Failed))
+	e.add(e.metrics.ping.pings, tags, at, 1)
+	e.add(e.metrics.ping.failed, tags, at, metrics.B(f.Failed))
 	return at
 }

@@ -16,7 +16,7 @@ const maxRoundTrips = 10_000
 
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
 type packetSampler struct {
-	*sampler
+	*holdSampler
 	size int64
 	all  *metrics.TagSet // the call's, with all targets
 	lost map[lostFrom]*metrics.TagSet
@@ -35,7 +35,7 @@ var _ connect.PacketObserver = &packetSampler{}
 
 func newPacketSampler(s *sampler, o *options.Traffic) *packetSampler {
 	p := &packetSampler{
-		sampler: s, size: int64(o.PacketSize), all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
+		holdSampler: &holdSampler{sampler: s}, size: int64(o.PacketSize), all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
 	}
 	if p.size == 0 {
 		p.size = connect.DefaultPacketSize
@@ -51,7 +51,7 @@ func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 		}
 	}
 	p.push()
-	p.sampler.Outcomes(batch)
+	p.holdSampler.Outcomes(batch)
 }
 
 // ended takes note of a connection that was lost, or has lasted.
@@ -110,10 +110,10 @@ func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64)
 	p.push()
 }
 
-// finishTraffic warns of what was lost.
-func (s *sampler) finishTraffic(r *connect.TrafficResult) {
-	if r.Lost > 0 && s.root.notices.first("lost") {
-		s.logger.Warnf("mconnect: %d connections were lost under traffic, the first %s and the last %s after the start; %d lasted", r.Lost, r.FirstLoss.Round(time.Millisecond), r.LastLoss.Round(time.Millisecond), r.Lasting)
+// finish warns of what was lost.
+func (p *packetSampler) finish(r *connect.TrafficResult) {
+	if r.Lost > 0 && p.root.notices.first("lost") {
+		p.logger.Warnf("mconnect: %d connections were lost under traffic, the first %s and the last %s after the start; %d lasted", r.Lost, r.FirstLoss.Round(time.Millisecond), r.LastLoss.Round(time.Millisecond), r.Lasting)
 	}
-	s.finish(r.States.Total(), r.Errors, r.First)
+	p.conclude(r.States.Total(), r.Errors, r.First)
 }

@@ -21,7 +21,7 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	ctx, s := i.vu.Context(), newSampler(i, &options.Call{Tags: o.Tags})
+	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
 	way := sockets.Way{Dial: state.Dialer.DialContext, TLS: state.TLSConfig}
 	return i.async(func() (result, error) {
 		var table sockets.Table
@@ -34,14 +34,14 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 		if err != nil {
 			return nil, failure{fmt.Errorf("sockets(): %w", err)}
 		}
-		s.table(o, table)
+		e.table(o, table)
 		return object{table}, nil
 	})
 }
 
 // table emits a socket table, tagged with what it is the table of.
-func (s *sampler) table(o *options.Sockets, t sockets.Table) {
-	tags := s.base.Tags
+func (e *emitter) table(o *options.Sockets, t sockets.Table) {
+	tags := e.base.Tags
 	for name, values := range o.Query.Values() {
 		if name != "queue" {
 			tags = tags.With(name, values[0])
@@ -50,20 +50,20 @@ func (s *sampler) table(o *options.Sockets, t sockets.Table) {
 	if o.Remote != "" {
 		tags = tags.With("remote", o.Remote)
 	}
-	at := s.root.stamps.next(time.Now())
+	at := e.root.stamps.next(time.Now())
 	for state, n := range map[string]int64{
 		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
 		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing,
 	} {
-		s.add(s.metrics.sockets, tags.With("state", state), at, float64(n))
+		e.add(e.metrics.sockets, tags.With("state", state), at, float64(n))
 	}
 	for _, gauge := range []struct {
 		metric *metrics.Metric
 		value  *int64
-	}{{s.metrics.fds, t.FDs}, {s.metrics.fdLimit, t.FDLimit}} {
+	}{{e.metrics.fds, t.FDs}, {e.metrics.fdLimit, t.FDLimit}} {
 		if gauge.value != nil {
-			s.add(gauge.metric, tags, at, float64(*gauge.value))
+			e.add(gauge.metric, tags, at, float64(*gauge.value))
 		}
 	}
-	s.push()
+	e.push()
 }

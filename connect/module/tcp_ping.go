@@ -24,13 +24,13 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
 	}
-	ctx, s, resolver := i.vu.Context(), newSampler(i, &options.Call{Tags: o.Tags}), state.GetAddrResolver()
+	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
 	return i.async(func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
 		to, lookup := lookUp(ctx, resolver, []string{o.Target}, limit)
 		p := connect.TCPPing{Target: to[0], Source: taken.source, Timeout: left(limit, lookup)}
 		r := toTCPPingResult(p.Do(ctx), lookup, taken.from, cmp.Or(o.To, o.Target))
-		s.tcpPing(o.Target, r)
+		e.tcpPing(o.Target, r)
 		return object{r}, nil
 	})
 }

@@ -35,7 +35,8 @@ func TestFewEchoesAreSamples(t *testing.T) {
 	const batches, size, in = 200, 256, 20
 	registry := metrics.NewRegistry()
 	out := make(chan metrics.SampleContainer, batches)
-	s := &sampler{root: New(), metrics: registerMetrics(registry), builtin: metrics.RegisterBuiltinMetrics(registry), out: out, holds: true, echoes: in}
+	e := &emitter{root: New(), metrics: registerMetrics(registry), builtin: metrics.RegisterBuiltinMetrics(registry), out: out}
+	s := &holdSampler{&sampler{emitter: e}, in}
 	for _, name := range []string{"a", "b"} {
 		s.targets = append(s.targets, &targetSeries{tags: registry.RootTagSet().With("target", name)})
 	}

@@ -23,7 +23,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("traffic(): %w", err))
 	}
-	c.sampler.holds, c.redials = true, true
+	c.redials = true
 	return i.async(func() (result, error) {
 		c.warn(o.Plan.Connections)
 		packets := newPacketSampler(c.sampler, o)
@@ -34,7 +34,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 		if err != nil {
 			return nil, fmt.Errorf("traffic(): %w", err)
 		}
-		c.sampler.finishTraffic(r)
+		packets.finish(r)
 		c.ledger.enterTraffic(r)
 		return objectWithList{object{toTrafficResult(r)}, "records", toTrafficRecords(r)}, nil
 	})

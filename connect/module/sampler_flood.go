@@ -1,0 +1,80 @@
+package module
+
+import (
+	"context"
+	"time"
+
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// floodSampler turns the outcomes of a flood into samples. It implements connect.Observer.
+type floodSampler struct {
+	*sampler
+	readReply bool
+}
+
+var _ connect.Observer = &floodSampler{}
+
+// Outcomes implements connect.Observer.
+func (s *floodSampler) Outcomes(batch []connect.Outcome) { s.sample(batch, s.ended) }
+
+func (s *floodSampler) ended(o *connect.Outcome, t *targetSeries, at time.Time) {
+	t.sent += o.Sent
+	t.received += o.Received
+	s.dialled(o, t, at)
+	s.answered(o, t, at)
+}
+
+// answered takes note of a flood's answer, or of why there was none.
+func (s *floodSampler) answered(o *connect.Outcome, t *targetSeries, at time.Time) {
+	switch {
+	case !o.Connected:
+	case o.Class != connect.ClassNone:
+		s.add(s.metrics.replyFailed, s.failedTags(t, o.Class), at, 1)
+	case s.readReply:
+		s.add(s.metrics.replyFailed, t.tags, at, 0)
+		s.add(s.metrics.replyDuration, t.tags, at, metrics.D(o.Reply))
+		s.host(t, o.Host).replies++
+	}
+}
+
+func (s *floodSampler) host(t *targetSeries, name string) *hostSeries {
+	if h, ok := t.hosts[name]; ok {
+		return h
+	}
+	tag := s.root.hosts.tag(name)
+	h, ok := t.hosts[tag]
+	if !ok {
+		h = &hostSeries{tags: t.tags.With("host", tag)}
+		t.hosts[tag] = h
+	}
+	return h
+}
+
+// finish emits what is known at a flood's end. The context is done if that was not its own.
+func (s *floodSampler) finish(ctx context.Context, res *connect.FloodResult) {
+	s.fairness(res)
+	if left := res.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
+		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency, and set a threshold on mconnect_not_initiated", left, res.Connects, res.Timeout)
+	}
+	s.conclude(res.Connects, res.Errors, res.First)
+}
+
+// fairness emits how a flood's answers are spread, if there are any.
+func (s *floodSampler) fairness(res *connect.FloodResult) {
+	b := res.Balance
+	if b.Hosts == 0 {
+		return
+	}
+	tags := s.call.With("target", s.targetTag())
+	at := s.root.stamps.next(time.Now())
+	s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
+	s.add(s.metrics.balancePValue, tags, at, b.PValue)
+	s.add(s.metrics.balanceCV, tags, at, b.CV)
+	s.add(s.metrics.balanceJain, tags, at, b.Jain)
+	if a := res.Affinity; a != nil && a.Sources > 0 {
+		s.add(s.metrics.affinity, tags, at, a.Share)
+	}
+}
