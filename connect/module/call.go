@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -14,12 +11,11 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 var errInitContext = errors.New("can't be called in the init context, before the test has begun; call it in setup() or in a VU's function")
 
-// call is one call of flood() or hold(): what the script asks for, and what it takes from its VU.
+// call is one call of flood(), hold(), capacity() or traffic(): what the script asks for, and what it takes from its VU.
 type call struct {
 	options  *options.Call
 	ctx      context.Context // the iteration's
@@ -31,9 +27,15 @@ type call struct {
 
 // newCall takes what a call needs from the VU. To be called on the VU's goroutine.
 func (i *instance) newCall(o *options.Call) (*call, error) {
-	state := i.vu.State()
-	if err := completeFromVU(i.vu.Context(), o, state); err != nil {
+	state, plan := i.vu.State(), &o.Plan
+	if err := placeSources(i.vu.Context(), &plan.Sources, max(o.Most, plan.Connections, 1), state); err != nil {
 		return nil, err
+	}
+	if o.Seed != nil {
+		plan.Sources.Seed = *o.Seed
+	}
+	if plan.Protocol() == "tls" {
+		plan.TLS = tlsConfig(state.TLSConfig, o.ServerName)
 	}
 	return &call{options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
 }
@@ -58,47 +60,6 @@ func (c *call) begin(observer connect.Observer) connect.Plan {
 	plan.Observer = observer
 	c.sampler.start = time.Now()
 	return plan
-}
-
-// completeFromVU takes what the script left out from the VU's state, and its place in the whole test.
-func completeFromVU(ctx context.Context, o *options.Call, state *lib.State) error {
-	sources := &o.Plan.Sources
-	if local := state.Options.LocalIPs; sources.Pool == nil && local.Valid {
-		text, err := local.MarshalText()
-		if err != nil {
-			return err
-		}
-		if sources.Pool, err = source.ParsePool(string(text)); err != nil {
-			return fmt.Errorf("k6's localIPs: %w", err)
-		}
-	}
-	if next := state.GetScenarioGlobalVUIter; next != nil && !inSetup(state) {
-		connections := max(o.Most, o.Plan.Connections, 1)
-		sources.Start = scenarioStart(ctx, sources, state) + next()*uint64(connections) // #nosec G115 -- not negative
-	}
-	sources.Seed = rand.Uint64() // #nosec G404 -- picks test traffic, not secrets
-	if o.Seed != nil {
-		sources.Seed = *o.Seed
-	}
-	if o.Plan.Protocol() == "tls" {
-		o.Plan.TLS = tlsConfig(state.TLSConfig, o.ServerName)
-	}
-	return nil
-}
-
-// scenarioStart is where the sources of this scenario begin. k6 counts iterations by scenario, so each has a part of the sources, and
-// a test's only one has all of them.
-func scenarioStart(ctx context.Context, sources *source.Sequence, state *lib.State) uint64 {
-	scenario := lib.GetScenarioState(ctx)
-	if scenario == nil {
-		return 0
-	}
-	names := slices.Sorted(maps.Keys(state.Options.Scenarios)) // the same in all instances of the test
-	at := slices.Index(names, scenario.Name)
-	if at < 0 {
-		return 0
-	}
-	return sources.Share(uint64(at), uint64(len(names))) // #nosec G115 -- not negative
 }
 
 // tlsConfig is the test's TLS configuration, for connections that are not HTTP's.

@@ -2,7 +2,6 @@ package module
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // ping is ping(url, options) of the JS API.
@@ -28,12 +28,12 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	taken, err := takeForPing(i.vu.Context(), &o.Pinging, state)
+	from, err := pingSource(i.vu.Context(), o.Source, state)
 	if err != nil {
 		return i.rejected(fmt.Errorf("ping(): %w", err))
 	}
 	plan := o.Plan
-	plan.Source, plan.TLS, plan.From = taken.source, taken.tls, taken.from
+	plan.Source, plan.TLS, plan.From = from, tlsConfig(state.TLSConfig, ""), placeOf(o.From)
 	plan.Resolve = pingResolver(state, &plan)
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
 	return i.async(func() (result, error) {
@@ -47,28 +47,23 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	})
 }
 
-// ofVU is what a ping takes from its VU.
-type ofVU struct {
-	source netip.Addr
-	tls    *tls.Config
-	from   string
+// pingSource is where this iteration's pings come from; not valid if that is the operating system's choice. To be called on the VU's
+// goroutine.
+func pingSource(ctx context.Context, given *source.Pool, state *lib.State) (netip.Addr, error) {
+	sources := source.Sequence{Pool: given}
+	if err := placeSources(ctx, &sources, 1, state); err != nil {
+		return netip.Addr{}, err
+	}
+	return sources.At(0).Addr(), nil
 }
 
-// takeForPing takes what a flood of one TLS connection would. To be called on the VU's goroutine.
-func takeForPing(ctx context.Context, o *options.Pinging, state *lib.State) (ofVU, error) {
-	var c options.Call
-	c.Plan.Network, c.Plan.Connections, c.Plan.Sources.Pool = "tls", 1, o.Source
-	if err := completeFromVU(ctx, &c, state); err != nil {
-		return ofVU{}, err
+// placeOf is the name of this end of a ping.
+func placeOf(given string) string {
+	if given != "" {
+		return given
 	}
-	taken := ofVU{tls: c.Plan.TLS, from: o.From}
-	if c.Plan.Sources.Chosen() {
-		taken.source = c.Plan.Sources.At(0).Addr()
-	}
-	if taken.from == "" {
-		taken.from, _ = os.Hostname()
-	}
-	return taken, nil
+	name, _ := os.Hostname()
+	return name
 }
 
 // pingResolver looks hosts up as k6 does everywhere. A host that is blocked stays so if an address is given for it.

@@ -20,7 +20,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	taken, err := takeForPing(i.vu.Context(), &o.Pinging, state)
+	from, err := pingSource(i.vu.Context(), o.Source, state)
 	if err != nil {
 		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
 	}
@@ -28,8 +28,8 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	return i.async(func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
 		to, lookup := lookUp(ctx, resolver, []string{o.Target}, limit)
-		p := connect.TCPPing{Target: to[0], Source: taken.source, Timeout: left(limit, lookup)}
-		r := toTCPPingResult(p.Do(ctx), lookup, taken.from, cmp.Or(o.To, o.Target))
+		p := connect.TCPPing{Target: to[0], Source: from, Timeout: left(limit, lookup)}
+		r := toTCPPingResult(p.Do(ctx), lookup, placeOf(o.From), cmp.Or(o.To, o.Target))
 		e.tcpPing(o.Target, r)
 		return object{r}, nil
 	})

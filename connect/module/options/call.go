@@ -9,7 +9,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
-// Call is what flood() and hold() have in common.
+// Call is what flood(), hold(), capacity() and traffic() have in common.
 type Call struct {
 	Targets    []string          // each of the form that connect.SplitTarget reads
 	Plan       connect.Plan      // without targets, TLS and observer
