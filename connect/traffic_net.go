@@ -292,7 +292,7 @@ func (f *netFlow) read(c net.Conn, ended bool) error {
 		until = min(until, f.since+int64(f.runner.job.traffic.LossTimeout))
 	}
 	_ = c.SetReadDeadline(loop.Time(until))
-	if !ended && f.runner.dialing.Err() != nil {
+	if hasEnded := f.runner.dialing.Err() != nil; hasEnded && !ended {
 		return nil // the stop's own deadline may just have been overwritten
 	}
 	n, err := c.Read(f.buf)
