@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -32,7 +33,8 @@ func (m *Mesh) fetch(ctx context.Context, page string, ip netip.Addr, most int64
 	}
 	request.Header.Set("User-Agent", "mconnect-mesh")
 	transport := &http.Transport{
-		DialContext:            func(ctx context.Context, _, to string) (net.Conn, error) { return m.dial(ctx, to, ip) },
+		// With this context, not the transport's, which lets a dial and a handshake go on when the request has been given up.
+		DialContext:            func(_ context.Context, _, to string) (net.Conn, error) { return m.dial(ctx, to, ip) },
 		TLSClientConfig:        m.tls(),
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHeader,
@@ -55,7 +57,7 @@ func (m *Mesh) fetch(ctx context.Context, page string, ip netip.Addr, most int64
 	return body, nil
 }
 
-// dial connects to the first address that answers.
+// dial connects to the first address that answers. The connection ends with the context.
 func (m *Mesh) dial(ctx context.Context, to string, ip netip.Addr) (net.Conn, error) {
 	host, service, err := net.SplitHostPort(to)
 	if err != nil {
@@ -72,13 +74,12 @@ func (m *Mesh) dial(ctx context.Context, to string, ip netip.Addr) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	var conn net.Conn
-	for _, addr := range addrs {
-		if conn, err = (source.Dialer{}).DialContext(ctx, addr); err == nil {
-			return conn, nil
-		}
+	conn, err := ping.Dial(ctx, addrs, source.Dialer{}.DialContext)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what was dialled
 	}
-	return nil, err
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return conn, nil
 }
 
 func hostname(text string) string {
