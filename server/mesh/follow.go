@@ -22,6 +22,10 @@ const (
 	// resolveAgain is how often names are resolved whose addresses are peers.
 	resolveAgain   = 15 * time.Second
 	resolveTimeout = 5 * time.Second
+	// tellings is how much longer than this server's list another may be: so many peers can be known, left out (twice as many), or new.
+	tellings = 4
+	// maxIP is how many bytes an address may have, with its zone.
+	maxIP = 64
 )
 
 // A follower adds a peer's peers to the list, and theirs in turn. It asks beside the pings, which a slow list must not hold up.
@@ -58,6 +62,12 @@ func backOff(failed int) time.Duration {
 }
 
 func (f *follower) attempt(ctx context.Context) {
+	select {
+	case f.mesh.lists <- struct{}{}:
+		defer func() { <-f.mesh.lists }()
+	case <-ctx.Done():
+		return
+	}
 	err := f.follow(ctx)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errNoList) {
 		f.failed = 0
@@ -78,38 +88,71 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
-	body, err := f.mesh.fetch(ctx, page, f.peer.IP, maxPeersBody)
+	var list []told
+	err := f.mesh.fetch(ctx, page, f.peer.IP, func(d *document) (err error) {
+		list, err = readList(d, tellings*f.mesh.options.MaxPeers)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	var theirs struct{ Peers []json.RawMessage }
-	if err := json.Unmarshal(body, &theirs); err != nil {
-		return fmt.Errorf("%s is not a list of peers: %w", page, err)
-	}
-	for i := range theirs.Peers {
-		var told struct{ URL, Location, PeerIP string }
-		if json.Unmarshal(theirs.Peers[i], &told) != nil {
-			continue // the others may be well
-		}
-		if _, full := errors.AsType[fullError](f.hear(ctx, told.URL, told.Location, told.PeerIP)); full {
-			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
+	for _, one := range list {
+		if _, full := errors.AsType[fullError](f.hear(ctx, one)); full {
+			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(list))
 			return nil
 		}
 	}
 	return ctx.Err()
 }
 
+var errEnough = errors.New("enough has been read")
+
+// told is a peer of which another tells.
+type told struct{ URL, Location, PeerIP string }
+
+// fits reports whether it may be a peer, and small.
+func (t *told) fits() bool {
+	return t.URL != "" && len(t.URL) <= maxURL && len(t.Location) <= reply.MaxLength && len(t.PeerIP) <= maxIP
+}
+
+// readList reads so many peers of another server's list.
+func readList(d *document, most int) (list []told, err error) {
+	err = d.fields(func(name string) error {
+		if name != "peers" {
+			return d.pass()
+		}
+		return d.elements(func() error {
+			var one told
+			err := d.take(&one)
+			if _, wrong := errors.AsType[*json.UnmarshalTypeError](err); wrong {
+				return nil // the others may be well
+			}
+			if err == nil && one.fits() {
+				list = append(list, one)
+			}
+			if len(list) == most {
+				return errEnough
+			}
+			return err
+		})
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("not a list of peers: %w", err)
+	}
+	return list, nil
+}
+
 // hear adds a peer that another tells of, if it is not known yet.
-func (f *follower) hear(ctx context.Context, url, location, peerIP string) error {
-	t, err := ParseTarget(url)
+func (f *follower) hear(ctx context.Context, one told) error {
+	t, err := ParseTarget(one.URL)
 	if err != nil {
 		return err
 	}
 	t.Location, t.Follow = "", true
-	if location != unknown && location != url && reply.Valid([]byte(location)) {
-		t.Location = location
+	if one.Location != unknown && one.Location != one.URL && reply.Valid([]byte(one.Location)) {
+		t.Location = one.Location
 	}
-	if ip, err := netip.ParseAddr(peerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
+	if ip, err := netip.ParseAddr(one.PeerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
 		t.IP = ip.Unmap()
 	}
 	return f.mesh.add(newcomer{Target: t, from: heard, teller: f.peer})

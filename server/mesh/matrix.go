@@ -14,8 +14,6 @@ import (
 const (
 	// mostServers bounds the matrix: so many rows and columns.
 	mostServers = 200
-	// fetchers is how many rows are asked for at once.
-	fetchers = 16
 	// stale is when the row of a silent server is dropped: others of its rows' servers may have moved on.
 	stale = 10 * time.Minute
 	// fresh is how old rows may be at least before they are asked for again, however often somebody looks; freshRow is added for
@@ -73,25 +71,26 @@ func (x *matrix) update() <-chan struct{} {
 
 // fetch asks every peer that is a server of a mesh, each once.
 func (x *matrix) fetch(done chan struct{}) {
-	peers := make(chan *peer)
+	wanted := x.wanted()
+	x.forget(wanted)
+	instances := make(chan string)
 	var fetching sync.WaitGroup
 	for range fetchers {
 		fetching.Go(func() {
-			for p := range peers {
-				x.fetchRow(p)
+			for instance := range instances {
+				x.fetchRow(instance, wanted)
 			}
 		})
 	}
-	wanted := x.wanted()
-	for _, p := range wanted {
-		peers <- p
+	for instance := range wanted {
+		instances <- instance
 	}
-	close(peers)
+	close(instances)
 	fetching.Wait()
 
+	x.forget(wanted)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.forget(wanted)
 	x.asked, x.updated = time.Now(), nil
 	close(done)
 }
@@ -108,11 +107,16 @@ func (x *matrix) wanted() map[string]*peer {
 	return wanted
 }
 
-func (x *matrix) fetchRow(p *peer) {
+// fetchRow asks for the row of one of the wanted servers.
+func (x *matrix) fetchRow(instance string, wanted map[string]*peer) {
+	p := wanted[instance]
 	if !p.answers() {
 		return // a page need not wait for what is known to be silent
 	}
-	row, err := x.ask(p)
+	row, err := x.ask(p, wanted)
+	if err == nil && row.Instance != instance {
+		err = errors.New("another server has answered than before")
+	}
 	if err != nil {
 		if x.mesh.ctx.Err() == nil {
 			x.mesh.options.Log.Debug("No row", "url", p.URL, "error", err)
@@ -121,26 +125,21 @@ func (x *matrix) fetchRow(p *peer) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.rows[row.Instance] = &heldRow{row, time.Now()}
+	x.rows[instance] = &heldRow{row, time.Now()}
 }
 
-func (x *matrix) ask(p *peer) (*Row, error) {
-	body, err := x.mesh.fetch(x.mesh.ctx, p.page(pathRow), p.IP, maxRowBody)
-	if err != nil {
-		return nil, err
-	}
-	row, err := parseRow(body)
-	if err != nil {
-		return nil, err
-	}
-	if row.Instance != p.instance() {
-		return nil, errors.New("another server has answered than before")
-	}
-	return row, nil
+func (x *matrix) ask(p *peer, wanted map[string]*peer) (row *Row, err error) {
+	err = x.mesh.fetch(x.mesh.ctx, p.page(pathRow), p.IP, func(d *document) error {
+		row, err = readRow(d, func(instance string) bool { return wanted[instance] != nil || instance == x.mesh.instance })
+		return err
+	})
+	return row, err
 }
 
 // forget drops the rows of servers that are no peers any more, or have been silent for long.
 func (x *matrix) forget(wanted map[string]*peer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for instance, row := range x.rows {
 		if wanted[instance] == nil || time.Since(row.at) > stale {
 			delete(x.rows, instance)
@@ -192,7 +191,7 @@ func (x *matrix) build(now time.Time) *Matrix {
 		t.Ages[i] = now.Sub(row.at).Round(time.Second).Seconds()
 		t.Cells[i] = make([]*Cell, len(t.Columns))
 		for j := range row.Cells {
-			if at, ok := columns.at[row.Cells[j].server()]; ok {
+			if at, ok := columns.at[row.Cells[j].server()]; ok && t.Cells[i][at] == nil {
 				t.Cells[i][at] = &row.Cells[j]
 			}
 		}

@@ -21,6 +21,7 @@ type Mesh struct {
 	list     list
 	changed  chan struct{} // the list is to be saved
 	matrix   *matrix
+	lists    chan struct{} // has one for each of the peers' lists that is being read
 	page     rendered
 	routes   map[string]methods
 	pingBody []byte
@@ -37,7 +38,7 @@ func Start(options Options) (*Mesh, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1)}
+	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1), lists: make(chan struct{}, listers)}
 	m.matrix = newMatrix(m)
 	m.routes = m.newRoutes()
 	m.pingBody = pingBody(options.Location)

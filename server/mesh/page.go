@@ -158,7 +158,8 @@ func newViewCell(from, to string, c *Cell) viewCell {
 		v.Class = "down"
 		return v
 	}
-	v.Class, v.Text = class(c.Median), milliseconds(c.Median)
+	median := float64(c.Median)
+	v.Class, v.Text = class(median), milliseconds(median)
 	return v
 }
 
@@ -213,8 +214,8 @@ func percent(lost, of int) string {
 const lineHeight = 12
 
 // line is the medians from left to right, with gaps where there are none.
-func line(medians *[hourSlots]float64) string {
-	most := 0.0
+func line(medians *[hourSlots]float32) string {
+	most := float32(0)
 	for _, ms := range medians {
 		most = max(most, ms)
 	}
@@ -235,7 +236,7 @@ func line(medians *[hourSlots]float64) string {
 }
 
 // ticks mark the slots in which pings were lost.
-func ticks(losses *[hourSlots]int) string {
+func ticks(losses *[hourSlots]int32) string {
 	var path strings.Builder
 	for i, lost := range losses {
 		if lost > 0 {
