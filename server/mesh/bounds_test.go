@@ -73,6 +73,7 @@ func TestHostileRowTakesLittleMemory(t *testing.T) {
 func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 	t.Parallel()
 	var n *node
+	started := make(chan struct{})
 	other := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Mconnect-Mesh", "other 1")
 	}))
@@ -86,8 +87,12 @@ func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 			{"url": "http://b/", "instance": "other", "location": "that"},
 			{"url": "http://c/", "instance": %q, "location": "this"}], "more": {}}`, cells.String(), instance)
 	}
-	peer := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { withRow(row()).ServeHTTP(w, r) }))
+	peer := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-started
+		withRow(row()).ServeHTTP(w, r)
+	}))
 	n = begin(t, mesh.Options{Peers: []mesh.Target{target(t, peer+"/v1/ping"), target(t, other+"/v1/ping#that")}})
+	close(started)
 	n.eventually(t, "both answer", func(s mesh.Server) bool { return s.Peers[0].Pings > 0 && s.Peers[1].Pings > 0 })
 	var told mesh.Matrix
 	require.Eventually(t, func() bool {

@@ -1,13 +1,14 @@
 package mesh_test
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
 // names are what a DNS server knows: IPv4 addresses, nil for one about which it keeps silent, and none for one at which it fails.
@@ -33,12 +34,9 @@ func resolveWith(t *testing.T, known func(name string) (addrs []string, exists b
 			}
 		}
 	}()
-	before := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
+	end := mesh.AskDNS(conn.LocalAddr().String())
 	t.Cleanup(func() {
-		net.DefaultResolver = before
+		end()
 		_ = conn.Close()
 		<-ended
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -35,7 +36,9 @@ type follower struct {
 	asking atomic.Bool
 	wanted bool      // there may be news
 	last   time.Time // of the last attempt
-	failed int       // attempts in a row; not touched while asking
+	// Not touched while asking.
+	failed int // attempts in a row
+	next   int // of the list, where its time was up
 }
 
 // step is called after each ping that was answered, with whether there may be news.
@@ -96,13 +99,29 @@ func (f *follower) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, one := range list {
-		if _, full := errors.AsType[fullError](f.hear(ctx, one)); full {
+	return f.hearAll(ctx, page, list)
+}
+
+// hearAll begins where the last attempt had to stop, so that names that are looked up in vain do not keep out the rest for ever.
+func (f *follower) hearAll(ctx context.Context, page string, list []told) error {
+	var undecided error
+	for i := range list {
+		at := (f.next + i) % len(list)
+		if ctx.Err() != nil {
+			f.next = at
+			return fmt.Errorf("%d of %d peers of %s: %w", i, len(list), page, context.Cause(ctx))
+		}
+		err := f.hear(ctx, list[at])
+		if _, full := errors.AsType[fullError](err); full {
 			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(list))
-			return nil
+			break
+		}
+		if errors.Is(err, errUndecided) {
+			undecided = err
 		}
 	}
-	return ctx.Err()
+	f.next = 0
+	return undecided
 }
 
 var errEnough = errors.New("enough has been read")
@@ -152,19 +171,38 @@ func (f *follower) hear(ctx context.Context, one told) error {
 	if one.Location != unknown && one.Location != one.URL && reply.Valid([]byte(one.Location)) {
 		t.Location = one.Location
 	}
-	if ip, err := netip.ParseAddr(one.PeerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
-		t.IP = ip.Unmap()
+	ip, _ := netip.ParseAddr(one.PeerIP) // not valid if there is none
+	ip = ip.Unmap()
+	if f.mesh.list.knows(&t, ip) {
+		return errKnown
 	}
-	return f.mesh.add(newcomer{Target: t, from: heard, teller: f.peer})
+	if ip.IsValid() {
+		other, err := isOther(ctx, t.URL, ip)
+		if err != nil {
+			return err
+		}
+		if other {
+			t.IP = ip
+		}
+	}
+	return f.mesh.add(ctx, newcomer{Target: t, from: heard, teller: f.peer})
 }
 
-// resolvesTo reports whether an address is just what DNS says, so that it is none to insist on: pingmesh's servers tell the
-// address that they found themselves.
-func resolvesTo(ctx context.Context, url string, ip netip.Addr) bool {
+var errUndecided = errors.New("it is not known whether a peer's address is that of its name")
+
+// isOther reports whether an address is to be insisted on, as it is not just what DNS says: pingmesh's servers tell the address
+// that they found themselves. As long as DNS says nothing, that is errUndecided.
+func isOther(ctx context.Context, url string, ip netip.Addr) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	addrs, err := ping.SystemResolver(ctx, hostname(url), 0)
-	return err == nil && len(addrs) == 1 && addrs[0].Addr() == ip.Unmap()
+	if wrong, ok := errors.AsType[*net.DNSError](err); ok && wrong.IsNotFound {
+		return true, nil // the name means something to the other server alone
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errUndecided, err)
+	}
+	return len(addrs) != 1 || addrs[0].Addr() != ip, nil
 }
 
 // discover makes a peer of every address that a name has, now and later.
@@ -193,7 +231,7 @@ func (m *Mesh) discoverOnce(t Target) error {
 	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	for _, addr := range addrs {
 		t.IP = addr.Addr()
-		if err := m.add(newcomer{Target: t, from: listed}); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
+		if err := m.add(ctx, newcomer{Target: t, from: listed}); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
 			return err
 		}
 	}

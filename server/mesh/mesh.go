@@ -63,12 +63,15 @@ func (m *Mesh) begin(before *state) error {
 	for _, t := range before.Deleted {
 		m.list.leaveOut(t.key(), absence{})
 	}
+	// One time for all, since a server has to start even when DNS is silent. What is not known then is checked with each ping.
+	ctx, cancel := context.WithTimeout(m.ctx, resolveTimeout)
+	defer cancel()
 	for _, t := range m.options.Peers {
-		if err := m.add(newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
+		if err := m.add(ctx, newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
 			return &OptionError{"Peers", t.URL, err.Error()}
 		}
 	}
-	m.resume(before.Peers)
+	m.resume(ctx, before.Peers)
 	for _, t := range m.options.Discover {
 		if err := t.complete(&m.options); err != nil {
 			return &OptionError{"Discover", t.URL, err.Error()}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
@@ -86,6 +87,13 @@ func (p *peer) instance() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.figures.instance
+}
+
+// address is the one that answered last; not valid if none has.
+func (p *peer) address() netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.figures.sums.RemoteAddr.Addr().Unmap()
 }
 
 // answers reports whether the last ping was answered.
