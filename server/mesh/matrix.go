@@ -1,10 +1,12 @@
 package mesh
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -16,8 +18,8 @@ const (
 	mostServers = 200
 	// stale is when the row of a silent server is dropped: others of its rows' servers may have moved on.
 	stale = 10 * time.Minute
-	// fresh is how old rows may be at least before they are asked for again, however often somebody looks; freshRow is added for
-	// each.
+	// fresh is how old rows may be at least before they are asked for again, and pages before they are made again, however often
+	// somebody looks; freshRow is added for each row.
 	fresh    = time.Second
 	freshRow = 20 * time.Millisecond
 	// patience is how long a page waits for rows; those that come later are in the next one.
@@ -61,13 +63,22 @@ func (x *matrix) update() <-chan struct{} {
 		return x.updated
 	}
 	done := make(chan struct{})
-	if time.Since(x.asked) < fresh+freshRow*time.Duration(len(x.rows)) || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
+	if time.Since(x.asked) < x.paceLocked() || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
 		close(done)
 		return done
 	}
 	x.updated = done
 	return done
 }
+
+// pace is the time from one look at the rows to the next.
+func (x *matrix) pace() time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.paceLocked()
+}
+
+func (x *matrix) paceLocked() time.Duration { return fresh + freshRow*time.Duration(len(x.rows)) }
 
 // fetch asks every peer that is a server of a mesh, each once.
 func (x *matrix) fetch(done chan struct{}) {
@@ -164,7 +175,36 @@ type Matrix struct {
 func (m *Mesh) serveMatrix(w http.ResponseWriter, r *http.Request) {
 	m.matrix.refresh(r.Context())
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(m.matrix.build(time.Now())) // fails only if the client is gone
+	m.sheets.matrix.serve(w, r)
+}
+
+func (m *Mesh) writeMatrix(w io.Writer, now time.Time) error { return m.matrix.build(now).write(w) }
+
+// write tells the matrix as JSON, row by row: the text of a large one takes 20 MB.
+func (t *Matrix) write(w io.Writer) error {
+	head, err := json.Marshal(struct {
+		*Matrix
+		Cells any `json:"cells,omitempty"` // in place of the matrix's
+	}{Matrix: t})
+	if err != nil {
+		return err //nolint:wrapcheck // the sheet says of what
+	}
+	text := append(bytes.TrimSuffix(head, []byte("}")), `,"cells":[`...)
+	for i := range t.Cells {
+		row, err := json.Marshal(t.Cells[i])
+		if err != nil {
+			return err //nolint:wrapcheck // the sheet says of what
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if _, err := w.Write(append(text, row...)); err != nil {
+			return err //nolint:wrapcheck // the sheet says of what
+		}
+		text = text[:0]
+	}
+	_, err = w.Write(append(text, "]}\n"...))
+	return err //nolint:wrapcheck // the sheet says of what
 }
 
 // build puts the rows together, with servers under the same name in rows and columns.

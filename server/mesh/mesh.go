@@ -22,7 +22,7 @@ type Mesh struct {
 	changed  chan struct{} // the list is to be saved
 	matrix   *matrix
 	lists    chan struct{} // has one for each of the peers' lists that is being read
-	page     rendered
+	sheets   sheets
 	routes   map[string]methods
 	pingBody []byte
 	requests atomic.Int64
@@ -40,6 +40,7 @@ func Start(options Options) (*Mesh, error) {
 	}
 	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1), lists: make(chan struct{}, listers)}
 	m.matrix = newMatrix(m)
+	m.sheets = newSheets(m)
 	m.routes = m.newRoutes()
 	m.pingBody = pingBody(options.Location)
 	m.list.init(m.instance, options.MaxPeers)

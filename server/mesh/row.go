@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -45,21 +46,26 @@ func (m *Mesh) row(now time.Time) Row {
 
 func (p *peer) cell(now time.Time) Cell {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	f := &p.figures
 	c := Cell{
-		Instance: f.instance, Location: p.nameLocked(), URL: p.URL,
-		Status: f.lastCode, Error: cut(f.lastError), Trail: f.hour.trail(now),
+		Instance: f.instance, Location: p.nameLocked(), URL: p.URL, Status: f.lastCode, Error: cut(f.lastError),
 	}
+	last := f.hour
+	p.mu.Unlock() // before the sorting, for which no ping should have to wait
+	c.Trail = last.trail(now)
 	if p.IP.IsValid() {
 		c.IP = p.IP.String()
 	}
 	return c
 }
 
-func (m *Mesh) serveRow(w http.ResponseWriter, _ *http.Request) {
+func (m *Mesh) serveRow(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(m.row(time.Now())) // fails only if the client is gone
+	m.sheets.row.serve(w, r)
+}
+
+func (m *Mesh) writeRow(w io.Writer, now time.Time) error {
+	return json.NewEncoder(w).Encode(m.row(now)) //nolint:wrapcheck // the sheet says of what
 }
 
 // maxRowText bounds what the texts of a row take that is kept, in bytes: more than 1 KB for each server of the matrix.
