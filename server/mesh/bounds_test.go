@@ -175,3 +175,18 @@ func TestHostileLists(t *testing.T) {
 		})
 	}
 }
+
+// Who says later that it is a server that is known already does not get to tell that one's row.
+func TestRowOfTheOldest(t *testing.T) {
+	t.Parallel()
+	there := serve(t, withRow(`{"instance": "i", "location": "there", "peers": []}`))
+	liar := serve(t, withRow(`{"instance": "i", "location": "liar", "peers": []}`))
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, there+"/v1/ping"), target(t, liar+"/v1/ping")}})
+	n.eventually(t, "both answer", func(s mesh.Server) bool { return s.Peers[0].Pings > 0 && s.Peers[1].Pings > 0 })
+	var told mesh.Matrix
+	require.Eventually(t, func() bool {
+		_, told = n.cellsOf(t, "there")
+		return len(told.Rows) == 2
+	}, patience, often)
+	assert.Contains(t, told.Rows[1], "there")
+}

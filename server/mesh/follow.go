@@ -37,8 +37,9 @@ type follower struct {
 	wanted bool      // there may be news
 	last   time.Time // of the last attempt
 	// Not touched while asking.
-	failed int // attempts in a row
-	next   int // of the list, where its time was up
+	failed int  // attempts in a row
+	next   int  // of the list, where its time was up
+	full   bool // there was no room for all of it, as the log says
 }
 
 // step is called after each ping that was answered, with whether there may be news.
@@ -105,6 +106,7 @@ func (f *follower) follow(ctx context.Context) error {
 // hearAll begins where the last attempt had to stop, so that names that are looked up in vain do not keep out the rest for ever.
 func (f *follower) hearAll(ctx context.Context, page string, list []told) error {
 	var undecided error
+	full := false
 	for i := range list {
 		at := (f.next + i) % len(list)
 		if ctx.Err() != nil {
@@ -112,15 +114,17 @@ func (f *follower) hearAll(ctx context.Context, page string, list []told) error 
 			return fmt.Errorf("%d of %d peers of %s: %w", i, len(list), page, context.Cause(ctx))
 		}
 		err := f.hear(ctx, list[at])
-		if _, full := errors.AsType[fullError](err); full {
-			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(list))
+		if _, full = errors.AsType[fullError](err); full {
 			break
 		}
 		if errors.Is(err, errUndecided) {
 			undecided = err
 		}
 	}
-	f.next = 0
+	if full && !f.full {
+		f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(list))
+	}
+	f.next, f.full = 0, full
 	return undecided
 }
 

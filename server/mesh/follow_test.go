@@ -93,3 +93,22 @@ func TestStartsWithoutDNS(t *testing.T) {
 	assert.Less(t, time.Since(begun), 15*time.Second, "5 s for all, not for each")
 	assert.Len(t, n.server(t).Peers, 20)
 }
+
+// A list that stays full is worth one line, however often there is news of more peers.
+func TestFullListIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	nowhere := "http://" + refused(t)
+	var lists atomic.Int64
+	list := pingmesh("near", nowhere+"/a", nowhere+"/b", nowhere+"/c")
+	near := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Mconnect-Mesh", fmt.Sprintf("i %d", lists.Load()))
+		list.ServeHTTP(w, r)
+		if r.URL.Path == "/v1/peers" {
+			lists.Add(1)
+		}
+	}))
+	log := &text{}
+	begin(t, mesh.Options{MaxPeers: 2, Log: slog.New(slog.NewTextHandler(log, nil)), Peers: []mesh.Target{target(t, near+"/v1/ping?addpeers=true")}})
+	require.Eventually(t, func() bool { return lists.Load() > 5 }, patience, often)
+	assert.Equal(t, 1, strings.Count(log.String(), "Not all of a peer's peers are pinged: the list is full"))
+}

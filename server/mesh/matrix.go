@@ -111,7 +111,10 @@ func (x *matrix) wanted() map[string]*peer {
 	wanted := map[string]*peer{}
 	for _, p := range x.mesh.list.all() {
 		instance := p.instance()
-		if instance != "" && instance != x.mesh.instance && p.page(pathRow) != "" && len(wanted) < mostServers-1 {
+		if instance == "" || instance == x.mesh.instance || p.page(pathRow) == "" || len(wanted) == mostServers-1 {
+			continue
+		}
+		if wanted[instance] == nil { // the oldest, as others may only say that they are that server
 			wanted[instance] = p
 		}
 	}
@@ -168,7 +171,7 @@ type Matrix struct {
 	Cells [][]*Cell `json:"cells"`
 	// Ages are how old the rows are, in seconds.
 	Ages []float64 `json:"ages"`
-	// Left is how many servers there are beyond those in the matrix.
+	// Left is how many servers there are beyond those in the matrix, as far as this server keeps of the rows.
 	Left int `json:"left,omitzero"`
 }
 
