@@ -29,7 +29,9 @@ func TestAddressesAreNotPinnedWhileDNSFails(t *testing.T) {
 	near := serve(t, pingmesh("near", far+"/v1/ping"))
 	log := &text{}
 	n := begin(t, mesh.Options{Log: slog.New(slog.NewTextHandler(log, nil)), Peers: []mesh.Target{target(t, near+"/v1/ping?addpeers=true")}})
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "The peer's peers are not known, it is asked again") }, patience, often)
+	require.Eventually(t, func() bool {
+		return strings.Contains(log.String(), "The peer's peers are not known, it is asked again")
+	}, patience, often)
 	assert.Contains(t, log.String(), "it is not known whether a peer's address is that of its name: lookup far.invalid")
 	mended.Store(true)
 	told := n.eventually(t, "the peer's peer", func(s mesh.Server) bool { return len(s.Peers) == 2 })

@@ -22,7 +22,8 @@ func TestFollowingGoesOnWhereTimeWasUp(t *testing.T) {
 	defer m.Stop()
 	f := &follower{mesh: m, peer: &peer{}}
 	list := []told{
-		{URL: "http://a.invalid/", PeerIP: "127.0.0.1"}, {URL: "http://b.invalid/", PeerIP: "127.0.0.1"},
+		{URL: "http://a.invalid/", PeerIP: "127.0.0.1"},
+		{URL: "http://b.invalid/", PeerIP: "127.0.0.1"},
 		{URL: "http://127.0.0.1:1/", PeerIP: "127.0.0.1"},
 	}
 	for attempt, known := range []int{0, 0, 1} {
