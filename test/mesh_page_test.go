@@ -82,17 +82,17 @@ func crowdRow(who int, urls []string) mesh.Row {
 		if i == who {
 			continue
 		}
-		far := float64((who-i)*(who-i))/40 + 0.1
+		far := float32((who-i)*(who-i))/40 + 0.1
 		cell := mesh.Cell{Instance: fmt.Sprintf("crowd-%d", i), Location: crowdName(i), URL: url, Status: 200}
 		cell.Pings, cell.Median, cell.P95 = 3600, far, 2*far
 		for slot := range cell.Medians {
-			cell.Medians[slot] = far * (1 + float64((slot*7+i+who)%10)/10)
+			cell.Medians[slot] = far * (1 + float32((slot*7+i+who)%10)/10)
 		}
 		if (who*31+i)%17 == 0 {
 			cell.Lost, cell.Losses[20], cell.Losses[21] = 90, 60, 30
 		}
 		if i == 13 {
-			cell.Lost, cell.Median, cell.P95, cell.Medians, cell.Error = 3600, 0, 0, [30]float64{}, hostilePlace
+			cell.Lost, cell.Median, cell.P95, cell.Medians, cell.Error = 3600, 0, 0, [30]float32{}, hostilePlace
 			for slot := range cell.Losses {
 				cell.Losses[slot] = 120
 			}

@@ -44,11 +44,25 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// first connects to the first of the addresses that answers.
+// first connects to the first of the addresses that answers, and notes which are tried.
 func (d *dialer) first(ctx context.Context, addrs []netip.AddrPort) (net.Conn, error) {
+	return Dial(ctx, addrs, func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+		d.clock.dialling(to)
+		return source.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
+	})
+}
+
+// Dial connects to the first of the addresses that answers. Each gets its share of the time until the deadline of ctx, if there is
+// one, so that an address that is silent leaves some to the next. The error unwraps to that of the last that was tried.
+func Dial(ctx context.Context, addrs []netip.AddrPort, connect func(context.Context, netip.AddrPort) (net.Conn, error)) (net.Conn, error) {
+	if len(addrs) == 0 {
+		return nil, errors.New("there is no address to connect to")
+	}
 	failed := &connectError{}
 	for i, addr := range addrs {
-		conn, err := d.connect(ctx, addr, len(addrs)-i)
+		share, cancel := part(ctx, len(addrs)-i)
+		conn, err := connect(share, addr)
+		cancel()
 		if err == nil {
 			return conn, nil
 		}
@@ -60,13 +74,13 @@ func (d *dialer) first(ctx context.Context, addrs []netip.AddrPort) (net.Conn, e
 	return nil, failed
 }
 
-// connect gives an address its share of the time that is left, so that one that is silent leaves some to the next.
-func (d *dialer) connect(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
-	d.clock.dialling(to)
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
-	defer cancel()
-	return source.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
+// part limits a context to a part of the time that it has.
+func part(ctx context.Context, of int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(of))
 }
 
 // handshake is that of a first visit, over which HTTP/1.1 is spoken, as perftest does.

@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -24,15 +25,18 @@ type Sample struct {
 	Connect  time.Duration // of TCP
 }
 
-// maxPlaces bounds what CloudWatch charges for: every combination of dimensions is a metric of its own, and peers choose
-// their names.
-const maxPlaces = 1000
+// maxPlaces bounds what CloudWatch charges for: every combination of dimensions is a metric of its own, charged by the hour in which
+// it gets data, and peers choose their names. One that was not used for so long makes room for another.
+const (
+	maxPlaces = 1000
+	unused    = time.Hour
+)
 
 // otherPlaces stands for all beyond the limit.
 const otherPlaces = "(other)"
 
-// places are the locations that have been seen. They belong to the publisher's goroutine.
-type places struct{ known map[string]bool }
+// places are the locations that have been seen, and when each was last. They belong to the publisher's goroutine.
+type places struct{ known map[string]time.Time }
 
 func (p *places) datum(s *Sample) types.MetricDatum {
 	status := s.Status
@@ -45,26 +49,26 @@ func (p *places) datum(s *Sample) types.MetricDatum {
 		Unit:       types.StandardUnitMilliseconds,
 		Value:      aws.Float64(float64(s.Connect) / float64(time.Millisecond)),
 		Dimensions: []types.Dimension{
-			{Name: aws.String("TestUrl"), Value: aws.String(p.name(s.To))},
+			{Name: aws.String("TestUrl"), Value: aws.String(p.name(s.To, s.Time))},
 			{Name: aws.String("HTTP Resp Code"), Value: aws.String(fmt.Sprintf("%03d", status))},
-			{Name: aws.String("FromLocation"), Value: aws.String(p.name(s.From))},
+			{Name: aws.String("FromLocation"), Value: aws.String(p.name(s.From, s.Time))},
 		},
 	}
 }
 
 // name is a location as CloudWatch accepts it; one that it does not would have it refuse the whole batch.
-func (p *places) name(location string) string {
+func (p *places) name(location string, at time.Time) string {
 	name := dimensionValue(location)
-	if p.known[name] {
-		return name
-	}
-	if len(p.known) >= maxPlaces {
-		return otherPlaces
+	if _, ok := p.known[name]; !ok && len(p.known) >= maxPlaces {
+		maps.DeleteFunc(p.known, func(_ string, last time.Time) bool { return at.Sub(last) > unused })
+		if len(p.known) >= maxPlaces {
+			return otherPlaces
+		}
 	}
 	if p.known == nil {
-		p.known = map[string]bool{}
+		p.known = map[string]time.Time{}
 	}
-	p.known[name] = true
+	p.known[name] = at
 	return name
 }
 

@@ -227,6 +227,26 @@ func TestPlacesAreBounded(t *testing.T) {
 	assert.True(t, names["(other)"])
 }
 
+// Names that are no longer used do not keep out those of sites that came later.
+func TestUnusedPlacesMakeRoom(t *testing.T) {
+	e := startEndpoint(t, nil)
+	p := start(t, cloudwatch.Options{Interval: never})
+	begun := time.Now().Add(-2 * time.Hour)
+	for n := range 1100 {
+		p.Publish(cloudwatch.Sample{Time: begun, From: "here", To: fmt.Sprint(n)})
+	}
+	for _, later := range []time.Duration{time.Minute, 2 * time.Hour} {
+		p.Publish(cloudwatch.Sample{Time: begun.Add(later), From: "here", To: "late"})
+	}
+	p.Close(t.Context())
+	e.await()
+	data := e.await().data
+	require.Len(t, data, 102)
+	assert.Equal(t, "(other)", data[100].to, "soon after")
+	assert.Equal(t, "late", data[101].to)
+	assert.Equal(t, "here", data[101].from)
+}
+
 // What is missing is said at the start.
 func TestNewChecksTheEnvironment(t *testing.T) {
 	for missing, want := range map[string]string{

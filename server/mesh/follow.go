@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -22,6 +23,10 @@ const (
 	// resolveAgain is how often names are resolved whose addresses are peers.
 	resolveAgain   = 15 * time.Second
 	resolveTimeout = 5 * time.Second
+	// tellings is how much longer than this server's list another may be: so many peers can be known, left out (twice as many), or new.
+	tellings = 4
+	// maxIP is how many bytes an address may have, with its zone.
+	maxIP = 64
 )
 
 // A follower adds a peer's peers to the list, and theirs in turn. It asks beside the pings, which a slow list must not hold up.
@@ -31,7 +36,10 @@ type follower struct {
 	asking atomic.Bool
 	wanted bool      // there may be news
 	last   time.Time // of the last attempt
-	failed int       // attempts in a row; not touched while asking
+	// Not touched while asking.
+	failed int  // attempts in a row
+	next   int  // of the list, where its time was up
+	full   bool // there was no room for all of it, as the log says
 }
 
 // step is called after each ping that was answered, with whether there may be news.
@@ -58,6 +66,12 @@ func backOff(failed int) time.Duration {
 }
 
 func (f *follower) attempt(ctx context.Context) {
+	select {
+	case f.mesh.lists <- struct{}{}:
+		defer func() { <-f.mesh.lists }()
+	case <-ctx.Done():
+		return
+	}
 	err := f.follow(ctx)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errNoList) {
 		f.failed = 0
@@ -78,50 +92,121 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
-	body, err := f.mesh.fetch(ctx, page, f.peer.IP, maxPeersBody)
+	var list []told
+	err := f.mesh.fetch(ctx, page, f.peer.IP, func(d *document) (err error) {
+		list, err = readList(d, tellings*f.mesh.options.MaxPeers)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	var theirs struct{ Peers []json.RawMessage }
-	if err := json.Unmarshal(body, &theirs); err != nil {
-		return fmt.Errorf("%s is not a list of peers: %w", page, err)
-	}
-	for i := range theirs.Peers {
-		var told struct{ URL, Location, PeerIP string }
-		if json.Unmarshal(theirs.Peers[i], &told) != nil {
-			continue // the others may be well
+	return f.hearAll(ctx, page, list)
+}
+
+// hearAll begins where the last attempt had to stop, so that names that are looked up in vain do not keep out the rest for ever.
+func (f *follower) hearAll(ctx context.Context, page string, list []told) error {
+	var undecided error
+	full := false
+	for i := range list {
+		at := (f.next + i) % len(list)
+		if ctx.Err() != nil {
+			f.next = at
+			return fmt.Errorf("%d of %d peers of %s: %w", i, len(list), page, context.Cause(ctx))
 		}
-		if _, full := errors.AsType[fullError](f.hear(ctx, told.URL, told.Location, told.PeerIP)); full {
-			f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(theirs.Peers))
-			return nil
+		err := f.hear(ctx, list[at])
+		if _, full = errors.AsType[fullError](err); full {
+			break
+		}
+		if errors.Is(err, errUndecided) {
+			undecided = err
 		}
 	}
-	return ctx.Err()
+	if full && !f.full {
+		f.mesh.options.Log.Warn("Not all of a peer's peers are pinged: the list is full", "url", page, "peers", len(list))
+	}
+	f.next, f.full = 0, full
+	return undecided
+}
+
+var errEnough = errors.New("enough has been read")
+
+// told is a peer of which another tells.
+type told struct{ URL, Location, PeerIP string }
+
+// fits reports whether it may be a peer, and small.
+func (t *told) fits() bool {
+	return t.URL != "" && len(t.URL) <= maxURL && len(t.Location) <= reply.MaxLength && len(t.PeerIP) <= maxIP
+}
+
+// readList reads so many peers of another server's list.
+func readList(d *document, most int) (list []told, err error) {
+	err = d.fields(func(name string) error {
+		if name != "peers" {
+			return d.pass()
+		}
+		return d.elements(func() error {
+			var one told
+			err := d.take(&one)
+			if _, wrong := errors.AsType[*json.UnmarshalTypeError](err); wrong {
+				return nil // the others may be well
+			}
+			if err == nil && one.fits() {
+				list = append(list, one)
+			}
+			if len(list) == most {
+				return errEnough
+			}
+			return err
+		})
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("not a list of peers: %w", err)
+	}
+	return list, nil
 }
 
 // hear adds a peer that another tells of, if it is not known yet.
-func (f *follower) hear(ctx context.Context, url, location, peerIP string) error {
-	t, err := ParseTarget(url)
+func (f *follower) hear(ctx context.Context, one told) error {
+	t, err := ParseTarget(one.URL)
 	if err != nil {
 		return err
 	}
 	t.Location, t.Follow = "", true
-	if location != unknown && location != url && reply.Valid([]byte(location)) {
-		t.Location = location
+	if one.Location != unknown && one.Location != one.URL && reply.Valid([]byte(one.Location)) {
+		t.Location = one.Location
 	}
-	if ip, err := netip.ParseAddr(peerIP); err == nil && !resolvesTo(ctx, t.URL, ip) {
-		t.IP = ip.Unmap()
+	ip, _ := netip.ParseAddr(one.PeerIP) // not valid if there is none
+	ip = ip.Unmap()
+	if f.mesh.list.knows(&t, ip) {
+		return errKnown
 	}
-	return f.mesh.add(newcomer{Target: t, from: heard, teller: f.peer})
+	if ip.IsValid() {
+		other, err := isOther(ctx, t.URL, ip)
+		if err != nil {
+			return err
+		}
+		if other {
+			t.IP = ip
+		}
+	}
+	return f.mesh.add(ctx, newcomer{Target: t, from: heard, teller: f.peer})
 }
 
-// resolvesTo reports whether an address is just what DNS says, so that it is none to insist on: pingmesh's servers tell the
-// address that they found themselves.
-func resolvesTo(ctx context.Context, url string, ip netip.Addr) bool {
+var errUndecided = errors.New("it is not known whether a peer's address is that of its name")
+
+// isOther reports whether an address is to be insisted on, as it is not just what DNS says: pingmesh's servers tell the address
+// that they found themselves. As long as DNS says nothing, that is errUndecided.
+func isOther(ctx context.Context, url string, ip netip.Addr) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	addrs, err := ping.SystemResolver(ctx, hostname(url), 0)
-	return err == nil && len(addrs) == 1 && addrs[0].Addr() == ip.Unmap()
+	if wrong, ok := errors.AsType[*net.DNSError](err); ok && wrong.IsNotFound {
+		return true, nil // the name means something to the other server alone
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errUndecided, err)
+	}
+	return len(addrs) != 1 || addrs[0].Addr() != ip, nil
 }
 
 // discover makes a peer of every address that a name has, now and later.
@@ -150,7 +235,7 @@ func (m *Mesh) discoverOnce(t Target) error {
 	slices.SortFunc(addrs, netip.AddrPort.Compare)
 	for _, addr := range addrs {
 		t.IP = addr.Addr()
-		if err := m.add(newcomer{Target: t, from: listed}); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
+		if err := m.add(ctx, newcomer{Target: t, from: listed}); err != nil && !isKnown(err) && !errors.Is(err, errLeftOut) {
 			return err
 		}
 	}

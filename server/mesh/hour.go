@@ -47,15 +47,15 @@ func (h *hour) add(at time.Time, answered bool, connect time.Duration) {
 	s.answered++
 }
 
-// A Trail is an hour in figures.
+// A Trail is an hour in figures. There may be 40,000 of them in a matrix, so they are small.
 type Trail struct {
 	Pings  int     `json:"pings"`
 	Lost   int     `json:"lost"`
-	Median float64 `json:"median"` // of the connect time in ms; 0 if nothing was answered
-	P95    float64 `json:"p95"`
+	Median float32 `json:"median"` // of the connect time in ms; 0 if nothing was answered
+	P95    float32 `json:"p95"`
 	// Medians and Losses are those of each two minutes, the last ones at the end.
-	Medians [hourSlots]float64 `json:"medians"`
-	Losses  [hourSlots]int     `json:"losses"`
+	Medians [hourSlots]float32 `json:"medians"`
+	Losses  [hourSlots]int32   `json:"losses"`
 }
 
 // trail adds up the hour that ends now.
@@ -71,7 +71,7 @@ func (h *hour) trail(now time.Time) Trail {
 		}
 		t.Pings += s.answered + s.lost
 		t.Lost += s.lost
-		t.Losses[i] = s.lost
+		t.Losses[i] = int32(s.lost) // #nosec G115 -- of two minutes
 		begin := len(all)
 		all = append(all, s.connects[:min(s.answered, slotRoom)]...)
 		slices.Sort(all[begin:])
@@ -83,7 +83,7 @@ func (h *hour) trail(now time.Time) Trail {
 }
 
 // quantile is that of sorted values, rounded to a microsecond; 0 if there are none.
-func quantile(sorted []float32, q float64) float64 {
+func quantile(sorted []float32, q float64) float32 {
 	if len(sorted) == 0 {
 		return 0
 	}
@@ -91,5 +91,5 @@ func quantile(sorted []float32, q float64) float64 {
 	below := int(at)
 	above := min(below+1, len(sorted)-1)
 	value := float64(sorted[below]) + (at-float64(below))*float64(sorted[above]-sorted[below])
-	return float64(int64(value*1000+0.5)) / 1000
+	return float32(float64(int64(value*1000+0.5)) / 1000)
 }

@@ -166,7 +166,7 @@ func ParseDelay(text string) (time.Duration, error) {
 
 // ask adds a peer for a caller, or finds the one that there is.
 func (m *Mesh) ask(t Target) (p *peer, created bool, err error) {
-	err = m.add(newcomer{Target: t, from: asked})
+	err = m.add(m.ctx, newcomer{Target: t, from: asked})
 	_, full := errors.AsType[fullError](err)
 	switch {
 	case isKnown(err):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -241,22 +242,36 @@ func (p *peer) listed() bool {
 	return p.met
 }
 
-// add begins to ping a target.
-func (m *Mesh) add(n newcomer) error {
+// knows reports whether a target that another tells of is in the list for certain, without a question to DNS: at that address,
+// which may be what its name has led to.
+func (l *list) knows(t *Target, ip netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := *t
+	at.IP = ip
+	if l.peers[at.key()] != nil {
+		return true
+	}
+	p := l.peers[t.key()]
+	return p != nil && p.address() == ip
+}
+
+// add begins to ping a target. The context bounds what it takes to find out whether that is allowed.
+func (m *Mesh) add(ctx context.Context, n newcomer) error {
 	t := n.Target
 	if err := t.complete(&m.options); err != nil {
 		return err
 	}
-	if err := m.checkAllowed(m.ctx, &t); err != nil {
+	if err := m.checkAllowed(ctx, &t); err != nil {
 		return err
 	}
 	p := newPeer(n, t)
-	ctx, cancel := context.WithCancel(m.ctx)
+	life, cancel := context.WithCancel(m.ctx)
 	p.cancel = cancel
 	err := m.list.enter(p, func() {
 		m.tasks.Go(func() {
 			defer cancel()
-			m.run(ctx, p)
+			m.run(life, p)
 		})
 	})
 	if err != nil {

@@ -1,10 +1,12 @@
 package mesh
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,12 +16,10 @@ import (
 const (
 	// mostServers bounds the matrix: so many rows and columns.
 	mostServers = 200
-	// fetchers is how many rows are asked for at once.
-	fetchers = 16
 	// stale is when the row of a silent server is dropped: others of its rows' servers may have moved on.
 	stale = 10 * time.Minute
-	// fresh is how old rows may be at least before they are asked for again, however often somebody looks; freshRow is added for
-	// each.
+	// fresh is how old rows may be at least before they are asked for again, and pages before they are made again, however often
+	// somebody looks; freshRow is added for each row.
 	fresh    = time.Second
 	freshRow = 20 * time.Millisecond
 	// patience is how long a page waits for rows; those that come later are in the next one.
@@ -63,7 +63,7 @@ func (x *matrix) update() <-chan struct{} {
 		return x.updated
 	}
 	done := make(chan struct{})
-	if time.Since(x.asked) < fresh+freshRow*time.Duration(len(x.rows)) || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
+	if time.Since(x.asked) < x.paceLocked() || !x.mesh.list.open(func() { x.mesh.tasks.Go(func() { x.fetch(done) }) }) {
 		close(done)
 		return done
 	}
@@ -71,27 +71,37 @@ func (x *matrix) update() <-chan struct{} {
 	return done
 }
 
+// pace is the time from one look at the rows to the next.
+func (x *matrix) pace() time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.paceLocked()
+}
+
+func (x *matrix) paceLocked() time.Duration { return fresh + freshRow*time.Duration(len(x.rows)) }
+
 // fetch asks every peer that is a server of a mesh, each once.
 func (x *matrix) fetch(done chan struct{}) {
-	peers := make(chan *peer)
+	wanted := x.wanted()
+	x.forget(wanted)
+	instances := make(chan string)
 	var fetching sync.WaitGroup
 	for range fetchers {
 		fetching.Go(func() {
-			for p := range peers {
-				x.fetchRow(p)
+			for instance := range instances {
+				x.fetchRow(instance, wanted)
 			}
 		})
 	}
-	wanted := x.wanted()
-	for _, p := range wanted {
-		peers <- p
+	for instance := range wanted {
+		instances <- instance
 	}
-	close(peers)
+	close(instances)
 	fetching.Wait()
 
+	x.forget(wanted)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.forget(wanted)
 	x.asked, x.updated = time.Now(), nil
 	close(done)
 }
@@ -101,18 +111,26 @@ func (x *matrix) wanted() map[string]*peer {
 	wanted := map[string]*peer{}
 	for _, p := range x.mesh.list.all() {
 		instance := p.instance()
-		if instance != "" && instance != x.mesh.instance && p.page(pathRow) != "" && len(wanted) < mostServers-1 {
+		if instance == "" || instance == x.mesh.instance || p.page(pathRow) == "" || len(wanted) == mostServers-1 {
+			continue
+		}
+		if wanted[instance] == nil { // the oldest, as others may only say that they are that server
 			wanted[instance] = p
 		}
 	}
 	return wanted
 }
 
-func (x *matrix) fetchRow(p *peer) {
+// fetchRow asks for the row of one of the wanted servers.
+func (x *matrix) fetchRow(instance string, wanted map[string]*peer) {
+	p := wanted[instance]
 	if !p.answers() {
 		return // a page need not wait for what is known to be silent
 	}
-	row, err := x.ask(p)
+	row, err := x.ask(p, wanted)
+	if err == nil && row.Instance != instance {
+		err = errors.New("another server has answered than before")
+	}
 	if err != nil {
 		if x.mesh.ctx.Err() == nil {
 			x.mesh.options.Log.Debug("No row", "url", p.URL, "error", err)
@@ -121,26 +139,21 @@ func (x *matrix) fetchRow(p *peer) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.rows[row.Instance] = &heldRow{row, time.Now()}
+	x.rows[instance] = &heldRow{row, time.Now()}
 }
 
-func (x *matrix) ask(p *peer) (*Row, error) {
-	body, err := x.mesh.fetch(x.mesh.ctx, p.page(pathRow), p.IP, maxRowBody)
-	if err != nil {
-		return nil, err
-	}
-	row, err := parseRow(body)
-	if err != nil {
-		return nil, err
-	}
-	if row.Instance != p.instance() {
-		return nil, errors.New("another server has answered than before")
-	}
-	return row, nil
+func (x *matrix) ask(p *peer, wanted map[string]*peer) (row *Row, err error) {
+	err = x.mesh.fetch(x.mesh.ctx, p.page(pathRow), p.IP, func(d *document) error {
+		row, err = readRow(d, func(instance string) bool { return wanted[instance] != nil || instance == x.mesh.instance })
+		return err
+	})
+	return row, err
 }
 
 // forget drops the rows of servers that are no peers any more, or have been silent for long.
 func (x *matrix) forget(wanted map[string]*peer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for instance, row := range x.rows {
 		if wanted[instance] == nil || time.Since(row.at) > stale {
 			delete(x.rows, instance)
@@ -158,14 +171,43 @@ type Matrix struct {
 	Cells [][]*Cell `json:"cells"`
 	// Ages are how old the rows are, in seconds.
 	Ages []float64 `json:"ages"`
-	// Left is how many servers there are beyond those in the matrix.
+	// Left is how many servers there are beyond those in the matrix, as far as this server keeps of the rows.
 	Left int `json:"left,omitzero"`
 }
 
 func (m *Mesh) serveMatrix(w http.ResponseWriter, r *http.Request) {
 	m.matrix.refresh(r.Context())
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(m.matrix.build(time.Now())) // fails only if the client is gone
+	m.sheets.matrix.serve(w, r)
+}
+
+func (m *Mesh) writeMatrix(w io.Writer, now time.Time) error { return m.matrix.build(now).write(w) }
+
+// write tells the matrix as JSON, row by row: the text of a large one takes 20 MB.
+func (t *Matrix) write(w io.Writer) error {
+	head, err := json.Marshal(struct {
+		*Matrix
+		Cells any `json:"cells,omitempty"` // in place of the matrix's
+	}{Matrix: t})
+	if err != nil {
+		return err //nolint:wrapcheck // the sheet says of what
+	}
+	text := append(bytes.TrimSuffix(head, []byte("}")), `,"cells":[`...)
+	for i := range t.Cells {
+		row, err := json.Marshal(t.Cells[i])
+		if err != nil {
+			return err //nolint:wrapcheck // the sheet says of what
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if _, err := w.Write(append(text, row...)); err != nil {
+			return err //nolint:wrapcheck // the sheet says of what
+		}
+		text = text[:0]
+	}
+	_, err = w.Write(append(text, "]}\n"...))
+	return err //nolint:wrapcheck // the sheet says of what
 }
 
 // build puts the rows together, with servers under the same name in rows and columns.
@@ -192,7 +234,7 @@ func (x *matrix) build(now time.Time) *Matrix {
 		t.Ages[i] = now.Sub(row.at).Round(time.Second).Seconds()
 		t.Cells[i] = make([]*Cell, len(t.Columns))
 		for j := range row.Cells {
-			if at, ok := columns.at[row.Cells[j].server()]; ok {
+			if at, ok := columns.at[row.Cells[j].server()]; ok && t.Cells[i][at] == nil {
 				t.Cells[i][at] = &row.Cells[j]
 			}
 		}

@@ -21,7 +21,8 @@ type Mesh struct {
 	list     list
 	changed  chan struct{} // the list is to be saved
 	matrix   *matrix
-	page     rendered
+	lists    chan struct{} // has one for each of the peers' lists that is being read
+	sheets   sheets
 	routes   map[string]methods
 	pingBody []byte
 	requests atomic.Int64
@@ -37,8 +38,9 @@ func Start(options Options) (*Mesh, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1)}
+	m := &Mesh{options: options, instance: rand.Text(), start: time.Now(), changed: make(chan struct{}, 1), lists: make(chan struct{}, listers)}
 	m.matrix = newMatrix(m)
+	m.sheets = newSheets(m)
 	m.routes = m.newRoutes()
 	m.pingBody = pingBody(options.Location)
 	m.list.init(m.instance, options.MaxPeers)
@@ -62,12 +64,15 @@ func (m *Mesh) begin(before *state) error {
 	for _, t := range before.Deleted {
 		m.list.leaveOut(t.key(), absence{})
 	}
+	// One time for all, since a server has to start even when DNS is silent. What is not known then is checked with each ping.
+	ctx, cancel := context.WithTimeout(m.ctx, resolveTimeout)
+	defer cancel()
 	for _, t := range m.options.Peers {
-		if err := m.add(newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
+		if err := m.add(ctx, newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
 			return &OptionError{"Peers", t.URL, err.Error()}
 		}
 	}
-	m.resume(before.Peers)
+	m.resume(ctx, before.Peers)
 	for _, t := range m.options.Discover {
 		if err := t.complete(&m.options); err != nil {
 			return &OptionError{"Discover", t.URL, err.Error()}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -72,10 +73,7 @@ type Options struct {
 
 // Connections is how many the mesh may open at once.
 func (o *Options) Connections() int {
-	if o.MaxPeers > 0 {
-		return o.MaxPeers + fetchers
-	}
-	return DefaultMaxPeers + fetchers
+	return cmp.Or(max(o.MaxPeers, 0), DefaultMaxPeers) + fetchers + listers
 }
 
 // Ping is one that has been made.

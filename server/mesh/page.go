@@ -1,8 +1,6 @@
 package mesh
 
 import (
-	"bytes"
-	"compress/gzip"
 	"embed"
 	"fmt"
 	"html/template"
@@ -10,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -40,52 +37,14 @@ func asset(name, kind string) http.HandlerFunc {
 	}
 }
 
-// rendered is the page as it was made last, so that many readers do not cost more than one.
-type rendered struct {
-	mu   sync.Mutex
-	at   time.Time
-	body []byte // gzip
-}
-
 func (m *Mesh) servePage(w http.ResponseWriter, r *http.Request) {
 	m.matrix.refresh(r.Context())
-	body, err := m.page.get(m)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
 	htmlHeader(w)
-	w.Header().Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(body)
-		return
-	}
-	if plain, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
-		_, _ = io.Copy(w, plain) // #nosec G110 -- made here
-	}
+	m.sheets.page.serve(w, r)
 }
 
-func (p *rendered) get(m *Mesh) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if now.Sub(p.at) < fresh && p.body != nil {
-		return p.body, nil
-	}
-	var body bytes.Buffer
-	compressed, err := gzip.NewWriterLevel(&body, gzip.BestSpeed)
-	if err != nil {
-		return nil, fmt.Errorf("page: %w", err)
-	}
-	if err := matrixPage.Execute(compressed, newView(m.matrix.build(now), m.row(now))); err != nil {
-		return nil, fmt.Errorf("page: %w", err)
-	}
-	if err := compressed.Close(); err != nil {
-		return nil, fmt.Errorf("page: %w", err)
-	}
-	p.at, p.body = now, body.Bytes()
-	return p.body, nil
+func (m *Mesh) writePage(w io.Writer, now time.Time) error {
+	return matrixPage.Execute(w, newView(m.matrix.build(now), m.row(now))) //nolint:wrapcheck // the sheet says of what
 }
 
 // A view is a matrix as the page shows it.
@@ -103,7 +62,8 @@ type view struct {
 type viewRow struct {
 	Name, Title string
 	Stale       bool
-	Cells       []viewCell
+	matrix      *Matrix
+	at          int
 }
 
 type viewCell struct {
@@ -123,16 +83,22 @@ func newView(x *Matrix, own Row) *view {
 		v.Refresh = 15
 	}
 	for i, name := range x.Rows {
-		row := viewRow{Name: name, Title: name, Stale: x.Ages[i] > staleRow, Cells: make([]viewCell, len(x.Columns))}
+		row := viewRow{Name: name, Title: name, Stale: x.Ages[i] > staleRow, matrix: x, at: i}
 		if row.Stale {
 			row.Title = fmt.Sprintf("%s: these figures are %.0f s old", name, x.Ages[i])
-		}
-		for j, cell := range x.Cells[i] {
-			row.Cells[j] = newViewCell(name, x.Columns[j], cell)
 		}
 		v.Rows[i] = row
 	}
 	return v
+}
+
+// Cells are made when the page comes to them, since those of all rows would take much memory.
+func (r viewRow) Cells() []viewCell {
+	cells := make([]viewCell, len(r.matrix.Columns))
+	for i, cell := range r.matrix.Cells[r.at] {
+		cells[i] = newViewCell(r.Name, r.matrix.Columns[i], cell)
+	}
+	return cells
 }
 
 func newViewCell(from, to string, c *Cell) viewCell {
@@ -158,7 +124,8 @@ func newViewCell(from, to string, c *Cell) viewCell {
 		v.Class = "down"
 		return v
 	}
-	v.Class, v.Text = class(c.Median), milliseconds(c.Median)
+	median := float64(c.Median)
+	v.Class, v.Text = class(median), milliseconds(median)
 	return v
 }
 
@@ -213,8 +180,8 @@ func percent(lost, of int) string {
 const lineHeight = 12
 
 // line is the medians from left to right, with gaps where there are none.
-func line(medians *[hourSlots]float64) string {
-	most := 0.0
+func line(medians *[hourSlots]float32) string {
+	most := float32(0)
 	for _, ms := range medians {
 		most = max(most, ms)
 	}
@@ -235,7 +202,7 @@ func line(medians *[hourSlots]float64) string {
 }
 
 // ticks mark the slots in which pings were lost.
-func ticks(losses *[hourSlots]int) string {
+func ticks(losses *[hourSlots]int32) string {
 	var path strings.Builder
 	for i, lost := range losses {
 		if lost > 0 {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
@@ -30,9 +32,23 @@ type peer struct {
 	location string
 	answered bool // ever
 	named    bool // by who asked for it, so that it does not matter what it says
-	told     bool // where it is, in the first ping that it answered
+	told     telling
 	met      bool // pinged at least once, and worth to be listed
 	figures  figures
+}
+
+// renameAgain is how long a peer keeps its name at least. Each name is a row of its own in Prometheus and CloudWatch, and peers choose
+// theirs.
+const renameAgain = 10 * time.Minute
+
+// A telling is when a peer has told where it is, and which run of it has. It can tell it anew once it has been restarted.
+type telling struct {
+	at       time.Time // zero is never
+	instance string
+}
+
+func (t *telling) due(now time.Time, instance string) bool {
+	return t.at.IsZero() || instance != t.instance && now.Sub(t.at) >= renameAgain
 }
 
 func newPeer(n newcomer, t Target) *peer {
@@ -88,6 +104,13 @@ func (p *peer) instance() string {
 	return p.figures.instance
 }
 
+// address is the one that answered last; not valid if none has.
+func (p *peer) address() netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.figures.sums.RemoteAddr.Addr().Unmap()
+}
+
 // answers reports whether the last ping was answered.
 func (p *peer) answers() bool {
 	p.mu.Lock()
@@ -119,10 +142,10 @@ func (p *peer) add(r *ping.Result) (n news) {
 	n.turned, p.answered = failed > 0, true
 	n.theirs = f.pings == 1 || instance != f.instance || revision != f.listed
 	n.ours = n.ours || f.pings == 1
-	restarted := instance != f.instance
 	f.instance, f.listed = instance, revision
-	if !p.named && (!p.told || restarted) && reply.Valid([]byte(r.Location)) {
-		p.location, p.told, n.ours = r.Location, true, true
+	if !p.named && p.told.due(r.Start, instance) && reply.Valid([]byte(r.Location)) {
+		n.ours = n.ours || p.location != r.Location
+		p.location, p.told = r.Location, telling{r.Start, instance}
 	}
 	return n
 }

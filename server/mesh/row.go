@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
@@ -45,38 +46,89 @@ func (m *Mesh) row(now time.Time) Row {
 
 func (p *peer) cell(now time.Time) Cell {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	f := &p.figures
 	c := Cell{
-		Instance: f.instance, Location: p.nameLocked(), URL: p.URL,
-		Status: f.lastCode, Error: cut(f.lastError), Trail: f.hour.trail(now),
+		Instance: f.instance, Location: p.nameLocked(), URL: p.URL, Status: f.lastCode, Error: cut(f.lastError),
 	}
+	last := f.hour
+	p.mu.Unlock() // before the sorting, for which no ping should have to wait
+	c.Trail = last.trail(now)
 	if p.IP.IsValid() {
 		c.IP = p.IP.String()
 	}
 	return c
 }
 
-func (m *Mesh) serveRow(w http.ResponseWriter, _ *http.Request) {
+func (m *Mesh) serveRow(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(m.row(time.Now())) // fails only if the client is gone
+	m.sheets.row.serve(w, r)
 }
 
-// parseRow reads another server's row, of which nothing is believed that can't be.
-func parseRow(body []byte) (*Row, error) {
-	r := &Row{}
-	if err := json.Unmarshal(body, r); err != nil {
+func (m *Mesh) writeRow(w io.Writer, now time.Time) error {
+	return json.NewEncoder(w).Encode(m.row(now)) //nolint:wrapcheck // the sheet says of what
+}
+
+// maxRowText bounds what the texts of a row take that is kept, in bytes: more than 1 KB for each server of the matrix.
+const maxRowText = 256 << 10
+
+// A rowReader reads another server's row, of which nothing is believed that can't be, and no more is kept than a matrix has room for.
+type rowReader struct {
+	row    Row
+	wanted func(instance string) bool // that of a server that has a row itself
+	of     []Cell                     // of those, each once
+	seen   map[string]bool            // which of them
+	others []Cell
+	text   int
+}
+
+func readRow(d *document, wanted func(instance string) bool) (*Row, error) {
+	r := &rowReader{wanted: wanted, seen: map[string]bool{}}
+	if err := r.read(d); err != nil {
 		return nil, fmt.Errorf("not a row: %w", err)
 	}
-	if !reply.Valid([]byte(r.Instance)) || !reply.Valid([]byte(r.Location)) {
+	if !reply.Valid([]byte(r.row.Instance)) || !reply.Valid([]byte(r.row.Location)) {
 		return nil, errors.New("not a row: instance or location is not a name")
 	}
-	for i := range r.Cells {
-		if err := r.Cells[i].check(); err != nil {
-			return nil, fmt.Errorf("not a row: peer %d: %w", i, err)
+	r.row.Cells = slices.Concat(r.of, r.others[:min(len(r.others), mostServers-len(r.of))])
+	row := r.row // alone, so that it does not hold the rest
+	return &row, nil
+}
+
+func (r *rowReader) read(d *document) error {
+	return d.fields(func(name string) error {
+		switch name {
+		case "instance":
+			return d.take(&r.row.Instance)
+		case "location":
+			return d.take(&r.row.Location)
+		case "peers":
+			return d.elements(func() error { return r.cell(d) })
 		}
+		return d.pass()
+	})
+}
+
+func (r *rowReader) cell(d *document) error {
+	var c Cell
+	if err := d.take(&c); err != nil {
+		return err
 	}
-	return r, nil
+	if err := c.check(); err != nil {
+		return err
+	}
+	switch wanted := r.wanted(c.Instance); {
+	case wanted && !r.seen[c.Instance]:
+		r.seen[c.Instance] = true
+		r.of = append(r.of, c)
+	case !wanted && len(r.others) < mostServers:
+		r.others = append(r.others, c)
+	default:
+		return nil
+	}
+	if r.text += len(c.Instance) + len(c.Location) + len(c.URL) + len(c.IP) + len(c.Error); r.text > maxRowText {
+		return fmt.Errorf("more than %d bytes of text", maxRowText)
+	}
+	return nil
 }
 
 func (c *Cell) check() error {
@@ -103,12 +155,12 @@ func (c *Cell) check() error {
 
 func (t *Trail) checkTrail() error {
 	for _, ms := range append(t.Medians[:], t.Median, t.P95) {
-		if ms < 0 || ms > float64(24*time.Hour/time.Millisecond) || math.IsNaN(ms) {
+		if ms < 0 || ms > float32(24*time.Hour/time.Millisecond) {
 			return fmt.Errorf("connect time of %v ms", ms)
 		}
 	}
 	for _, lost := range t.Losses {
-		if lost < 0 || lost > t.Lost {
+		if lost < 0 || int(lost) > t.Lost {
 			return fmt.Errorf("%d of %d lost pings in one slot", lost, t.Lost)
 		}
 	}

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,13 +168,13 @@ func syncFolder(path string) {
 
 // resume goes on with what the file holds, first with what was asked for. Peers that can't be pinged as the server was started
 // this time stay in the file for the next.
-func (m *Mesh) resume(peers []saved) {
+func (m *Mesh) resume(ctx context.Context, peers []saved) {
 	for _, from := range []origin{asked, heard} {
 		for _, s := range peers {
 			if s.Heard != (from == heard) {
 				continue
 			}
-			err := m.add(newcomer{Target: s.Target, from: from, saved: true, told: s.Told})
+			err := m.add(ctx, newcomer{Target: s.Target, from: from, saved: true, told: s.Told})
 			if err == nil || isKnown(err) || errors.Is(err, errLeftOut) {
 				continue
 			}
