@@ -194,15 +194,27 @@ func freePort(t *testing.T) (address string) {
 	t.Helper()
 	for port := 21000; port < 32000; port++ {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			_ = listener.Close()
-			if _, taken := given.LoadOrStore(address, true); !taken {
-				return address
-			}
+		if _, known := given.LoadOrStore(address, true); !known && isFree(address) {
+			return address
 		}
 	}
 	require.Fail(t, "no free port from 21000 to 32000")
 	return ""
+}
+
+// isFree reports whether nobody uses an address, for TCP or UDP.
+func isFree(address string) bool {
+	tcp, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = tcp.Close() }()
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	_ = udp.Close()
+	return true
 }
 
 func portOf(t *testing.T, address string) string {
@@ -212,5 +224,5 @@ func portOf(t *testing.T, address string) string {
 	return port
 }
 
-// given are the ports that freePort has returned before.
-var given sync.Map // of addresses that freePort has returned
+// given are the addresses that freePort has tried before.
+var given sync.Map
