@@ -41,6 +41,7 @@ func TestRefusals(t *testing.T) {
 		"DELETE of a ping":        {"DELETE", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
 		"lower case":              {"get", "/v1/ping", "", nil, 405, "use one of GET, HEAD"},
 		"not JSON":                {"POST", "/v1/peers", "url=x", nil, 400, "the body is not a peer in JSON"},
+		"more than a peer":        {"POST", "/v1/peers", `{"url": "http://localhost:1/x"} {}`, nil, 400, "something follows it"},
 		"nothing":                 {"POST", "/v1/peers", "", nil, 400, "the body is not a peer in JSON: EOF"},
 		"another field":           {"POST", "/v1/peers", `{"url": "http://localhost/", "port": 80}`, nil, 400, `unknown field \"port\"`},
 		"huge JSON":               {"POST", "/v1/peers", `{"url": "` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "the body has more than 65536 bytes"},

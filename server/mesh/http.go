@@ -75,8 +75,8 @@ func pingBody(location string) []byte {
 
 // Pages for people, as pingmesh has them.
 var (
-	addedPage = template.Must(template.New("added").Parse(`<html><head><title>{{.Location}}</title></head><body>
-<h1>Add a peer</h1>
+	saidPage = template.Must(template.New("said").Parse(`<html><head><title>{{.Location}}</title></head><body>
+<h1>{{.Title}}</h1>
 <p>{{.Text}}
 <p><a href="/v1/peers">List of peers</a>
 </body></html>
@@ -175,8 +175,8 @@ func secret(name string) bool {
 
 func (m *Mesh) serveQuit(w http.ResponseWriter, r *http.Request) {
 	m.options.Log.Warn("Asked to end over HTTP", "by", r.RemoteAddr)
-	serveHTML(w, http.StatusOK, addedPage, map[string]any{
-		"Location": m.options.Location, "Text": fmt.Sprintf("Process %d ends, with %d peers.", os.Getpid(), len(m.list.all())),
+	serveHTML(w, http.StatusOK, saidPage, map[string]any{
+		"Location": m.options.Location, "Title": "Quit", "Text": fmt.Sprintf("Process %d ends, with %d peers.", os.Getpid(), len(m.list.all())),
 	})
 	m.options.Quit()
 }

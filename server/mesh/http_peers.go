@@ -71,6 +71,9 @@ func readPeer(body io.Reader) (Target, error) {
 	decoder.DisallowUnknownFields()
 	var asked request
 	err := decoder.Decode(&asked)
+	if err == nil && decoder.More() {
+		err = errors.New("something follows it")
+	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return Target{}, refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes: %s", tooLarge.Limit, accepted)
 	}
@@ -253,7 +256,7 @@ func (m *Mesh) addPeer(w http.ResponseWriter, r *http.Request) {
 	default:
 		text = "The peer was in the list already: " + p.URL
 	}
-	serveHTML(w, status, addedPage, map[string]any{"Location": m.options.Location, "Text": text})
+	serveHTML(w, status, saidPage, map[string]any{"Location": m.options.Location, "Title": "Add a peer", "Text": text})
 }
 
 func (m *Mesh) addFromForm(r *http.Request) (p *peer, created bool, err error) {

@@ -32,8 +32,9 @@ type list struct {
 
 // An absence says why a target that others tell of is not pinged.
 type absence struct {
-	until time.Time // zero is for good
-	gone  bool      // it was pinged, and given up
+	until  time.Time // zero is for good
+	gone   bool      // it was pinged, and given up
+	failed bool      // that was for its failures
 }
 
 func (a absence) forGood() bool { return a.until.IsZero() }
@@ -169,6 +170,13 @@ func (l *list) leave(p *peer, why absence) bool {
 	}
 	l.changed()
 	return true
+}
+
+// hasFailed reports whether a peer was given up for its failures, and is not back.
+func (l *list) hasFailed(k key) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out[k].failed
 }
 
 func (l *list) drop(p *peer) {

@@ -71,6 +71,7 @@ func (m *Mesh) begin(before *state) error {
 		if err := m.add(ctx, newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {
 			return &OptionError{"Peers", t.URL, err.Error()}
 		}
+		m.tasks.Go(func() { m.lookOut(t) })
 	}
 	m.resume(ctx, before.Peers)
 	for _, t := range m.options.Discover {

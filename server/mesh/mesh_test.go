@@ -144,6 +144,21 @@ func TestFailuresInARow(t *testing.T) {
 	n.eventually(t, "many failures", func(s mesh.Server) bool { return s.NumActive == 1 && s.Peers[0].Fails > 4 })
 }
 
+// A peer of the flags that was given up is back when it answers again.
+func TestGivenUpPeerReturns(t *testing.T) {
+	t.Parallel()
+	var up atomic.Bool
+	peer := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !up.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, peer+"/x#site")}, MaxFail: 2})
+	n.eventually(t, "it is given up", func(s mesh.Server) bool { return s.NumActive == 0 && s.NumDeleted == 1 })
+	up.Store(true)
+	n.eventually(t, "it is back", func(s mesh.Server) bool { return s.NumActive == 1 && s.Peers[0].Pings > 2 })
+}
+
 // Where nothing was answered there is no time to show.
 func TestPageOfLostPings(t *testing.T) {
 	t.Parallel()

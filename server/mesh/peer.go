@@ -157,17 +157,17 @@ func (p *peer) hasAnswered() bool {
 	return p.answered
 }
 
-// spent reports why no more pings are due, "" if they are.
-func (p *peer) spent() string {
+// spent reports why no more pings are due, "" if they are, and whether that is for failures.
+func (p *peer) spent() (why string, failed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch f := &p.figures; {
 	case p.MaxFail > 0 && f.row >= p.MaxFail:
-		return fmt.Sprintf("%d failures in a row", f.row)
+		return fmt.Sprintf("%d failures in a row", f.row), true
 	case p.Limit > 0 && f.pings >= p.Limit:
-		return fmt.Sprintf("%d pings made", f.pings)
+		return fmt.Sprintf("%d pings made", f.pings), false
 	}
-	return ""
+	return "", false
 }
 
 // meshHeader is sent with each answer to a ping: which run of which server this is, and the revision of its list of peers. So

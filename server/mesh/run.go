@@ -48,8 +48,8 @@ func (m *Mesh) run(ctx context.Context, p *peer) {
 			m.save()
 		}
 		m.tell(p, r, n)
-		if why := p.spent(); why != "" {
-			m.giveUp(p, why)
+		if why, failed := p.spent(); why != "" {
+			m.giveUp(p, why, failed)
 			return
 		}
 		if p.Follow && !r.Failed() {
@@ -130,9 +130,9 @@ func (m *Mesh) tell(p *peer, r *ping.Result, n news) {
 }
 
 // giveUp ends a peer that has come to one of its limits.
-func (m *Mesh) giveUp(p *peer, why string) {
+func (m *Mesh) giveUp(p *peer, why string, failed bool) {
 	long := max(absent, 2*time.Duration(p.MaxFail)*p.Delay)
 	m.options.Log.Info("Peer given up", "url", p.URL, "to", p.name(), "reason", why)
-	m.remove(p, absence{until: time.Now().Add(long), gone: true})
+	m.remove(p, absence{until: time.Now().Add(long), gone: true, failed: failed})
 	m.output.averages(p)
 }

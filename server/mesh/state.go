@@ -270,7 +270,7 @@ func (l *list) setAside(s saved) {
 	l.unfit = append(l.unfit, s)
 }
 
-// forget drops what was set aside, and leaves it out for good. It reports whether there was any.
+// forget drops what was set aside, or is looked out for, and leaves it out for good. It reports whether there was any.
 func (l *list) forget(k key, everywhere bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -282,5 +282,9 @@ func (l *list) forget(k key, everywhere bool) bool {
 		}
 		return is
 	})
-	return len(l.unfit) < before
+	lookedFor := l.out[k].failed
+	if lookedFor {
+		l.leaveOut(k, absence{})
+	}
+	return len(l.unfit) < before || lookedFor
 }
