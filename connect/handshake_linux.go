@@ -17,6 +17,11 @@ func handshake(conn any) (rtt time.Duration, synRetransmits int64) {
 	if err != nil {
 		return 0, 0
 	}
+	return handshakeOf(raw)
+}
+
+// handshakeOf is handshake for a socket that need not be connected yet, nor open any more.
+func handshakeOf(raw syscall.RawConn) (rtt time.Duration, synRetransmits int64) {
 	var info socket.Info
 	_ = raw.Control(func(fd uintptr) { info = socket.TCPInfo(int(fd)) }) // #nosec G115 -- a descriptor
 	return time.Duration(info.RTT) * time.Microsecond, int64(info.Retransmits)

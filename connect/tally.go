@@ -96,7 +96,7 @@ var advice = map[Class]string{
 	ClassReset:            "the target, or a firewall or balancer on the way, resets the connection: check its log, its limit of connections, and that its backend is up",
 	ClassHostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
 	ClassNetUnreachable:   "this host has no route there: check its routes (ip route), and that it has an address of this IP version",
-	ClassAddrInUse:        "other sockets have these source ports: or connections of this call have: use others, fewer connections than sources x ports x targets, or close: 'rst'",
+	ClassAddrInUse:        "other sockets, or other connections of this call, have these source ports: use others, fewer connections than sources x ports x targets, or close: 'rst'",
 	ClassAddrNotAvailable: "the source is not an address of this host, or its ports to this target are used up (net.ipv4.ip_local_port_range, TIME_WAIT): use more sources, or close: 'rst'",
 	ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
 	ClassNoReply:          "check that the target answers, as an mconnect server does, and allow it more time; flood() needs no answer with readReply: false, traffic() needs a server that echoes (mconnect-server -echo)",

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -40,11 +43,12 @@ func (p TCPPing) Do(ctx context.Context) TCPPong {
 	if p.Timeout <= 0 {
 		p.Timeout = DefaultTCPPingTimeout
 	}
-	limited, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	conn, err := source.Dialer{Source: p.Source}.DialContext(limited, p.Target.Addr)
+	conn, late, err := p.dial(ctx)
 	pong.Connect = time.Since(pong.Start)
 	switch {
+	case late != nil:
+		pong.SYNRetransmits = late.synRetransmits
+		return p.failed(pong, ClassTimeout, late)
 	case err != nil && ctx.Err() != nil:
 		return p.failed(pong, ClassAborted, err)
 	case isOfOtherFamily(err):
@@ -55,6 +59,31 @@ func (p TCPPing) Do(ctx context.Context) TCPPong {
 	pong.RTT, pong.SYNRetransmits = handshake(conn)
 	_ = conn.Close()
 	return pong
+}
+
+// lateError is that of a dial whose time is up.
+type lateError struct{ synRetransmits int64 }
+
+func (*lateError) Error() string { return "no answer" }
+
+// dial looks at the socket when time is up: then it is closed, and nobody can.
+func (p TCPPing) dial(ctx context.Context) (conn net.Conn, late *lateError, err error) {
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var dialled atomic.Pointer[syscall.RawConn]
+	timer := time.AfterFunc(p.Timeout, func() {
+		late := &lateError{}
+		if socket := dialled.Load(); socket != nil {
+			_, late.synRetransmits = handshakeOf(*socket)
+		}
+		cancel(late)
+	})
+	defer timer.Stop()
+	dialer := source.Dialer{Source: p.Source, Opened: func(socket syscall.RawConn) { dialled.Store(&socket) }}
+	if conn, err = dialer.DialContext(limited, p.Target.Addr); err != nil {
+		late, _ = errors.AsType[*lateError](context.Cause(limited))
+	}
+	return conn, late, err
 }
 
 func (p TCPPing) failed(pong TCPPong, class Class, err error) TCPPong {

@@ -33,7 +33,6 @@ func TestTCPPing(t *testing.T) {
 		{"connects", connect.TCPPing{Target: listening}, connect.ClassNone, ""},
 		{"connects from a source", connect.TCPPing{Target: listening, Source: netip.MustParseAddr("127.0.0.1")}, connect.ClassNone, ""},
 		{"refused", connect.TCPPing{Target: closed}, connect.ClassRefused, "tcp 127.0.0.1:1: refused after"},
-		{"too late", connect.TCPPing{Target: listening, Timeout: 1}, connect.ClassTimeout, "timeout after"},
 		{"source of the other IP version", connect.TCPPing{Target: listening, Source: netip.IPv6Loopback()}, connect.ClassAddrNotAvailable, "from ::1: addr_not_available after"},
 		{"source of the other IP version, in words", connect.TCPPing{Target: listening, Source: netip.IPv6Loopback()}, connect.ClassAddrNotAvailable, "is of the other IP version; use a source of its version"},
 		{"name unknown", connect.TCPPing{Target: connect.Target{Name: "web:80", Class: connect.ClassDNS, Err: errors.New("no such host")}}, connect.ClassDNS, "tcp web:80: dns after 0s: no such host; check the name"},

@@ -5,24 +5,39 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // Dialer connects from a source address, which need not be configured on an interface where the system allows that
 // (Linux: IP_FREEBIND). An invalid address leaves the choice to the system.
-type Dialer struct{ Source netip.Addr }
+type Dialer struct {
+	Source netip.Addr
+	Opened func(syscall.RawConn) // if set, is shown the socket before it connects
+}
 
 // DialContext makes one TCP connection. From a source of the other IP version that is a [*FamilyError].
 func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	if err := d.Check(to.Addr()); err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{KeepAlive: -1}
+	dialer := net.Dialer{KeepAlive: -1, ControlContext: d.open}
 	if d.Source.IsValid() {
-		from := netip.AddrPortFrom(d.Source, 0)
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(from)
-		dialer.ControlContext = Control(from)
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(d.from())
 	}
 	return dialer.DialContext(ctx, "tcp", to.String())
+}
+
+func (d Dialer) from() netip.AddrPort { return netip.AddrPortFrom(d.Source, 0) }
+
+// open is a net.Dialer's ControlContext.
+func (d Dialer) open(ctx context.Context, network, address string, socket syscall.RawConn) error {
+	if d.Opened != nil {
+		d.Opened(socket)
+	}
+	if !d.Source.IsValid() {
+		return nil
+	}
+	return Control(d.from())(ctx, network, address, socket)
 }
 
 // Check returns a [*FamilyError] if no connection to the target can come from the source.
