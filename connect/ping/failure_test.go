@@ -225,6 +225,7 @@ func TestWrongPlans(t *testing.T) {
 		`URL "http:///x" has no host; want http`:                    {URL: "http:///x"},
 		`URL "http://a:0/": the port is 0; want 1 to 65535`:         {URL: "http://a:0/"},
 		`URL "http://a:65536/": the port is 65536; want 1 to 65535`: {URL: "http://a:65536/"},
+		`header "content-length": says how a request is framed`:     {URL: "http://a/", Header: http.Header{"content-length": {"5"}}},
 		`method "G T": want one such as GET`:                        {URL: "http://a/", Method: "G T"},
 		`URL "http://a<b/": the host is "a<b"`:                      {URL: "http://a<b/"},
 		`URL "http://xn--ä/": the host is`:                          {URL: "http://xn--ä/"},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,8 +83,11 @@ func (p *Plan) Check() error {
 		return fmt.Errorf("method %q: want one such as GET or HEAD", p.Method)
 	}
 	for name, values := range p.Header {
-		if !httpguts.ValidHeaderFieldName(name) {
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
 			return fmt.Errorf("header %q: want a name such as Accept", name)
+		case slices.Contains(framing, http.CanonicalHeaderKey(name)):
+			return fmt.Errorf("header %q: says how a request is framed, and this one has no body; leave it out", name)
 		}
 		for _, value := range values {
 			if !httpguts.ValidHeaderFieldValue(value) {
@@ -96,6 +100,9 @@ func (p *Plan) Check() error {
 	}
 	return nil
 }
+
+// framing are headers that package http writes as the request needs them.
+var framing = []string{"Content-Length", "Transfer-Encoding", "Trailer"}
 
 // CheckURL says why a text can't be pinged, and what can; nil if it can.
 func CheckURL(text string) error {
