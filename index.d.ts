@@ -107,7 +107,7 @@ export interface CallOptions {
 
 export interface FloodOptions extends CallOptions {
   /** What a UDP flow sends, 1 to 65,507 bytes. Default `'Hello'`. */
-  payload?: string | ArrayBuffer;
+  payload?: string | ArrayBuffer | Uint8Array;
   /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
   readReply?: boolean;
   /**
@@ -156,7 +156,7 @@ export interface Summary {
 
 /** How the answers are spread over the hosts that gave them: against equal shares, or against `weights`. */
 export interface Balance {
-  /** Hosts that answered or have a weight above 0. */
+  /** Hosts that answered or have a weight above 0; beyond 10,000 names, all others together are one. */
   hosts: number;
   /** The smallest and the largest part that one host got, 0 to 1. */
   min_share: number;
@@ -337,7 +337,7 @@ export interface HoldOptions extends CallOptions {
    */
   keepalive?: Duration;
   /** What `keepalive` sends. Default `'Hello'`. */
-  payload?: string | ArrayBuffer;
+  payload?: string | ArrayBuffer | Uint8Array;
 }
 
 /** What has become of held connections. connects = established_total + failed_connects + states.not_initiated. */
@@ -488,6 +488,7 @@ export interface TrafficResult {
   dropped: number;
   /** TCP segments that the kernel sent again (Linux). */
   retransmits: number;
+  /** Names as in FloodResult.hosts; `(unknown)` stands for servers that had not told theirs. */
   lost_by_host: Record<string, number>;
   lasting_by_host: Record<string, number>;
   /** Of packets, from the instant when each was due until its echo was complete. */
@@ -545,7 +546,7 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
   /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. */
-  payload?: string | ArrayBuffer;
+  payload?: string | ArrayBuffer | Uint8Array;
 }
 
 /**
@@ -626,7 +627,10 @@ export interface PingingOptions {
 export interface PingOptions extends PingingOptions {
   /** Default `'GET'`. */
   method?: string;
-  /** Sent with the request. `Host` replaces the URL's host in the request, though not in TLS. */
+  /**
+   * Sent with the request. `Host` replaces the URL's host in the request, though not in TLS. `Connection` is `close` in any case but an
+   * upgrade, and the request has no body, so there can't be a `Content-Length`.
+   */
   headers?: Record<string, string>;
   /** Connects to this address in place of what the URL's host resolves to; the Host header and the TLS server name stay. */
   ip?: string;

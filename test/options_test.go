@@ -19,6 +19,7 @@ func TestWrongOptions(t *testing.T) {
 		says          []string
 	}{
 		{"no target", `await flood()`, []string{"target is missing", "host:port"}},
+		{"a percent sign", `await flood('web%d-1%')`, []string{`"web%d-1%"`, "host:port"}},
 		{"target without port", `await flood('web-1')`, []string{"target", "web-1", "host:port"}},
 		{"target with a bad port", `await flood('web-1:70000')`, []string{"target", "web-1:70000", "65535"}},
 		{"target with port 0", `await flood('web-1:0')`, []string{"target", "web-1:0", "65535"}},

@@ -103,5 +103,5 @@ func (i *instance) throw(err error) {
 }
 
 func (i *instance) typeError(err error) *sobek.Object {
-	return i.vu.Runtime().NewTypeError(err.Error())
+	return i.vu.Runtime().NewTypeError("%s", err.Error()) // whose text may have a % of the script's
 }

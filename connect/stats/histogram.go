@@ -97,7 +97,7 @@ const bucketsPerOctave = 4
 
 // Buckets returns what was counted in buckets whose widths grow with their values, from the first that is not empty to the last.
 func (h *Histogram) Buckets() []Bucket {
-	var buckets []Bucket
+	buckets := []Bucket{}
 	for _, bar := range h.counts.Distribution() {
 		if bar.Count > 0 {
 			buckets = extend(buckets, time.Duration(bar.From)*histogramUnit, bar.Count)
@@ -108,7 +108,7 @@ func (h *Histogram) Buckets() []Bucket {
 
 // BucketsOf returns sorted durations in the same buckets.
 func BucketsOf(sorted []time.Duration) []Bucket {
-	var buckets []Bucket
+	buckets := []Bucket{}
 	for _, d := range sorted {
 		buckets = extend(buckets, min(max(d, 0), histogramMax), 1)
 	}

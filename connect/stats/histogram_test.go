@@ -21,7 +21,7 @@ func TestBuckets(t *testing.T) {
 		values []time.Duration
 		want   []stats.Bucket
 	}{
-		"nothing":                    {nil, nil},
+		"nothing":                    {nil, []stats.Bucket{}},
 		"below the unit":             {[]time.Duration{0, -5, 999}, []stats.Bucket{{From: 0, To: us, Count: 3}}},
 		"one by one, where small":    {[]time.Duration{us, 3 * us}, []stats.Bucket{{us, 2 * us, 1}, {2 * us, 3 * us, 0}, {3 * us, 4 * us, 1}}},
 		"four to a doubling":         {[]time.Duration{16 * us, 19 * us, 20 * us}, []stats.Bucket{{16 * us, 20 * us, 2}, {20 * us, 24 * us, 1}}},
