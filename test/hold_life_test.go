@@ -83,6 +83,19 @@ func TestHoldEnds(t *testing.T) {
 	}
 }
 
+// A hold that ends before all of its connections were begun says so.
+func TestHoldTooShort(t *testing.T) {
+	c := startCompanion(t, nil, "127.0.0.1")
+	done := holdTest{
+		args: object{"target": c.address},
+		body: `await hold(args.target, { connections: 100, rate: 50, duration: '300ms' });`,
+	}.run(t)
+	left := done.Report.States.NotInitiated
+	assert.Positive(t, left)
+	assert.Equal(t, int64(100), left+done.Report.States.Completed)
+	assert.Contains(t, done.stderr.String(), fmt.Sprintf("%d of 100 connections were not begun", left))
+}
+
 // A hold that must not outlive its iteration does not reach into the next one of its VU.
 func TestHoldIterations(t *testing.T) {
 	const iterations, connections = 20, 50

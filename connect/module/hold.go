@@ -67,7 +67,7 @@ func (h *held) watch() {
 	case <-h.ctx.Done():
 	}
 	r := h.connections.Close()
-	h.sampler.finish(r)
+	h.sampler.finish(h.ctx, r)
 	h.ledger.enterHold(r)
 }
 

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"context"
 	"time"
 
 	"go.k6.io/k6/v2/metrics"
@@ -37,8 +38,11 @@ func (s *holdSampler) event(o *connect.Outcome, t *targetSeries, at time.Time) {
 	}
 }
 
-// finish emits what is known at a hold's end.
-func (s *holdSampler) finish(r *connect.HoldResult) {
+// finish emits what is known at a hold's end. The context is done if that was not its own.
+func (s *holdSampler) finish(ctx context.Context, r *connect.HoldResult) {
+	if left := r.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
+		s.logger.Warnf("mconnect: %d of %d connections were not begun in the time for that (timeout %s, or duration if that is shorter); raise these, rate or concurrency, and set a threshold on mconnect_not_initiated", left, r.Connects, r.Timeout)
+	}
 	if closed := r.States.Closed; closed > 0 && s.root.notices.first("closed") {
 		s.logger.Warnf("mconnect: %d of %d held connections were closed by the peer, after %s on average", closed, r.EstablishedTotal, r.Lifetime.Avg.Round(time.Microsecond))
 	}
