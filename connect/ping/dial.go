@@ -110,27 +110,32 @@ func (d *dialer) resolve(ctx context.Context, host string, port uint16) ([]netip
 	if d.plan.IP.IsValid() {
 		host = d.plan.IP.String()
 	}
-	addrs, err := d.lookUp(ctx, host, port)
+	find := d.plan.Resolve
+	if find == nil {
+		find = SystemResolver
+	}
+	_, err := netip.ParseAddr(host)
+	isName := err != nil
+	if isName {
+		find = find.bounded
+	}
+	addrs, err := find(ctx, host, port)
 	if err == nil && len(addrs) == 0 {
 		err = fmt.Errorf("%q has no address", host)
 	}
 	if err != nil {
 		return nil, &resolveError{err}
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		d.clock.end(PhaseNone, PhaseDNS) // there was nothing to look up
-	} else {
+	if isName {
 		d.clock.end(PhaseDNS)
+	} else {
+		d.clock.end(PhaseNone, PhaseDNS) // there was nothing to look up
 	}
 	return d.reachable(addrs)
 }
 
-// lookUp does not wait for a resolver that goes on when its context has ended.
-func (d *dialer) lookUp(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
-	find := d.plan.Resolve
-	if find == nil {
-		find = SystemResolver
-	}
+// bounded does not wait for a resolver that goes on when its context has ended.
+func (find Resolver) bounded(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	type answer struct {
 		addrs []netip.AddrPort
 		err   error

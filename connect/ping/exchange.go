@@ -17,9 +17,11 @@ import (
 // http.Transport would do that too, but says neither when the final answer begins if an interim one came first, nor what a peer
 // has said that speaks before it is asked.
 func exchange(conn net.Conn, request *http.Request, r *Result, clock *timeline) error {
-	unsent := request.Write(conn)
-	bounds := &bounded{from: conn, left: maxHeader}
-	response, err := readHeader(bounds, request, clock) //nolint:bodyclose // Close would read to the end; the connection is closed
+	b := borrowBuffers(conn)
+	defer b.giveBack()
+	unsent := b.send(conn, request)
+	bounds := &b.bounds
+	response, err := readHeader(bounds, b.in, request, clock) //nolint:bodyclose // Close would read to the end; the connection is closed
 	if err != nil && unsent != nil && class.Of(err) != class.Other {
 		return unsent // who could not ask can't expect an answer, unless the peer has said why
 	}
@@ -29,7 +31,7 @@ func exchange(conn net.Conn, request *http.Request, r *Result, clock *timeline) 
 	bounds.left = math.MaxInt64
 	r.Status, r.Header = response.StatusCode, response.Header
 	body := &body{}
-	r.Size, err = io.Copy(body, io.LimitReader(response.Body, MaxBody+1))
+	r.Size, err = io.CopyBuffer(body, io.LimitReader(response.Body, MaxBody+1), b.body[:])
 	r.Location = findLocation(body.head)
 	switch {
 	case err != nil:
@@ -43,8 +45,7 @@ func exchange(conn net.Conn, request *http.Request, r *Result, clock *timeline) 
 
 // readHeader reads up to the final answer's body. An interim answer (RFC 9110, 15.2), such as 103 Early Hints, is none: what
 // is waited for comes after it.
-func readHeader(from *bounded, request *http.Request, clock *timeline) (*http.Response, error) {
-	in := bufio.NewReader(from)
+func readHeader(from *bounded, in *bufio.Reader, request *http.Request, clock *timeline) (*http.Response, error) {
 	for {
 		if _, err := in.Peek(1); err != nil {
 			return nil, err

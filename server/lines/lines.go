@@ -5,21 +5,28 @@ package lines
 import (
 	"fmt"
 	"io"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"time"
 )
 
 const (
 	// room is how many texts wait for the reader before more are dropped.
 	room = 4096
+	// pace is from one write to the next: waking a goroutine and writing cost more than the lines of a busy mesh.
+	pace = 50 * time.Millisecond
 	// grace is how long the end waits for the reader to take what is left.
 	grace = time.Second
 )
 
-// A Printer prints texts in the order in which they come. A nil Printer prints nothing.
+// A Printer prints texts in the order in which they come, and a moment later. A nil Printer prints nothing.
 type Printer struct {
-	texts   chan string
-	dropped atomic.Int64
+	mu      sync.Mutex
+	waiting []string
+	dropped int64
+
+	wake    *time.Timer   // runs if anything waits
+	stop    chan struct{} // closed when nothing more comes
 	written chan struct{} // closed when all is
 }
 
@@ -28,19 +35,34 @@ func New(w io.Writer) *Printer {
 	if w == nil {
 		return nil
 	}
-	p := &Printer{texts: make(chan string, room), written: make(chan struct{})}
+	p := &Printer{wake: time.NewTimer(pace), stop: make(chan struct{}), written: make(chan struct{})}
 	go p.run(w)
 	return p
 }
 
 func (p *Printer) run(w io.Writer) {
 	defer close(p.written)
-	for text := range p.texts {
-		_, _ = io.WriteString(w, text)
+	for ended := false; !ended; {
+		select {
+		case <-p.wake.C:
+		case <-p.stop:
+			ended = true
+		}
+		if text := p.take(); text != "" {
+			_, _ = io.WriteString(w, text)
+		}
 	}
-	if n := p.dropped.Load(); n > 0 {
+	if n := p.Dropped(); n > 0 {
 		fmt.Fprintf(w, "# %d lines are missing, since nobody read them in time\n", n)
 	}
+}
+
+func (p *Printer) take() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := strings.Join(p.waiting, "")
+	p.waiting = p.waiting[:0]
+	return text
 }
 
 // Print queues a text, which may be several lines. It is not to be called after Stop.
@@ -48,11 +70,16 @@ func (p *Printer) Print(text string) {
 	if p == nil {
 		return
 	}
-	select {
-	case p.texts <- text:
-	default:
-		p.dropped.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch len(p.waiting) {
+	case room:
+		p.dropped++
+		return
+	case 0:
+		p.wake.Reset(pace)
 	}
+	p.waiting = append(p.waiting, text)
 }
 
 // Dropped counts the texts for which there was no room.
@@ -60,7 +87,9 @@ func (p *Printer) Dropped() int64 {
 	if p == nil {
 		return 0
 	}
-	return p.dropped.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dropped
 }
 
 // Stop waits until all is written, but not longer than a second: a writer that is stuck is left behind, as a write can't be called back.
@@ -68,7 +97,7 @@ func (p *Printer) Stop() {
 	if p == nil {
 		return
 	}
-	close(p.texts)
+	close(p.stop)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
