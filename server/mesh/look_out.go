@@ -23,7 +23,7 @@ func (m *Mesh) lookOut(t Target) {
 		case <-m.ctx.Done():
 			return
 		}
-		if !m.list.hasFailed(t.key()) || !m.answers(full) {
+		if !m.list.hasFailed(t.key()) || !m.answers(full) || !m.list.hasFailed(t.key()) { // it may have been deleted meanwhile
 			continue
 		}
 		if err := m.add(m.ctx, newcomer{Target: t, from: asked}); err != nil && !isKnown(err) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -157,6 +158,18 @@ func TestGivenUpPeerReturns(t *testing.T) {
 	n.eventually(t, "it is given up", func(s mesh.Server) bool { return s.NumActive == 0 && s.NumDeleted == 1 })
 	up.Store(true)
 	n.eventually(t, "it is back", func(s mesh.Server) bool { return s.NumActive == 1 && s.Peers[0].Pings > 2 })
+}
+
+// Nobody looks for a peer that was deleted after it was given up.
+func TestDeleteGivenUpPeer(t *testing.T) {
+	t.Parallel()
+	address := "http://" + refused(t) + "/x"
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, address)}, MaxFail: 1})
+	n.eventually(t, "it is given up", func(s mesh.Server) bool { return s.NumActive == 0 && s.NumDeleted == 1 })
+	for _, status := range []int{http.StatusOK, http.StatusNotFound} {
+		response, body := do(t, n.request(t, http.MethodDelete, "/v1/peers?url="+url.QueryEscape(address), ""))
+		assert.Equal(t, status, response.StatusCode, body)
+	}
 }
 
 // Where nothing was answered there is no time to show.
