@@ -61,9 +61,9 @@ type Options struct {
 	HTTPStats  time.Duration
 
 	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose page is at / and whose API at
-	// /v1. MeshConnections is how many connections that opens at most at once: descriptors are set aside for them.
+	// /v1. MeshDescriptors is how many file descriptors that takes at most, which are set aside.
 	Mesh            func(listening netip.AddrPort) (Mesh, error)
-	MeshConnections int
+	MeshDescriptors int
 
 	// Collectors are told on /metrics, besides the server's own.
 	Collectors []prometheus.Collector
@@ -184,7 +184,7 @@ func checkAddress(option, address string) error {
 func (o *Options) completeLimits() error {
 	most := mostConnections()
 	if o.Mesh != nil {
-		most = max(most/2, most-o.MeshConnections)
+		most = max(most/2, most-o.MeshDescriptors)
 	}
 	switch {
 	case o.MaxConnections < 0:

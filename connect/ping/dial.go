@@ -77,8 +77,8 @@ func Dial(ctx context.Context, addrs []netip.AddrPort, connect func(context.Cont
 // part limits a context to a part of the time that it has.
 func part(ctx context.Context, of int) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
+	if !ok || of == 1 {
+		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(of))
 }

@@ -19,7 +19,7 @@ func Do(ctx context.Context, plan Plan) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, p.timeout(), fmt.Errorf("time is up after %s", p.timeout()))
+	limited, cancel := context.WithTimeoutCause(ctx, p.timeout(), timeUp(p.timeout()))
 	defer cancel()
 	r := &Result{Start: time.Now(), URL: request.URL.Redacted(), From: p.From}
 	clock := &timeline{}
@@ -52,3 +52,9 @@ func because(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// timeUp is why a ping was cut short.
+type timeUp time.Duration
+
+// Error implements error.
+func (t timeUp) Error() string { return fmt.Sprintf("time is up after %s", time.Duration(t)) }

@@ -135,7 +135,7 @@ func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.
 			}
 		}
 	}
-	s.options.MeshConnections = s.mesh.Connections()
+	s.options.MeshDescriptors = s.mesh.Descriptors()
 	s.options.Mesh = func(listening netip.AddrPort) (server.Mesh, error) {
 		s.mesh.Port = int(listening.Port())
 		m, err := mesh.Start(s.mesh)

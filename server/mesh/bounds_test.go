@@ -135,7 +135,7 @@ func TestListsAtOnce(t *testing.T) {
 		}))
 		options.Peers = append(options.Peers, target(t, peer+"/v1/ping?addpeers=true"))
 	}
-	assert.Equal(t, peers+16+8, options.Connections())
+	assert.Equal(t, 2*peers+16+8, options.Descriptors())
 	n := begin(t, options)
 	n.eventually(t, "several pings of each", func(s mesh.Server) bool {
 		for _, p := range s.Peers {

@@ -71,9 +71,9 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Connections is how many the mesh may open at once.
-func (o *Options) Connections() int {
-	return cmp.Or(max(o.MaxPeers, 0), DefaultMaxPeers) + fetchers + listers
+// Descriptors is how many the mesh takes at most: two for each peer, its timer and its ping.
+func (o *Options) Descriptors() int {
+	return 2*cmp.Or(max(o.MaxPeers, 0), DefaultMaxPeers) + fetchers + listers
 }
 
 // Ping is one that has been made.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,7 +180,8 @@ func readHeader(header http.Header) (instance, revision string) {
 	if len(value) > 64 {
 		return "", ""
 	}
-	if n, _ := fmt.Sscan(value, &instance, &revision); n != 2 || !reply.Valid([]byte(instance)) {
+	instance, revision, _ = strings.Cut(value, " ")
+	if revision == "" || !reply.Valid([]byte(instance)) {
 		return "", ""
 	}
 	return instance, revision

@@ -22,14 +22,11 @@ const (
 func (m *Mesh) run(ctx context.Context, p *peer) {
 	plan := m.plan(p)
 	follower := follower{mesh: m, peer: p}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	alarm := newAlarm(ctx)
+	defer alarm.stop()
 	next := time.Now().Add(m.head(p.Delay))
 	for round := 0; ; round++ {
-		timer.Reset(time.Until(next))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
+		if !alarm.wait(next) {
 			m.output.averages(p)
 			return
 		}
