@@ -52,6 +52,27 @@ func requireSums(t *testing.T, r *FloodResult) {
 	}
 }
 
+// Where nothing listens, a socket of this host may have the target's own port, and TCP or UDP connects it to itself.
+func TestFloodToItself(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		for _, network := range []string{"tcp", "udp", "tls"} {
+			to := refusing(t)
+			own, err := source.ParsePool(to.Addr.Addr().String())
+			require.NoError(t, err)
+			plan := Plan{
+				Network: network, Targets: []Target{to}, ConnectTimeout: time.Second,
+				Sources: source.Sequence{Pool: own, Ports: source.Ports{First: to.Addr.Port(), Last: to.Addr.Port()}},
+			}
+			r, err := e.Flood(t.Context(), FloodPlan{Plan: plan})
+			require.NoError(t, err)
+			requireSums(t, r)
+			assert.Equal(t, map[Class]int64{ClassRefused: 1}, r.Errors, network)
+			assert.Contains(t, r.First[ClassRefused], errItself.Error(), network)
+		}
+	})
+}
+
 func TestFloodCountsEachPeerInItsClass(t *testing.T) {
 	t.Parallel()
 	const n = 50

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -64,6 +65,7 @@ type activity interface {
 type endpoint struct {
 	addr   socket.Addr
 	family int
+	local  netip.AddrPort // as a socket's own that is connected to itself
 }
 
 func newPart(r *loopRunner, l *loop.Loop, lanes int) *part {
@@ -80,8 +82,9 @@ func newPart(r *loopRunner, l *loop.Loop, lanes int) *part {
 		flushAt:    loop.Never,
 	}
 	for i := range plan.Targets {
-		addr := socket.NewAddr(plan.Targets[i].Addr)
-		p.targets[i] = endpoint{addr: addr, family: addr.Family()}
+		to := plan.Targets[i].Addr
+		addr := socket.NewAddr(to)
+		p.targets[i] = endpoint{addr, addr.Family(), netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())}
 	}
 	p.activity = r.newActivity(p)
 	return p
@@ -282,7 +285,11 @@ func (p *part) Ready(key uint32, events loop.Events) {
 		p.establish(key, events, errno)
 	case errno != socket.OK:
 		p.fail(key, p.place.Now(), classifyErrno(errno), p.causes.of("connect", errno))
-	case events&(loop.Writable|loop.HungUp) != 0:
+	case events&(loop.Writable|loop.HungUp) == 0:
+	case socket.Local(int(c.fd)) == p.targets[p.job.target(c.number)].local:
+		_ = socket.ResetOnClose(int(c.fd)) // the port is free at once
+		p.fail(key, p.place.Now(), ClassRefused, errItself)
+	default:
 		p.establish(key, events, socket.OK)
 	}
 }

@@ -160,6 +160,11 @@ func (r *netRunner) establish(c claim) (established netConn, ok bool) {
 		r.failedDial(c, class, err)
 		return netConn{}, false
 	}
+	if isItself(tcp) {
+		reset(tcp)
+		r.failedDial(c, ClassRefused, errItself)
+		return netConn{}, false
+	}
 	rtt, synRetransmits := handshake(tcp) // before anything is sent on it
 	conn, err := r.secure(ctx, tcp, t)
 	if err != nil {
@@ -256,12 +261,19 @@ func (r *netRunner) report(c *netConn) Outcome {
 }
 
 func (r *netRunner) hangUp(c *netConn) {
-	if t, ok := c.tcp.(*net.TCPConn); ok && r.job.plan.Reset {
-		_ = t.SetLinger(0)
-		_ = c.tcp.Close() // without TLS's farewell
+	if _, isTCP := c.tcp.(*net.TCPConn); isTCP && r.job.plan.Reset {
+		reset(c.tcp) // without TLS's farewell
 		return
 	}
 	_ = c.Close()
+}
+
+// reset closes with a RST, if that is TCP, and leaves no TIME_WAIT.
+func reset(conn net.Conn) {
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = conn.Close()
 }
 
 // classOf classifies an error, which is what the stop says if the call was stopped, and late if time ran out.
