@@ -95,7 +95,7 @@ func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
 // ServeHTTP implements http.Handler.
 func (h *httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	endpoint, ok := h.endpoints[r.URL.Path]
-	if !ok && h.mesh != nil && ofMesh(r.URL.Path) {
+	if !ok && h.ofMesh(r.URL.Path) {
 		endpoint, ok = h.mesh, true
 	}
 	if !ok {

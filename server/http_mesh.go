@@ -24,5 +24,13 @@ func (s *Server) startMesh() (Mesh, error) {
 	return s.options.Mesh(s.httpAddr)
 }
 
-// ofMesh are the paths that the mesh takes from the slow listener.
-func ofMesh(path string) bool { return path == "/" || path == "/v1" || strings.HasPrefix(path, "/v1/") }
+// ofMesh reports whether the mesh has taken a path from the slow listener.
+func (h *httpService) ofMesh(path string) bool {
+	switch {
+	case h.mesh == nil:
+		return false
+	case path == "/":
+		return h.server.options.MeshPage
+	}
+	return path == "/v1" || strings.HasPrefix(path, "/v1/")
+}

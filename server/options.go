@@ -60,9 +60,11 @@ type Options struct {
 	HTTPOutput io.Writer
 	HTTPStats  time.Duration
 
-	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose page is at / and whose API at
-	// /v1. MeshDescriptors is how many file descriptors that takes at most, which are set aside.
+	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose API is at /v1. MeshPage gives its
+	// page the path /, which is the slow listener's otherwise. MeshDescriptors is how many file descriptors it takes at most, which are
+	// set aside.
 	Mesh            func(listening netip.AddrPort) (Mesh, error)
+	MeshPage        bool
 	MeshDescriptors int
 
 	// Collectors are told on /metrics, besides the server's own.

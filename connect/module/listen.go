@@ -35,6 +35,7 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 		o.Server.Address, o.Server.Echo = "", o.Server.Address
 	}
 	if o.Server.HTTP != "" {
+		o.Server.MeshPage = true
 		o.Server.Mesh = func(listening netip.AddrPort) (server.Mesh, error) { return startMesh(o.Server.Hostname, listening) }
 	}
 	responder, err := server.Start(o.Server)

@@ -17,7 +17,7 @@ import (
 type settings struct {
 	options    server.Options
 	mesh       mesh.Options
-	meshOn     bool
+	inMesh     bool // and not only has the API of one, as every HTTP listener
 	envAndQuit bool
 	cloudWatch bool
 	version    bool

@@ -16,6 +16,10 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
+// peersBesides is how many peers a server may have that nobody has told of a mesh, but that callers on its host may still give some.
+// The reserve of descriptors does for them.
+const peersBesides = 100
+
 // ofMesh are the flags of which each makes the server a part of a mesh.
 var ofMesh = []string{
 	"peer", "discover", "location", "ping-delay", "ping-limit", "ping-maxfail", "ping-timeout", "ping-insecure",
@@ -40,7 +44,7 @@ func (s *settings) meshFlags(f *flag.FlagSet) {
 	f.BoolVar(&s.envAndQuit, "env-and-quit", false, "serve pingmesh's /v1/env and /v1/quit, which show the environment and end the server, to callers with the token")
 }
 
-// completeMesh makes a mesh if a flag or variable asks for one. Those of pingmesh count for less than the flags.
+// completeMesh makes the server a part of a mesh if a flag or variable asks for that. Those of pingmesh count for less than the flags.
 func (s *settings) completeMesh(flags *flag.FlagSet, env lookup) error {
 	if s.options.HTTP == "" {
 		return nil
@@ -52,12 +56,11 @@ func (s *settings) completeMesh(flags *flag.FlagSet, env lookup) error {
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	on := false
 	for _, name := range ofMesh {
-		on = on || given[name]
+		s.inMesh = s.inMesh || given[name]
 	}
-	if !on {
-		return nil
+	if !s.inMesh {
+		s.mesh.MaxPeers = peersBesides
 	}
 	if err := fromPingmesh(flags, given, env); err != nil {
 		return err
@@ -113,14 +116,13 @@ func (s *settings) checkMesh() error {
 	case o.MaxFail == 0:
 		o.MaxFail = -1 // 0 is the default there
 	}
-	s.meshOn = true
 	return nil
 }
 
 // runMesh lets the server start the mesh, with what only a process has. It returns a channel on which somebody asks it to end.
 func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.Signal, err error) {
 	asked := make(chan os.Signal, 1)
-	if !s.meshOn {
+	if s.options.HTTP == "" {
 		return asked, nil
 	}
 	s.mesh.Output, s.mesh.Log = s.options.HTTPOutput, s.options.Log
@@ -135,7 +137,9 @@ func (s *settings) runMesh(env lookup, environ func() []string) (quit <-chan os.
 			}
 		}
 	}
-	s.options.MeshDescriptors = s.mesh.Descriptors()
+	if s.inMesh {
+		s.options.MeshPage, s.options.MeshDescriptors = true, s.mesh.Descriptors()
+	}
 	s.options.Mesh = func(listening netip.AddrPort) (server.Mesh, error) {
 		s.mesh.Port = int(listening.Port())
 		m, err := mesh.Start(s.mesh)

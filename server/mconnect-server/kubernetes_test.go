@@ -49,7 +49,7 @@ func TestKubernetesManifest(t *testing.T) {
 	}
 	s, err := parse(container.Args, environment(variables), io.Discard)
 	require.NoError(t, err)
-	require.True(t, s.meshOn)
+	require.True(t, s.inMesh)
 	assert.Equal(t, "from-MCONNECT_LOCATION", s.mesh.Location)
 	assert.Equal(t, "from-MCONNECT_TOKEN", s.mesh.Token)
 	assert.Equal(t, "http://mesh.mesh.svc.cluster.local:8090/v1/ping", s.mesh.Discover[0].URL)

@@ -24,9 +24,9 @@ func TestMeshFlags(t *testing.T) {
 	for name, row := range map[string]struct {
 		args []string
 		env  map[string]string
-		want *mesh.Options // nil is no mesh
+		want *mesh.Options
 	}{
-		"no mesh": {nil, map[string]string{"REP_LOCATION": "x", "PINGMESH_DELAY": "3"}, nil},
+		"no mesh": {nil, map[string]string{"REP_LOCATION": "x", "PINGMESH_DELAY": "3"}, &mesh.Options{Location: "x", Delay: 3 * time.Second, MaxFail: 100, Timeout: ping.DefaultTimeout, MaxPeers: 100}},
 		"flags": {
 			[]string{
 				"-peer", "http://a/v1/ping#A", "-peer", "http://b/v1/ping?addpeers=true", "-discover", "http://b/v1/ping?addpeers=true", "-ping-delay", "500ms", "-ping-limit", "3",
@@ -60,15 +60,13 @@ func TestMeshFlags(t *testing.T) {
 			t.Parallel()
 			s, err := parse(append(row.args, "-http", ":8090"), environment(row.env), io.Discard)
 			require.NoError(t, err)
-			assert.Equal(t, row.want != nil, s.meshOn)
-			if row.want != nil {
-				assert.Equal(t, *row.want, s.mesh)
-			}
+			assert.Equal(t, name != "no mesh", s.inMesh)
+			assert.Equal(t, *row.want, s.mesh)
 		})
 	}
 	s, err := parse(nil, environment(map[string]string{"MCONNECT_PEER": "http://a/", "PINGMESH_URL": "http://a/"}), io.Discard)
 	require.NoError(t, err)
-	assert.False(t, s.meshOn, "variables wait for -http")
+	assert.False(t, s.inMesh, "variables wait for -http")
 }
 
 func TestWrongMeshFlags(t *testing.T) {
@@ -95,6 +93,35 @@ func TestWrongMeshFlags(t *testing.T) {
 			assert.Equal(t, exitUsage, run(row.args, environment(row.env), io.Discard, &stderr, nil))
 			assert.Contains(t, stderr.String(), row.message)
 			assert.NotContains(t, stderr.String(), "Listen", "it is refused before the server listens")
+		})
+	}
+}
+
+// Every HTTP listener answers pings. Only if it was told of a mesh does the page take the slow listener's place at /.
+func TestPingOfAnyServer(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ args, paths []string }{
+		"no mesh": {nil, []string{"/v1/ping"}},
+		"mesh":    {[]string{"-location", "here"}, []string{"/v1/ping", "/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, nil, append([]string{"-address", "127.0.0.1:0", "-http", "127.0.0.1:0", "-hostname", "here"}, row.args...)...)
+			url := "http://" + p.next(t)["address"].(string)
+			var paths []string
+			for _, path := range []string{"/v1/ping", "/", "/version"} {
+				response, err := http.Get(url + path)
+				require.NoError(t, err)
+				body, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				if string(body) != "OK" {
+					assert.Contains(t, string(body), "here")
+					paths = append(paths, path)
+				}
+			}
+			assert.Equal(t, row.paths, paths)
+			p.stop(t, syscall.SIGTERM)
 		})
 	}
 }
