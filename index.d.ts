@@ -51,7 +51,10 @@ export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
   | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
 
-/** Options that flood(), hold(), capacity() and traffic() share. */
+/**
+ * Options that flood(), hold(), capacity() and traffic() share. `null` and `undefined` stand for the default. What has no effect with the
+ * other options is ignored: `seed` with sources in order, `serverName` without TLS, the `payload` of flood() without UDP.
+ */
 export interface CallOptions {
   /** Default `'tcp'`. */
   network?: Network;

@@ -52,6 +52,34 @@ func requireSums(t *testing.T, r *FloodResult) {
 	}
 }
 
+// However low the rate, a connection that is not due is not begun.
+func TestFloodAtAlmostNoRate(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		plan := Plan{Targets: []Target{peer(t, answer("a"))}, Connections: 3, Rate: 1e-300, Timeout: 50 * time.Millisecond}
+		r, err := e.Flood(t.Context(), FloodPlan{Plan: plan})
+		require.NoError(t, err)
+		assert.Equal(t, States{Completed: 1, NotInitiated: 2}, r.States)
+	})
+}
+
+// The kernel refuses to send from a loopback address to another host before anything leaves this one.
+func TestFloodFromLoopbackToElsewhere(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		from, err := source.ParsePool("127.0.0.1")
+		require.NoError(t, err)
+		for _, network := range []string{"tcp", "udp", "tls"} {
+			to, err := ParseTarget("198.51.100.1:9")
+			require.NoError(t, err)
+			r, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Network: network, Targets: []Target{to}, Sources: source.Sequence{Pool: from}}})
+			require.NoError(t, err)
+			assert.Equal(t, map[Class]int64{ClassAddrNotAvailable: 1}, r.Errors, network)
+			assert.Contains(t, r.First[ClassAddrNotAvailable], "127.0.0.0/8 reaches none but this host", network)
+		}
+	})
+}
+
 // Where nothing listens, a socket of this host may have the target's own port, and TCP or UDP connects it to itself.
 func TestFloodToItself(t *testing.T) {
 	t.Parallel()
@@ -559,6 +587,7 @@ func TestDefaultTimeout(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 8*time.Second, Plan{Connections: 6000}.withDefaults().Timeout)
 	assert.Equal(t, 102*time.Second, Plan{Connections: 1000, Rate: 10}.withDefaults().Timeout)
+	assert.Greater(t, Plan{Connections: 1000, Rate: 1e-300}.withDefaults().Timeout, 50*365*24*time.Hour, "longer than a clock counts")
 	assert.Equal(t, 10*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: 10 * time.Second}.withDefaults().Timeout)
 	assert.Equal(t, 2*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: time.Second}.withDefaults().Timeout)
 }

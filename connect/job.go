@@ -92,7 +92,7 @@ func (j *job) planned(number, now int64) int64 {
 	if j.plan.Rate == 0 {
 		return now
 	}
-	return j.start + int64(float64(number)/j.plan.Rate*float64(time.Second))
+	return j.start + int64(seconds(float64(number)/j.plan.Rate))
 }
 
 // target returns the target of a connection, by turns.

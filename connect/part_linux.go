@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
 )
@@ -257,15 +258,12 @@ func (p *part) launch(fd int, c claim, to *endpoint) (op string, errno syscall.E
 }
 
 // launchClass classifies a failed launch. That a connect finds no address means that the port it may use is taken, if
-// that port is fixed: another connection has the same 5-tuple. A port below 1024 takes a privilege to bind.
+// that port is fixed: another connection has the same 5-tuple.
 func (p *part) launchClass(op string, errno syscall.Errno) Class {
-	switch {
-	case op == "connect" && errno == unix.EADDRNOTAVAIL && p.job.plan.Sources.Ports.Count() > 0:
+	if op == "connect" && errno == unix.EADDRNOTAVAIL && p.job.plan.Sources.Ports.Count() > 0 {
 		return ClassAddrInUse
-	case op == "bind" && errno == unix.EACCES:
-		return ClassAddrNotAvailable
 	}
-	return classifyErrno(errno)
+	return class.OfCall(op, errno)
 }
 
 // Ready implements loop.Handler.

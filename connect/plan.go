@@ -85,7 +85,7 @@ func (p Plan) withDefaults() Plan {
 func (p *Plan) defaultTimeout() time.Duration {
 	length := time.Duration(p.Connections) * time.Millisecond
 	if p.Rate > 0 {
-		length = max(length, time.Duration(float64(p.Connections)/p.Rate*float64(time.Second)))
+		length = max(length, seconds(float64(p.Connections)/p.Rate))
 	}
 	return length + max(2*time.Second, p.ConnectTimeout)
 }

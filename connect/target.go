@@ -29,6 +29,9 @@ func SplitTarget(text string) (host string, port uint16, err error) {
 	if host == "" || strings.ContainsAny(host, " \t\r\n/") {
 		return "", 0, fmt.Errorf("%q: %q is no host; %s", text, host, accepted)
 	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "" {
+		return "", 0, fmt.Errorf("%q: a link-local address needs the interface that it is on, such as [%s%%eth0]:%s", text, addr, portText)
+	}
 	n, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil || n == 0 {
 		return "", 0, fmt.Errorf("%q: %q is no port; %s", text, portText, accepted)

@@ -54,6 +54,12 @@ func TestSplitTargetSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestSplitTargetWantsTheInterface(t *testing.T) {
+	t.Parallel()
+	_, _, err := SplitTarget("[fe80::1]:80")
+	assert.EqualError(t, err, `"[fe80::1]:80": a link-local address needs the interface that it is on, such as [fe80::1%eth0]:80`)
+}
+
 func TestParseTarget(t *testing.T) {
 	t.Parallel()
 	got, err := ParseTarget("[::ffff:10.0.0.1]:80")

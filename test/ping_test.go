@@ -140,7 +140,7 @@ func TestPingFailures(t *testing.T) {
 		{"blocked name", pingCall{Target: "http://web.example/"}, object{"blockHostnames": []string{"*.example"}}, "blocked", "dns"},
 		{"blocked name, address given", pingCall{Target: "http://web.example/", Options: object{"ip": "127.0.0.1"}}, object{"blockHostnames": []string{"*.example"}}, "blocked", "dns"},
 		{"blocked name TCP", pingCall{Target: "web.example:80", TCP: true}, object{"blockHostnames": []string{"*.example"}}, "blocked", ""},
-		{"source of the other family", pingCall{Target: "http://" + plain, Options: object{"source": "::1"}}, nil, "addr_not_available", "connect"},
+		{"source of another family than the name's", pingCall{Target: "http://web.example/", Options: object{"source": "::1"}}, object{"hosts": object{"web.example": "127.0.0.1"}}, "addr_not_available", "connect"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			done := pingTest{calls: []pingCall{test.call}, script: test.script}.run(t)

@@ -16,10 +16,8 @@ func Of(err error) Class {
 	switch {
 	case err == nil:
 		return None
-	case forbidsSource(err):
-		return AddrNotAvailable
 	case errors.As(err, &errno):
-		return OfErrno(errno)
+		return OfCall(nameOf(err), errno)
 	case errors.Is(err, context.Canceled):
 		return Aborted
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -33,11 +31,21 @@ func Of(err error) Class {
 	}
 }
 
-// forbidsSource reports whether it is not the target that this process may not use, but its source port: one below 1024 that
-// needs privileges (ip(7)).
-func forbidsSource(err error) bool {
-	call, ok := errors.AsType[*os.SyscallError](err)
-	return ok && call.Syscall == "bind" && errors.Is(call.Err, syscall.EACCES)
+// nameOf is which system call has failed, "" if the error does not tell.
+func nameOf(err error) string {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Syscall
+	}
+	return ""
+}
+
+// OfCall maps what a system call has returned to a class. To bind a source port below 1024 takes a privilege (ip(7)), and the kernel
+// calls a source invalid that can't reach the target, such as 127.0.0.1 one on another host.
+func OfCall(name string, errno syscall.Errno) Class {
+	if name == "bind" && errno == syscall.EACCES || name == "connect" && errno == syscall.EINVAL {
+		return AddrNotAvailable
+	}
+	return OfErrno(errno)
 }
 
 // OfErrno maps what the system says to a class.

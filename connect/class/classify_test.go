@@ -37,6 +37,7 @@ func TestOf(t *testing.T) {
 		{"no route", fmt.Errorf("a: %w", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}), class.NetUnreachable},
 		{"a route that forbids", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, class.Blocked},
 		{"a port that needs privileges", &net.OpError{Op: "dial", Err: os.NewSyscallError("bind", syscall.EACCES)}, class.AddrNotAvailable},
+		{"a source that can't reach the target", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EINVAL)}, class.AddrNotAvailable},
 		{"the first of two", errors.Join(io.EOF, syscall.EADDRINUSE), class.AddrInUse},
 		{"the system's time is up", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}, class.Timeout},
 		{"a deadline", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, class.Timeout},

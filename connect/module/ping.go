@@ -33,6 +33,13 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected(fmt.Errorf("ping(): %w", err))
 	}
 	plan := o.Plan
+	host := plan.IP.String()
+	if u, err := url.Parse(plan.URL); err == nil && !plan.IP.IsValid() {
+		host = u.Hostname()
+	}
+	if err := checkFamily(from, host); err != nil {
+		return i.rejected(fmt.Errorf("ping(): %w", err))
+	}
 	plan.Source, plan.TLS, plan.From = from, tlsConfig(state.TLSConfig, ""), placeOf(o.From)
 	plan.Resolve = pingResolver(state, &plan)
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
@@ -55,6 +62,15 @@ func pingSource(ctx context.Context, given *source.Pool, state *lib.State) (neti
 		return netip.Addr{}, err
 	}
 	return sources.At(0).Addr(), nil
+}
+
+// checkFamily returns an error if a host that is an address can't be reached from a source. Of a name, only its look-up tells.
+func checkFamily(from netip.Addr, host string) error {
+	to, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil //nolint:nilerr // it is a name
+	}
+	return source.Dialer{Source: from}.Check(to)
 }
 
 // placeOf is the name of this end of a ping.

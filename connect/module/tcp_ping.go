@@ -24,6 +24,10 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
 	}
+	host, _, _ := connect.SplitTarget(o.Target) // has been checked
+	if err := checkFamily(from, host); err != nil {
+		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
+	}
 	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
 	return i.async(func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)

@@ -30,7 +30,7 @@ func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
 
 // advice is what to do next. Of an answer that has begun, it is not to be found out whether there is one.
 func (r *Result) advice() string {
-	if errors.Is(r.Err, errTooLarge) {
+	if _, otherFamily := errors.AsType[*source.FamilyError](r.Err); otherFamily || errors.Is(r.Err, errTooLarge) {
 		return "" // says it already
 	}
 	if text, ok := adviceInAnswer[r.Class]; ok && r.FailedIn == PhaseLastByte {

@@ -42,10 +42,15 @@ func ParsePool(text string) (*Pool, error) {
 	return pool, nil
 }
 
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 func (p *Pool) add(item string) error {
 	b, err := parseBlock(item)
 	if err != nil {
 		return err
+	}
+	if b.first.IsMulticast() || b.first == broadcast {
+		return fmt.Errorf("no connection can come from %s, a multicast or broadcast address", b.first)
 	}
 	if len(p.blocks) > 0 && p.Is4() != b.first.Is4() {
 		return fmt.Errorf("IPv4 and IPv6 mixed (%s is IPv%d)", b.first, family(b.first))

@@ -60,6 +60,9 @@ func TestParsePoolSaysWhatIsWrong(t *testing.T) {
 		"10.0.0.1-::5":        "from IPv4 to IPv6",
 		"10.0.0.1,::1":        "::1 is IPv6",
 		"10.0.0.1-10.0.0.2-3": `"10.0.0.2-3" is not an IP address`,
+		"224.0.0.0/4":         "no connection can come from 224.0.0.1",
+		"255.255.255.255":     "no connection can come from 255.255.255.255",
+		"::1,ff02::1":         "no connection can come from ff02::1",
 	} {
 		_, err := source.ParsePool(text)
 		require.Error(t, err, text)

@@ -31,11 +31,9 @@ func (c *Call) parseTo(target, options any, known map[string]setter) error {
 		if !ok {
 			return fmt.Errorf("options: got %s; want an object such as {connections: 100}", show(options))
 		}
-		if err := parse(object, known); err != nil {
-			return err
-		}
+		return parse(object, known)
 	}
-	return c.settle()
+	return nil
 }
 
 // setters are those of the shared options, and more.
@@ -60,18 +58,6 @@ func (c *Call) setters(more map[string]setter) map[string]setter {
 	}
 	maps.Copy(known, more)
 	return known
-}
-
-// settle checks what depends on more than one option.
-func (c *Call) settle() error {
-	p := &c.Plan
-	switch {
-	case c.Seed != nil && !p.Sources.Random:
-		return fmt.Errorf("option \"seed\": got %d with sourceOrder 'sequential'; want sourceOrder 'random' with it", int64(*c.Seed)) // #nosec G115 -- as it was given
-	case c.ServerName != "" && p.Protocol() != "tls":
-		return fmt.Errorf("option \"serverName\": got %q with network '%s'; want network 'tls' with it", c.ServerName, p.Protocol())
-	}
-	return nil
 }
 
 func parseTargets(v any) ([]string, error) {

@@ -28,9 +28,6 @@ func ParseFlood(target, options any) (*Flood, error) {
 	if err := f.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
-	if p := &f.Plan; p.Payload != nil && p.Protocol() != "udp" {
-		return nil, fmt.Errorf("flood(): option \"payload\": got %d bytes with network '%s'; want a udp network with it", len(p.Payload), p.Protocol())
-	}
 	if err := f.settleAnswers(); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
