@@ -79,7 +79,7 @@ export interface CallOptions {
    * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
    * k6's `--local-ips`; as there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They need
    * not be configured on an interface (IP_FREEBIND), but answers must find their way back to this host.
-   * Default: k6's `localIPs`, else the operating system's choice.
+   * Default: k6's `localIPs`, which have to be of one IP version then, else the operating system's choice.
    */
   source?: string | string[];
   /**
@@ -243,7 +243,7 @@ export interface FloodResult {
  * Metrics (tags `proto`, `target`, and those of the script; `mconnect_balance_…` and `mconnect_affinity_share` with all targets in `target`): `mconnect_connects`, `mconnect_connect_failed`,
  * `mconnect_connect_duration`, `mconnect_reply_failed`, `mconnect_reply_duration`, `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
- * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; for the whole process, with the script's tags only, the states: `mconnect_not_initiated`,
+ * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; of all calls of the process, even under the tags of this one, the states: `mconnect_not_initiated`,
  * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
  */
 export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;

@@ -127,7 +127,7 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	j.plan.Observer = sampling{observer: plan.Observer, tally: t}
 	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop}
 	c.run(ctx)
-	t.sample()
+	t.sample(j.length(true))
 	return t.result(), nil
 }
 
@@ -152,7 +152,7 @@ func (s sampling) Outcomes(batch []Outcome) {
 
 // Second implements Observer.
 func (s sampling) Second() {
-	s.tally.sample()
+	s.tally.sample(s.tally.job.length(false))
 	if s.observer != nil {
 		s.observer.Second()
 	}

@@ -124,14 +124,14 @@ func (t *trafficTally) echoed(batch []Echo) {
 	}
 }
 
-// sample takes down what has happened since the last sample.
-func (t *trafficTally) sample() {
+// sample takes down what has happened since the last sample until so long after the start.
+func (t *trafficTally) sample(at time.Duration) {
 	gaveUp := t.job.traffic.counters.gaveUp.Load()
 	now, last := t.job.traffic.counters.now(), t.last
 	t.last = now
 	active := now.connected - now.lost
 	s := TrafficSample{
-		Time:       time.Duration(loop.Now() - t.job.start),
+		Time:       at,
 		Active:     active,
 		Connecting: max(t.plan.Connections-active-gaveUp, 0),
 		New:        now.connected - last.connected,

@@ -136,7 +136,7 @@ func repeated(list []string) string {
 func names(list []string) string {
 	const readable = 12
 	if len(list) > readable {
-		return fmt.Sprintf("[%s … %d more]", strings.Join(list[:readable], " "), len(list)-readable)
+		return fmt.Sprintf("[%s, … %d more]", strings.Join(list[:readable], ", "), len(list)-readable)
 	}
-	return fmt.Sprintf("%s", list)
+	return "[" + strings.Join(list, ", ") + "]"
 }

@@ -166,6 +166,8 @@ func (l *ledger) report(now connect.States) recording.Report {
 	r.ConnectTimes = append([]stats.Bucket{}, r.ConnectTimes...) // never nil either
 	if r.Calls > 0 {
 		r.Duration = l.end.Sub(r.StartTime)
+	} else {
+		r.StartTime = time.Now()
 	}
 	r.ConnectTime, r.ReplyTime, r.ErrorTime, r.RTT = recording.SpreadOf(l.connect), recording.SpreadOf(l.reply), recording.SpreadOf(l.error), recording.SpreadOf(l.rtt)
 	r.Balance = balance.Of(r.Hosts, l.weights)

@@ -64,6 +64,9 @@ func (i *instance) Exports() modules.Exports {
 		"listen":     i.listen,
 		"report":     i.report,
 	}
+	for name, f := range named {
+		named[name] = i.vu.Runtime().ToValue(f) // so that the default export has the same functions
+	}
 	return modules.Exports{Default: named, Named: named}
 }
 

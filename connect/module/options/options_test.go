@@ -2,6 +2,7 @@ package options_test
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -119,6 +120,7 @@ func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 		"flows of no answers":   {"a:1", object{"flows": true, "sourcePorts": "1-2", "readReply": false}, []string{`"flows"`, "readReply true"}},
 		"flows at random":       {"a:1", object{"flows": true, "sourcePorts": "1-2", "sourceOrder": "random"}, []string{`"flows"`, "the same seed"}},
 		"flows without end":     {"a:1", object{"flows": true, "sourcePorts": "1-2", "connections": int64(20_000_000)}, []string{`"flows"`, "at most 10000000"}},
+		"weights of no number":  {"a:1", object{"weights": object{"b": math.Inf(-1), "a": math.NaN()}}, []string{`got {"a":NaN,"b":-Infinity}`}},
 		"weights as a list":     {"a:1", object{"weights": []any{int64(1)}}, []string{`"weights": got [1]`, "{'web-1': 2, 'web-2': 1}"}},
 		"weights of nothing":    {"a:1", object{"weights": object{}}, []string{`"weights": got {}`, "above 0"}},
 		"a negative weight":     {"a:1", object{"weights": object{"a": int64(-1)}}, []string{`weight -1 of "a"`}},

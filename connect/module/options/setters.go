@@ -1,12 +1,10 @@
 package options
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -35,22 +33,6 @@ func parse(options map[string]any, known map[string]setter) error {
 		}
 	}
 	return nil
-}
-
-// show prints a value as it would stand in a script, cut to a readable length.
-func show(v any) string {
-	text, err := json.Marshal(v)
-	switch {
-	case reflect.ValueOf(v).Kind() == reflect.Func:
-		text = []byte("a function")
-	case err != nil:
-		text = fmt.Appendf(nil, "%v", v)
-	}
-	const readable = 80
-	if len(text) > readable {
-		return string(text[:readable]) + "…"
-	}
-	return string(text)
 }
 
 func stringList(v any) ([]string, bool) {
