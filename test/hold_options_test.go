@@ -41,7 +41,6 @@ func TestWrongOptionsOfHolds(t *testing.T) {
 		{"hold: close", hold(`{close: 'slam'}`), []string{"hold()", `"close"`, `"slam"`, "'fin', 'rst'"}},
 		{"hold: source: bad CIDR", hold(`{source: '10.0.0.0/33'}`), []string{"hold()", `"source"`, "10.0.0.0/33", "CIDR"}},
 		{"hold: source: other family", hold(`{source: '::1'}`), []string{"hold()", "source", "::1", "127.0.0.1", "families"}},
-		{"hold: serverName: over TCP", hold(`{serverName: 'web.example'}`), []string{"hold()", `"serverName"`, "web.example", "'tls'"}},
 		{"capacity: no target", `await mconnect.capacity()`, []string{"capacity()", "target is missing", "host:port"}},
 		{"capacity: options that are no object", capacity(`'all'`), []string{"capacity()", "options", `"all"`, "object"}},
 		{"capacity: unknown option", capacity(`{steps: 5}`), []string{"capacity()", `"steps"`, "step, "}},

@@ -30,7 +30,9 @@ func New() *RootModule { return &RootModule{} }
 func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 	rt := vu.Runtime()
 	parseJSON, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
-	return &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
+	i := &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
+	i.exports = i.export()
+	return i
 }
 
 var (
@@ -44,12 +46,15 @@ type instance struct {
 	root    *RootModule
 	metrics *mconnectMetrics
 
+	exports   modules.Exports
 	iteration delay // of its end
 	parseJSON sobek.Callable
 }
 
 // Exports implements modules.Instance.
-func (i *instance) Exports() modules.Exports {
+func (i *instance) Exports() modules.Exports { return i.exports }
+
+func (i *instance) export() modules.Exports {
 	named := map[string]any{
 		"flood":      i.flood,
 		"hold":       i.hold,
@@ -65,7 +70,7 @@ func (i *instance) Exports() modules.Exports {
 		"report":     i.report,
 	}
 	for name, f := range named {
-		named[name] = i.vu.Runtime().ToValue(f) // so that the default export has the same functions
+		named[name] = i.vu.Runtime().ToValue(f) // so that the default export has the very same functions
 	}
 	return modules.Exports{Default: named, Named: named}
 }
