@@ -39,9 +39,9 @@ type flow struct {
 	moved                   bool   // another host went on to answer
 }
 
-// begin takes note of a new connection.
+// begin takes note of a new connection. What echoes come of the last one, if that had the same port, are none of its own.
 func (f *flow) begin(local netip.AddrPort) {
-	*f = flow{number: f.number, lives: f.lives + 1, failed: f.failed, local: local}
+	*f = flow{number: f.number, lives: f.lives + 1, failed: f.failed, local: local, lastEcho: f.lastSent}
 }
 
 // lost takes note that the connection has failed.

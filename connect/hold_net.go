@@ -72,6 +72,9 @@ func (h *netHeld) hold() {
 	r.deliver(o)
 }
 
+// lastLook is how long is read on when a peer is late: after a pause of this process, its answer may have been there in time.
+const lastLook = 10 * time.Millisecond
+
 // talk counts what arrives and sends keepalives. It returns why it can't go on: io.EOF if the peer closed, a timeout if
 // it owes an answer.
 func (h *netHeld) talk() error {
@@ -83,9 +86,12 @@ func (h *netHeld) talk() error {
 			return err
 		}
 		n, err := h.conn.Read(buf[:])
+		if classify(err) == ClassTimeout && h.pinged != 0 && h.until(time.Now().Add(lastLook)) == nil {
+			n, err = h.conn.Read(buf[:])
+		}
 		h.took(n)
 		if classify(err) == ClassTimeout && interval > 0 && h.pinged == 0 {
-			due = due.Add(interval)
+			due = time.Now().Add(interval)
 			err = h.ping(due)
 		}
 		if err != nil {

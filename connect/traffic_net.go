@@ -51,6 +51,9 @@ type netFlow struct {
 	writing  bool          // beside the reads
 	written  chan struct{} // that has ended, with writeErr
 	writeErr error
+
+	lateSince int64 // when the echo was due that is looked for a last time
+	lookUntil int64
 }
 
 func newNetFlow(r *netRunner, a talking, number int64) *netFlow {
@@ -188,7 +191,7 @@ func (f *netFlow) exchange(c *netConn) error {
 			return nil
 		}
 		now := loop.Now()
-		if f.waiting != 0 && now >= f.since+int64(f.runner.job.traffic.LossTimeout) {
+		if f.isLate(now) {
 			if f.draining() && f.lacksLast(&f.flow) {
 				return nil
 			}
@@ -203,6 +206,18 @@ func (f *netFlow) exchange(c *netConn) error {
 			return err
 		}
 	}
+}
+
+// isLate reports whether the echo that is waited for is lost, since what there was to read at the end of its time has been read.
+func (f *netFlow) isLate(now int64) bool {
+	due := f.since + int64(f.runner.job.traffic.LossTimeout)
+	switch {
+	case f.waiting == 0 || now < due:
+		return false
+	case f.lateSince != due:
+		f.lateSince, f.lookUntil = due, now+int64(lastLook)
+	}
+	return now >= f.lookUntil
 }
 
 func (f *netFlow) useSlot(c net.Conn, now int64) error {
@@ -289,7 +304,11 @@ func (f *netFlow) read(c net.Conn, ended bool) error {
 		until = loop.Never // nothing more is due
 	}
 	if f.waiting != 0 {
-		until = min(until, f.since+int64(f.runner.job.traffic.LossTimeout))
+		due := f.since + int64(f.runner.job.traffic.LossTimeout)
+		if f.lateSince == due {
+			due = f.lookUntil
+		}
+		until = min(until, due)
 	}
 	_ = c.SetReadDeadline(loop.Time(until))
 	if hasEnded := f.runner.dialing.Err() != nil; hasEnded && !ended {

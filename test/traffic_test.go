@@ -125,22 +125,40 @@ func TestTraffic(t *testing.T) {
 }
 
 // A pause of k6 itself, as on a machine that is too busy, is none of the target's: what came in time is only seen late.
-func TestTrafficOfPausedClient(t *testing.T) {
-	address := freePort(t)
-	startCompanion(t, nil, "127.0.0.1", "-echo", address, "-hostname", "backend")
-	run := holdTest{
-		args: object{"target": address, "options": object{
-			"connections": 400, "duration": "3s", "lossTimeout": "400ms", "close": "rst", "monitor": "50ms",
-		}},
-		body: `tell('result', await traffic(args.target, args.options));`,
-	}.start(t)
-	run.awaitLine(t, "Established: 400")
-	run.signal(syscall.SIGSTOP)
-	time.Sleep(time.Second) // the pause
-	run.signal(syscall.SIGCONT)
-	r := tells[trafficResult](t, run.await(t, 0), "result")
-	assert.Zero(t, r.Lost, "%v", r.FirstErrors)
-	assert.GreaterOrEqual(t, r.RoundTrip.Max, 900.0, "but it is in the round trips")
+func TestPausedClient(t *testing.T) {
+	for network, flags := range map[string][]string{"tcp": nil, "tls": tlsFlags(t)} {
+		t.Run(network, func(t *testing.T) {
+			address := freePort(t)
+			c := startCompanion(t, nil, "127.0.0.1", append([]string{"-echo", address, "-hostname", "backend"}, flags...)...)
+			run := holdTest{
+				script: object{"insecureSkipTLSVerify": true},
+				args: object{"responder": c.address, "target": address, "network": network, "options": object{
+					"network": network, "connections": 100, "duration": "4s", "lossTimeout": "400ms", "close": "rst", "monitor": "50ms",
+				}},
+				body: `
+					const held = await hold(args.responder, { network: args.network, connections: 30, keepalive: '400ms' });
+					tell('result', await traffic(args.target, args.options));
+					tell('closed', await held.close());
+				`,
+			}.start(t)
+			run.awaitLine(t, "Established: 100")
+			run.signal(syscall.SIGSTOP)
+			time.Sleep(time.Second) // the pause
+			run.signal(syscall.SIGCONT)
+			done := run.await(t, 0)
+			r := tells[trafficResult](t, done, "result")
+			assert.Zero(t, r.Lost, "%v", r.FirstErrors)
+			assert.GreaterOrEqual(t, r.RoundTrip.Max, 900.0, "but it is in the round trips")
+			closed := done.result(t, "closed")
+			assert.Equal(t, states{Completed: 30}, closed.States, "%v", closed.FirstErrors)
+		})
+	}
+}
+
+func tlsFlags(t *testing.T) []string {
+	t.Helper()
+	_, cert, key := certify(t, []string{"127.0.0.1"}, nil)
+	return []string{"-tls-cert", cert, "-tls-key", key}
 }
 
 // A backend that is killed and started again: the result tells whose connections were lost, and when all were up again.
