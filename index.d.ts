@@ -556,7 +556,8 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  * What kept a target from holding more.
  *
  * - `none`: nothing did; all were held
- * - `application`: it accepts further connections and closes them, such as at a maximum number of connections
+ * - `application`: it closes connections when there are more, such as at a maximum number of connections; closes that come later than
+ *   `patience` let more seem to fit than do, which the explanation tells
  * - `not_accepted`: its kernel takes further connections, the application does not serve them: out of descriptors or threads
  * - `accept_queue`: SYNs are no longer answered; the queue of connections to accept is full
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise
@@ -596,7 +597,7 @@ export interface CapacityResult {
 /**
  * Finds out how many connections the target holds, and what stops it: opens them step by step, and keeps them, until some
  * fail, are closed, or are not served. A target that greets by itself, as mconnect's server does, must greet every
- * connection; of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
+ * connection (it does if one of the first step is greeted); of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
  * target's accept queue count as held. Closes all before it resolves.
  *
  * Metrics: `mconnect_capacity` (Gauge), `data_sent`, `data_received`. Connects that fail are what it looks for, so none of the metrics of

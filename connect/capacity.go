@@ -49,7 +49,7 @@ const (
 
 var limitExplanations = map[Limit]string{
 	LimitNone:        "every connection was held; the target may hold more, try more connections",
-	LimitApplication: "the target accepts further connections and closes them: a limit of the application, such as a maximum number of connections",
+	LimitApplication: "the target closes connections when there are more: a limit of the application, such as a maximum number of connections",
 	LimitNotAccepted: "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time",
 	LimitAcceptQueue: "the target no longer answers SYNs: its accept queue is full (backlog, net.core.somaxconn) since the application does not accept, or a device in between drops them",
 	LimitRefused:     "the target refuses further connections: its listener is gone, or a firewall or its system rejects them",
@@ -80,7 +80,7 @@ type CapacityResult struct {
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
 // target that greets (sends something by itself, as mconnect's server does) must greet every connection.
 func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResult, error) {
-	s := search{engine: e, plan: plan.withDefaults(), started: time.Now(), held: observeSearch(plan.Observer, plan.Monitor)}
+	s := search{engine: e, plan: plan.withDefaults(), started: time.Now(), held: observeSearch(&plan.Plan)}
 	defer s.held.end()
 	ctx, cancel := context.WithTimeout(ctx, s.plan.Timeout)
 	defer cancel()
@@ -153,9 +153,10 @@ type search struct {
 
 // capacitySum is what has become of all connections so far.
 type capacitySum struct {
-	established, served, closed, synRetries, notInitiated, failed int64
-	errors                                                        map[Class]int64
-	first                                                         map[Class]string
+	established, served, synRetries, notInitiated, failed int64
+	closed, closedLate                                    int64 // late: of steps that had been watched to the end
+	errors                                                map[Class]int64
+	first                                                 map[Class]string
 }
 
 // step opens n more connections and watches what becomes of all.
@@ -179,7 +180,7 @@ func (s *search) step(ctx context.Context, n int64) error {
 	}
 	s.watch(ctx, h)
 	if len(s.held.steps) == 1 {
-		s.greets = s.plan.Payload == nil && s.sum.served > s.sum.established/2
+		s.greets = s.plan.Payload == nil && s.held.greets()
 	}
 	return nil
 }
@@ -198,11 +199,14 @@ func (s *search) watch(ctx context.Context, h *Held) {
 
 func (s *search) add() {
 	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]string{}}
-	for _, h := range s.held.steps {
+	for i, h := range s.held.steps {
 		r := h.Result()
 		s.sum.established += r.States.Established
 		s.sum.served += r.Served
 		s.sum.closed += r.States.Closed
+		if i < len(s.held.steps)-1 {
+			s.sum.closedLate += r.States.Closed
+		}
 		s.sum.notInitiated += r.States.NotInitiated
 		s.sum.failed += r.FailedConnects
 		s.sum.synRetries += r.SYNRetransmits
@@ -253,7 +257,7 @@ func (s *search) result(limit Limit, dialled Class) *CapacityResult {
 	if s.greets {
 		connections = s.sum.served
 	}
-	unserved, explanation := s.unserved(), s.sum.explain(limit)
+	unserved, explanation := s.unserved(), s.explain(limit, connections)
 	s.hangUp(dialled) // these fail now, and count
 	s.add()
 	return &CapacityResult{
@@ -272,6 +276,19 @@ func (s *search) result(limit Limit, dialled Class) *CapacityResult {
 		StartTime:      s.started,
 		Duration:       time.Since(s.started),
 	}
+}
+
+// explain puts a limit into words, and what is particular about it here.
+func (s *search) explain(limit Limit, connections int64) string {
+	switch {
+	case limit == LimitApplication && connections == 0:
+		return "the target closes every connection: check that it serves this port, and this client"
+	case limit == LimitApplication && s.sum.closedLate > 0:
+		return limitExplanations[limit] + "; it closes some so late that more seem to fit than do: allow more patience"
+	case limit == LimitNotAccepted && s.plan.Protocol() == "udp":
+		return "further datagrams get no answer: the target, or the network, drops them"
+	}
+	return s.sum.explain(limit)
 }
 
 // explain puts a limit into words, with the error that stands for it where there are several kinds.

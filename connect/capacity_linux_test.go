@@ -32,6 +32,8 @@ func TestCapacityNamesTheLimit(t *testing.T) {
 		"a small maximum":    {limited(3), 500, LimitApplication, 3, 0, false},
 		"nobody accepts":     {deaf(16), 100, LimitAcceptQueue, 17, 2, false},
 		"out of descriptors": {fewDescriptorsServer, 1000, LimitNotAccepted, 190, 10, false},
+		"a few places":       {func(t *testing.T) Target { return greetsFirst(t, 40) }, 400, LimitNotAccepted, 40, 0, false},
+		"one place":          {func(t *testing.T) Target { return greetsFirst(t, 1) }, 400, LimitNotAccepted, 1, 0, false},
 		"nothing listens":    {refusing, 100, LimitRefused, 0, 0, false},
 		"it resets at once":  {func(t *testing.T) Target { return peer(t, resetAtOnce) }, 100, LimitApplication, 0, 0, false},
 	} {
@@ -147,6 +149,43 @@ func TestCapacityTimeByDefault(t *testing.T) {
 				needed += plan.watching()
 			}
 			assert.Greater(t, plan.Timeout, needed)
+		})
+	}
+}
+
+// The explanation says what is particular about a limit.
+func TestCapacityExplains(t *testing.T) {
+	t.Parallel()
+	lazy := func(t *testing.T) Target { // closes all but the first five, 300 ms later than it should
+		var seen atomic.Int64
+		return peer(t, func(c *net.TCPConn) {
+			if seen.Add(1) > 5 {
+				_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			}
+			_, _ = c.Read(make([]byte, 1))
+		})
+	}
+	for name, row := range map[string]struct {
+		network string
+		payload []byte
+		target  func(*testing.T) Target
+		limit   Limit
+		says    string
+	}{
+		"closes all":   {"tcp", nil, func(t *testing.T) Target { return peer(t, closeAtOnce) }, LimitApplication, "closes every connection"},
+		"closes late":  {"tcp", nil, lazy, LimitApplication, "allow more patience"},
+		"loses all":    {"udp", []byte("x"), func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, LimitNotAccepted, "datagrams get no answer"},
+		"accepts less": {"tcp", nil, func(t *testing.T) Target { return greetsFirst(t, 5) }, LimitNotAccepted, "no longer accepts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
+				Plan: Plan{Network: row.network, Targets: []Target{row.target(t)}, Connections: 60, Payload: row.payload},
+				Step: 10, Patience: 200 * time.Millisecond,
+			})
+			require.NoError(t, err)
+			assert.Equal(t, row.limit, r.Limit, "%+v", r)
+			assert.Contains(t, r.Explanation, row.says)
 		})
 	}
 }

@@ -10,16 +10,18 @@ type searchObserver struct {
 	observer Observer
 	mu       sync.Mutex // for one call of the observer at a time, and for steps
 	steps    []*Held    // grows by add only
+	greeting greeting
 	stop     chan struct{}
 	ended    chan struct{}
 }
 
-func observeSearch(observer Observer, monitor time.Duration) *searchObserver {
+func observeSearch(plan *Plan) *searchObserver {
+	observer := plan.Observer
 	if observer == nil {
 		observer = unobserved{}
 	}
-	o := &searchObserver{observer: observer, stop: make(chan struct{}), ended: make(chan struct{})}
-	go o.run(monitor)
+	o := &searchObserver{observer: observer, greeting: newGreeting(len(plan.Targets)), stop: make(chan struct{}), ended: make(chan struct{})}
+	go o.run(plan.Monitor)
 	return o
 }
 
@@ -63,7 +65,20 @@ func (o *searchObserver) states() (sum States) {
 func (o *searchObserver) add(step *Held) { o.locked(func() { o.steps = append(o.steps, step) }) }
 
 // Outcomes implements Observer for each step.
-func (o *searchObserver) Outcomes(batch []Outcome) { o.locked(func() { o.observer.Outcomes(batch) }) }
+func (o *searchObserver) Outcomes(batch []Outcome) {
+	o.locked(func() {
+		if len(o.steps) <= 1 {
+			o.greeting.watch(batch)
+		}
+		o.observer.Outcomes(batch)
+	})
+}
+
+// greets reports whether the targets send something by themselves.
+func (o *searchObserver) greets() (yes bool) {
+	o.locked(func() { yes = o.greeting.expected() })
+	return yes
+}
 
 // Second implements Observer for each step: nothing, as there is one clock for all.
 func (o *searchObserver) Second() {}
