@@ -354,6 +354,7 @@ export interface HoldResult {
   established_max: number;
   /** How many were established when they were closed from here; until then, how many are now. */
   established_at_close: number;
+  /** On connections that have ended; what those that are open have received is added when they end. */
   bytes_received: number;
   /** `completed`: closed from here. `closed`: closed or reset by the peer. */
   states: States;

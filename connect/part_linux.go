@@ -149,12 +149,12 @@ func (p *part) stop(dialling, established Class) {
 
 func (p *part) stopDialling(now int64, class Class) {
 	p.stopped, p.isStarved, p.redials = true, false, nil
-	why := "connect: the call was stopped first"
+	why := p.causes.of("connect: the call was stopped first", socket.OK)
 	if class == ClassTimeout {
-		why = "connect: the call's time was up first (option timeout, and duration of traffic)"
+		why = errTimeUp
 	}
 	for key, _, ok := p.connecting.First(); ok; key, _, ok = p.connecting.First() {
-		p.fail(key, now, class, p.causes.of(why, socket.OK))
+		p.fail(key, now, class, why)
 	}
 }
 

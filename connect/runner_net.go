@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -247,7 +246,7 @@ func (r *netRunner) secure(ctx context.Context, tcp net.Conn, t *Target) (net.Co
 	}
 	conn := tls.Client(tcp, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("connected, but the TLS handshake failed: %w", err)
+		return nil, handshakeError{err}
 	}
 	return conn, nil
 }

@@ -17,7 +17,6 @@ import (
 // Limits of the probe, far above what a kubelet does.
 const (
 	probeTimeout     = 5 * time.Second
-	probeIdleTimeout = time.Minute
 	probeHeader      = 8 << 10
 	probeConnections = 128
 )
@@ -55,10 +54,10 @@ func startProbe(s *Server, listener net.Listener) service {
 		ReadHeaderTimeout: probeTimeout,
 		ReadTimeout:       probeTimeout,
 		WriteTimeout:      probeTimeout,
-		IdleTimeout:       probeIdleTimeout,
 		MaxHeaderBytes:    probeHeader,
 		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong is not worth a line each
 	}
+	p.server.SetKeepAlivesEnabled(false) // idle clients would keep a kubelet out
 	limited := netutil.LimitListener(listener, probeConnections)
 	p.serve.Go(func() {
 		if err := p.server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {

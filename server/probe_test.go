@@ -34,6 +34,16 @@ func do(t *testing.T, request *http.Request) *http.Response {
 	return response
 }
 
+// Clients that stay would keep a kubelet out.
+func TestProbeHangsUp(t *testing.T) {
+	t.Parallel()
+	srv := start(t, server.Options{Probe: "127.0.0.1:0"})
+	response, err := http.Get("http://" + srv.ProbeAddr().String() + "/healthz")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.True(t, response.Close)
+}
+
 func TestProbeMalfunctionSticks(t *testing.T) {
 	t.Parallel()
 	srv := start(t, server.Options{Probe: "127.0.0.1:0"})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,6 +96,18 @@ func TestFloodOfAnMconnectServer(t *testing.T) {
 }
 
 // The liveness probe tells name and caller, and fails on request until it is told to stop that.
+// Whoever ends the server lets its clients finish, if that is a terminal that is closed.
+func TestServerDrainsAtSignals(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			c := startCompanion(t, nil, "127.0.0.1")
+			c.signal(signal)
+			assert.Equal(t, 0, c.wait(t))
+			assert.Zero(t, c.logged(t, `"Stopped"`).Accepted)
+		})
+	}
+}
+
 func TestLivenessProbe(t *testing.T) {
 	name, err := os.Hostname()
 	require.NoError(t, err)

@@ -124,6 +124,19 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
+// A time limit below the duration ends a call early, and the log says so.
+func TestTrafficCutShort(t *testing.T) {
+	address := freePort(t)
+	startCompanion(t, nil, "127.0.0.1", "-echo", address)
+	done := holdTest{
+		args: object{"target": address},
+		body: `tell('result', await traffic(args.target, { duration: '1m', timeout: '300ms' }));`,
+	}.run(t)
+	r := tells[trafficResult](t, done, "result")
+	assert.EqualValues(t, 1, r.Lasting)
+	assert.Len(t, done.logged("ends before its duration, 1m0s"), 1, "%s", done.stderr)
+}
+
 // A pause of k6 itself, as on a machine that is too busy, is none of the target's: what came in time is only seen late.
 func TestPausedClient(t *testing.T) {
 	for network, flags := range map[string][]string{"tcp": nil, "tls": tlsFlags(t)} {

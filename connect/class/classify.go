@@ -24,7 +24,7 @@ func Of(err error) Class {
 		return Timeout
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return Timeout
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Closed
 	default:
 		return Other

@@ -46,7 +46,7 @@ func TestOf(t *testing.T) {
 		{"an HTTP client's time is up", &url.Error{Op: "Get", Err: context.DeadlineExceeded}, class.Timeout},
 		{"ended by the caller", ended.Err(), class.Aborted},
 		{"hung up", fmt.Errorf("a: %w", io.EOF), class.Closed},
-		{"hung up in between", io.ErrUnexpectedEOF, class.Other}, // who reads knows what it means
+		{"hung up in between", io.ErrUnexpectedEOF, class.Closed},
 		{"an unknown name", &net.DNSError{Err: "no such host", IsNotFound: true}, class.Other},
 		{"TLS", tls.AlertError(42), class.Other},
 		{"an unknown system error", syscall.EINVAL, class.Other},

@@ -110,8 +110,11 @@ func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64)
 	p.push()
 }
 
-// finish warns of what was lost.
-func (p *packetSampler) finish(r *connect.TrafficResult) {
+// finish warns of what was lost, and of a call that its time limit has cut short of its duration.
+func (p *packetSampler) finish(r *connect.TrafficResult, wanted time.Duration) {
+	if r.Timeout < wanted && p.root.notices.first("cut short") {
+		p.logger.Warnf("mconnect: traffic() may take %s (timeout), so it ends before its duration, %s; raise timeout, or leave it out", r.Timeout, wanted)
+	}
 	if r.Lost > 0 && p.root.notices.first("lost") {
 		p.logger.Warnf("mconnect: %d connections were lost under traffic, the first %s and the last %s after the start; %d lasted", r.Lost, r.FirstLoss.Round(time.Millisecond), r.LastLoss.Round(time.Millisecond), r.Lasting)
 	}

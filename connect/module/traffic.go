@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -34,7 +35,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 		if err != nil {
 			return nil, fmt.Errorf("traffic(): %w", err)
 		}
-		packets.finish(r)
+		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
 		c.ledger.enterTraffic(r)
 		return objectWithList{object{toTrafficResult(r)}, "records", toTrafficRecords(r)}, nil
 	})

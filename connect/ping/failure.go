@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -36,6 +35,9 @@ func (r *Result) advice() string {
 	if text, ok := adviceInAnswer[r.Class]; ok && r.FailedIn == PhaseLastByte {
 		return text
 	}
+	if r.Class == class.Timeout && r.FailedIn == PhaseTLS {
+		return "the server accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
+	}
 	return advice[r.Class]
 }
 
@@ -54,8 +56,6 @@ func classify(caller, limited context.Context, in Phase, err error) class.Class 
 		return class.DNS
 	case unusable:
 		return class.AddrNotAvailable
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return class.Closed
 	case known != class.Other:
 		return known
 	case in == PhaseTLS || isAlert(err):

@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 		{"certificate of another name", ping.Plan{URL: untrusted.URL, TLS: &tls.Config{RootCAs: trusting(untrusted).RootCAs, ServerName: "web.invalid", MinVersion: tls.VersionTLS12}}, class.TLS, ping.PhaseTLS, 0, "not web.invalid"},
 		{"HTTP without TLS", ping.Plan{URL: strings.Replace(rawPeer(t, greets("HTTP/1.1 400 Bad Request\r\n\r\n")), "http", "https", 1)}, class.TLS, ping.PhaseTLS, 0, "HTTP without TLS"},
 		{"TLS to a peer without", ping.Plan{URL: strings.Replace(rawPeer(t, says("hello")), "http", "https", 1)}, class.TLS, ping.PhaseTLS, 0, "TLS handshake"},
-		{"no handshake", ping.Plan{URL: strings.Replace(rawPeer(t, says("")), "http", "https", 1), Timeout: 50 * time.Millisecond}, class.Timeout, ping.PhaseTLS, 0, "time is up"},
+		{"no handshake", ping.Plan{URL: strings.Replace(rawPeer(t, says("")), "http", "https", 1), Timeout: 50 * time.Millisecond}, class.Timeout, ping.PhaseTLS, 0, "time is up after 50ms; the server accepts connections, but does not shake hands in time"},
 		{"handshake closed", ping.Plan{URL: strings.Replace(rawPeer(t, saysAndCloses("")), "http", "https", 1)}, class.Closed, ping.PhaseTLS, 0, "EOF"},
 		{"no answer", ping.Plan{URL: rawPeer(t, says("")), Timeout: 50 * time.Millisecond}, class.NoReply, ping.PhaseFirstByte, 0, "time is up after 50ms"},
 		{"closes", ping.Plan{URL: rawPeer(t, saysAndCloses(""))}, class.Closed, ping.PhaseFirstByte, 0, "EOF"},
