@@ -72,7 +72,7 @@ func TestHostileRowTakesLittleMemory(t *testing.T) {
 // Of a long row those peers are kept that have rows themselves, wherever they are in it.
 func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 	t.Parallel()
-	var n *node
+	var instance string
 	started := make(chan struct{})
 	other := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Mconnect-Mesh", "other 1")
@@ -82,7 +82,6 @@ func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 		for i := range 1000 {
 			fmt.Fprintf(&cells, `{"url":"http://a/%d","location":"x"},`, i)
 		}
-		instance, _, _ := strings.Cut(n.header(t), " ")
 		return fmt.Sprintf(`{"Extra": [{"a": [1, null, {}]}], "instance": "i", "location": "there", "peers": [%s
 			{"url": "http://b/", "instance": "other", "location": "that"},
 			{"url": "http://c/", "instance": %q, "location": "this"}], "more": {}}`, cells.String(), instance)
@@ -91,7 +90,8 @@ func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 		<-started
 		withRow(row()).ServeHTTP(w, r)
 	}))
-	n = begin(t, mesh.Options{Peers: []mesh.Target{target(t, peer+"/v1/ping"), target(t, other+"/v1/ping#that")}})
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, peer+"/v1/ping"), target(t, other+"/v1/ping#that")}})
+	instance, _, _ = strings.Cut(n.header(t), " ")
 	close(started)
 	n.eventually(t, "both answer", func(s mesh.Server) bool { return s.Peers[0].Pings > 0 && s.Peers[1].Pings > 0 })
 	var told mesh.Matrix
@@ -107,7 +107,6 @@ func TestLongRowKeepsWhatIsInTheMatrix(t *testing.T) {
 			row0[cell.Instance] = told.Columns[i]
 		}
 	}
-	instance, _, _ := strings.Cut(n.header(t), " ")
 	assert.Equal(t, []string{"here", "there"}, told.Rows)
 	assert.Contains(t, row0[instance], "here")
 	assert.Contains(t, row0["other"], "that")
