@@ -79,7 +79,8 @@ export interface CallOptions {
    * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
    * k6's `--local-ips`; as there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They need
    * not be configured on an interface (IP_FREEBIND), but answers must find their way back to this host.
-   * Default: k6's `localIPs`, which have to be of one IP version then, else the operating system's choice.
+   * Default: k6's `localIPs`, else the operating system's choice. Of `localIPs` of both IP versions those are used that fit the (first)
+   * target: IPv6 for an IPv6 address, IPv4 for a name.
    */
   source?: string | string[];
   /**

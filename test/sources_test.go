@@ -54,6 +54,7 @@ func TestSourcesAreUsedEvenly(t *testing.T) {
 		{"range", object{"source": "127.9.0.5-127.9.0.14"}, nil, 10, "127.9.0.0/28"},
 		{"array of everything", object{"source": []string{"127.9.0.1", "127.9.0.16/30", "127.9.0.8-127.9.0.9,127.9.0.30"}}, nil, 6, "127.9.0.0/27"},
 		{"k6's --local-ips", object{}, []string{"--local-ips", "127.9.1.0/28"}, 14, "127.9.1.0/28"},
+		{"k6's --local-ips of both versions", object{}, []string{"--local-ips", "::1,127.9.1.0/28"}, 14, "127.9.1.0/28"},
 		{"source beats --local-ips", object{"source": "127.9.2.0/28"}, []string{"--local-ips", "127.9.1.0/28"}, 14, "127.9.2.0/28"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,7 +28,8 @@ type call struct {
 // newCall takes what a call needs from the VU. To be called on the VU's goroutine.
 func (i *instance) newCall(o *options.Call) (*call, error) {
 	state, plan := i.vu.State(), &o.Plan
-	if err := placeSources(i.vu.Context(), &plan.Sources, max(o.Most, plan.Connections, 1), state); err != nil {
+	host, _, _ := connect.SplitTarget(o.Targets[0]) // has been checked
+	if err := placeSources(i.vu.Context(), &plan.Sources, max(o.Most, plan.Connections, 1), host, state); err != nil {
 		return nil, err
 	}
 	if o.Seed != nil {

@@ -28,16 +28,13 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	from, err := pingSource(i.vu.Context(), o.Source, state)
-	if err != nil {
-		return i.rejected(fmt.Errorf("ping(): %w", err))
-	}
 	plan := o.Plan
 	host := plan.IP.String()
 	if u, err := url.Parse(plan.URL); err == nil && !plan.IP.IsValid() {
 		host = u.Hostname()
 	}
-	if err := checkFamily(from, host); err != nil {
+	from, err := pingSource(i.vu.Context(), o.Source, host, state)
+	if err != nil {
 		return i.rejected(fmt.Errorf("ping(): %w", err))
 	}
 	plan.Source, plan.TLS, plan.From = from, tlsConfig(state.TLSConfig, ""), placeOf(o.From)
@@ -54,23 +51,19 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	})
 }
 
-// pingSource is where this iteration's pings come from; not valid if that is the operating system's choice. To be called on the VU's
-// goroutine.
-func pingSource(ctx context.Context, given *source.Pool, state *lib.State) (netip.Addr, error) {
+// pingSource is where this iteration's pings of a host come from; not valid if that is the operating system's choice. It is an error if
+// the host is an address of the other IP version; of a name, only its look-up tells. To be called on the VU's goroutine.
+func pingSource(ctx context.Context, given *source.Pool, host string, state *lib.State) (netip.Addr, error) {
 	sources := source.Sequence{Pool: given}
-	if err := placeSources(ctx, &sources, 1, state); err != nil {
+	if err := placeSources(ctx, &sources, 1, host, state); err != nil {
 		return netip.Addr{}, err
 	}
-	return sources.At(0).Addr(), nil
-}
-
-// checkFamily returns an error if a host that is an address can't be reached from a source. Of a name, only its look-up tells.
-func checkFamily(from netip.Addr, host string) error {
+	from := sources.At(0).Addr()
 	to, err := netip.ParseAddr(host)
 	if err != nil {
-		return nil //nolint:nilerr // it is a name
+		return from, nil //nolint:nilerr // it is a name
 	}
-	return source.Dialer{Source: from}.Check(to)
+	return from, source.Dialer{Source: from}.Check(to)
 }
 
 // placeOf is the name of this end of a ping.

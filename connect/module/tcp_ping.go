@@ -20,12 +20,9 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	if err != nil {
 		return i.rejected(err)
 	}
-	from, err := pingSource(i.vu.Context(), o.Source, state)
-	if err != nil {
-		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
-	}
 	host, _, _ := connect.SplitTarget(o.Target) // has been checked
-	if err := checkFamily(from, host); err != nil {
+	from, err := pingSource(i.vu.Context(), o.Source, host, state)
+	if err != nil {
 		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
 	}
 	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
