@@ -97,6 +97,7 @@ func requireTrafficSums(t *testing.T, r *TrafficResult) {
 		sampled.Dropped += s.Dropped
 		assert.GreaterOrEqual(t, s.Active, int64(0))
 		assert.GreaterOrEqual(t, s.Connecting, int64(0))
+		assert.LessOrEqual(t, s.Time, r.Duration)
 	}
 	var recorded TrafficSample
 	for _, c := range r.Records {
