@@ -61,20 +61,20 @@ var limitExplanations = map[Limit]string{
 
 // CapacityResult is how many connections a target holds, and why not more. As JSON, durations are in nanoseconds.
 type CapacityResult struct {
-	Connections    int64            `json:"connections"` // held at once, and served as far as that can be told
-	Limit          Limit            `json:"limit"`
-	LowerBound     bool             `json:"lower_bound"` // the target may hold more
-	Explanation    string           `json:"explanation"`
-	Attempted      int64            `json:"attempted"`     // connections that were begun
-	NotInitiated   int64            `json:"not_initiated"` // connections of the last step that were not
-	FailedConnects int64            `json:"failed_connects"`
-	Errors         map[Class]int64  `json:"errors"`
-	First          map[Class]string `json:"first_errors"`
-	Closed         int64            `json:"closed"`   // by the target
-	Unserved       int64            `json:"unserved"` // established, but without the bytes that others got
-	SYNRetransmits int64            `json:"syn_retransmits"`
-	StartTime      time.Time        `json:"start_time"`
-	Duration       time.Duration    `json:"duration"`
+	Connections    int64             `json:"connections"` // held at once, and served as far as that can be told
+	Limit          Limit             `json:"limit"`
+	LowerBound     bool              `json:"lower_bound"` // the target may hold more
+	Explanation    string            `json:"explanation"`
+	Attempted      int64             `json:"attempted"`     // connections that were begun
+	NotInitiated   int64             `json:"not_initiated"` // connections of the last step that were not
+	FailedConnects int64             `json:"failed_connects"`
+	Errors         map[Class]int64   `json:"errors"`
+	First          map[Class]Failure `json:"first_errors"`
+	Closed         int64             `json:"closed"`   // by the target
+	Unserved       int64             `json:"unserved"` // established, but without the bytes that others got
+	SYNRetransmits int64             `json:"syn_retransmits"`
+	StartTime      time.Time         `json:"start_time"`
+	Duration       time.Duration     `json:"duration"`
 }
 
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
@@ -126,6 +126,12 @@ func (p CapacityPlan) withDefaults() CapacityPlan {
 	return p
 }
 
+// Most is how many connections the search opens at most: Connections, or its default.
+func (p CapacityPlan) Most() int64 { return p.withDefaults().Connections }
+
+// TimeLimit is how long a call of the plan may take: Timeout, or its default.
+func (p CapacityPlan) TimeLimit() time.Duration { return p.withDefaults().Timeout }
+
 // mostSteps is about how many steps there are, and no less.
 func (p *CapacityPlan) mostSteps() int64 {
 	const growing = 4 // until a step is ten times the first
@@ -156,7 +162,7 @@ type capacitySum struct {
 	established, served, synRetries, notInitiated, failed int64
 	closed, closedLate                                    int64 // late: of steps that had been watched to the end
 	errors                                                map[Class]int64
-	first                                                 map[Class]string
+	first                                                 map[Class]Failure
 }
 
 // step opens n more connections and watches what becomes of all.
@@ -198,7 +204,7 @@ func (s *search) watch(ctx context.Context, h *Held) {
 }
 
 func (s *search) add() {
-	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]string{}}
+	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]Failure{}}
 	for i, h := range s.held.steps {
 		r := h.Result()
 		s.sum.established += r.States.Established
@@ -300,8 +306,8 @@ func (c *capacitySum) explain(limit Limit) string {
 	case LimitUnreachable:
 		cause = c.mostFrequent(slices.Sorted(maps.Keys(c.errors))...)
 	}
-	if message := c.first[cause]; message != "" {
-		return fmt.Sprintf("%s (%s)", limitExplanations[limit], message)
+	if failure, known := c.first[cause]; known {
+		return fmt.Sprintf("%s (%s)", limitExplanations[limit], failure)
 	}
 	return limitExplanations[limit]
 }

@@ -224,11 +224,11 @@ func TestCapacityQuotesTheCause(t *testing.T) {
 	t.Parallel()
 	busy := capacitySum{
 		errors: map[Class]int64{ClassTimeout: 5, ClassAddrInUse: 1, ClassAddrNotAvailable: 2},
-		first:  map[Class]string{ClassTimeout: "late", ClassAddrInUse: "in use", ClassAddrNotAvailable: "not available"},
+		first:  map[Class]Failure{ClassTimeout: {Text: "late"}, ClassAddrInUse: {Text: "in use"}, ClassAddrNotAvailable: {Text: "not available"}},
 	}
 	cut := capacitySum{
 		errors: map[Class]int64{ClassHostUnreachable: 3, ClassTimeout: 1, ClassOther: 2},
-		first:  map[Class]string{ClassHostUnreachable: "no host", ClassTimeout: "late", ClassOther: "odd"},
+		first:  map[Class]Failure{ClassHostUnreachable: {Text: "no host"}, ClassTimeout: {Text: "late"}, ClassOther: {Text: "odd"}},
 	}
 	for range 50 { // in whatever order the errors come out of a map
 		require.Contains(t, busy.explain(LimitLocalPorts), "(not available)")
@@ -243,7 +243,7 @@ func TestCapacityQuotesTheCause(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	assert.Equal(t, LimitLocalPorts, r.Limit, "%+v", r)
-	assert.Contains(t, r.Explanation, r.First[ClassAddrInUse])
+	assert.Contains(t, r.Explanation, r.First[ClassAddrInUse].Error())
 }
 
 func limited(n int) func(*testing.T) Target {

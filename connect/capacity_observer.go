@@ -57,7 +57,7 @@ func (o *searchObserver) locked(do func()) {
 
 func (o *searchObserver) states() (sum States) {
 	for _, h := range o.steps {
-		sum = sum.plus(h.States())
+		sum = sum.Plus(h.States())
 	}
 	return sum
 }

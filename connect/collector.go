@@ -3,50 +3,54 @@ package connect
 import (
 	"context"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 )
 
 // collector gathers the outcomes of a job while it runs, and shows them to the plan's observer.
 type collector struct {
-	job    *job
-	runner runner
-	tally  interface{ add(batch []Outcome) }
-	atEnd  Class // of established connections when the context is done; see runner.stop
+	job      *engine.Job
+	runner   engine.Runner
+	observer Observer      // may be nil
+	monitor  time.Duration // between two calls of the observer's Monitor; 0 is never
+	tally    interface{ add(batch []Outcome) }
+	atEnd    Class // of established connections when the context is done; see engine.Runner.Stop
 
 	stop     <-chan Class // completes what is established, and ends what is dialled with the class received; nil is never
 	onSettle func()       // called once everything is established or has failed; may be nil
-	echoes   func([]Echo) // called with batches of traffic's echoes, if this is traffic
+	drain    func()       // collects what the rules deliver besides; may be nil
 }
 
 // run collects until the runner is done.
 func (c *collector) run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	monitor, stopMonitor := tickerOrNever(c.job.plan.Monitor)
+	monitor, stopMonitor := tickerOrNever(c.monitor)
 	defer stopMonitor()
-	observer := c.job.plan.Observer
+	observer := c.observer
 	if observer == nil {
 		observer = unobserved{}
 	}
-	aborted, stop, settled := ctx.Done(), c.stop, c.runner.settled()
+	aborted, stop, settled := ctx.Done(), c.stop, c.runner.Settled()
 	for {
 		select {
-		case <-c.job.wake:
+		case <-c.job.Outcomes.Wake:
 			c.collect(observer)
 		case <-second.C:
 			observer.Second()
 		case <-monitor:
-			observer.Monitor(c.job.counters.States())
+			observer.Monitor(c.job.Counters.States())
 		case <-settled:
 			c.collect(observer)
 			c.settle()
 			settled = nil
 		case dialled := <-stop:
-			c.runner.stop(dialled, ClassNone)
+			c.runner.Stop(dialled, ClassNone)
 			stop = nil
 		case <-aborted:
-			c.runner.stop(ClassAborted, c.atEnd)
+			c.runner.Stop(ClassAborted, c.atEnd)
 			aborted = nil
-		case <-c.runner.done():
+		case <-c.runner.Done():
 			c.collect(observer)
 			if settled != nil {
 				c.settle()
@@ -63,22 +67,13 @@ func (c *collector) settle() {
 }
 
 func (c *collector) collect(observer Observer) {
-	drain(&c.job.outcomes, func(batch []Outcome) {
+	c.job.Outcomes.Drain(func(batch []Outcome) {
 		c.tally.add(batch)
 		observer.Outcomes(batch)
 	})
-	if t := c.job.traffic; t != nil {
-		drain(&t.echoes, c.echoes)
+	if c.drain != nil {
+		c.drain()
 	}
-}
-
-// drain shows what has been delivered.
-func drain[T any](from *outbox[T], show func([]T)) {
-	batches := from.collect()
-	for _, batch := range batches {
-		show(batch)
-	}
-	from.recycle(batches)
 }
 
 func tickerOrNever(interval time.Duration) (ticks <-chan time.Time, stop func()) {

@@ -1,11 +1,39 @@
 package connect
 
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/gonet"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+)
+
 // Engine makes the connections of any number of calls at once, on a few event loops that it starts for the first call
 // and stops after the last. The zero value is ready to use.
 type Engine struct {
 	// Total counts the connections of all calls so far.
 	Total Counters
 
-	loops    loops
+	sockets  sockets
 	portable bool // run everything on package net, as on systems without event loops
+}
+
+// newJob starts the time of a plan, which has its defaults. With keeps, established connections stay.
+func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
+	plan := engine.Plan{
+		Protocol: p.Protocol(), Targets: p.Targets, Connections: p.Connections, Concurrency: p.Concurrency, Rate: p.Rate,
+		ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, Sources: p.Sources, Reset: p.Reset, TLS: p.TLS,
+	}
+	if change != nil {
+		change(&plan)
+	}
+	return engine.NewJob(plan, &e.Total, loop.Now())
+}
+
+// newRunner returns the runner that suits a job.
+func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
+	if !e.portable && j.Plan.Protocol != "tls" {
+		if r := e.sockets.newRunner(j, rules); r != nil {
+			return r
+		}
+	}
+	return gonet.NewRunner(j, rules)
 }

@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // FloodPlan says which connections to make, and what to take from the answers.
@@ -43,26 +48,77 @@ func (p *FloodPlan) checkFlows() error {
 	return nil
 }
 
+// FloodResult is what a flood's connections amount to. As JSON it extends the report of `mconnect -output json`: the
+// names are the same, and durations are in nanoseconds.
+//
+// Connects = the sum of Hosts + FailedConnects + FailedReads + States.NotInitiated, unless the plan skips replies.
+type FloodResult struct {
+	Hosts          Hosts         `json:"hosts"`
+	Connects       int64         `json:"connects"`
+	FailedConnects int64         `json:"failed_connects"`
+	FailedReads    int64         `json:"failed_reads"`
+	StartTime      time.Time     `json:"start_time"`
+	Timeout        time.Duration `json:"timeout"`
+	Duration       time.Duration `json:"duration"`
+
+	States States            `json:"states"`
+	Errors map[Class]int64   `json:"errors"` // adds up to States.Error
+	First  map[Class]Failure `json:"first_errors"`
+
+	ConnectTime stats.Summary `json:"connect_time"` // of the connections that were established
+	ReplyTime   stats.Summary `json:"reply_time"`   // of those that were answered
+	ErrorTime   stats.Summary `json:"error_time"`   // of those that failed
+	RTT         stats.Summary `json:"rtt"`          // kernel's handshake round trip, where it has one
+
+	ConnectTimes []stats.Bucket `json:"-"` // the distribution behind ConnectTime
+
+	Balance        balance.Balance `json:"balance"`
+	SYNRetransmits int64           `json:"syn_retransmits"`
+	SourcesUsed    int64           `json:"sources_used"` // different source addresses of the plan's own
+
+	Weights map[string]float64 `json:"-"` // the plan's, by which Balance is judged
+
+	// If the plan asks for flows, who answered which 5-tuple, and whether sources stay with a host; else nil.
+	Flows    *disruption.Flows    `json:"flows,omitempty"`
+	Affinity *disruption.Affinity `json:"affinity,omitempty"`
+}
+
 // Flood connects to the plan's targets, reads the host name that each answers with, and closes. It returns when every
 // connection has ended, when the plan's time is up, or soon after ctx is done. The result accounts for every connection
-// in each of these cases; an error means that the plan is wrong or the event loops could not start, and nothing was dialled.
+// in each of these cases; an error means that the plan is wrong or the event loops could not start, and nothing was dialed.
 func (e *Engine) Flood(ctx context.Context, plan FloodPlan) (*FloodResult, error) {
+	c, err := e.newFlood(plan)
+	if err != nil {
+		return nil, err
+	}
+	r := e.newRunner(c.job, c.rules.New)
+	if err := r.Start(); err != nil {
+		c.job.Cancel()
+		return nil, err
+	}
+	defer r.Release()
+	collector := collector{job: c.job, runner: r, observer: c.plan.Observer, monitor: c.plan.Monitor, tally: c.tally, atEnd: ClassAborted}
+	collector.run(ctx)
+	return c.tally.result(c.job), nil
+}
+
+// floodCall is a flood under way.
+type floodCall struct {
+	plan  FloodPlan
+	job   *engine.Job
+	rules rules.Flood
+	tally *floodTally
+}
+
+func (e *Engine) newFlood(plan FloodPlan) (*floodCall, error) {
 	plan.Plan = plan.withDefaults()
 	if err := plan.validate(); err != nil {
 		return nil, err
 	}
-	j := newJob(plan.Plan, &e.Total)
-	j.skipReply = plan.SkipReply
-	r := e.newFlood(j)
-	if err := r.start(); err != nil {
-		j.count(&steps{planned: -j.plan.Connections})
-		return nil, err
-	}
-	defer r.close()
-	t := newFloodTally(&plan)
-	c := collector{job: j, runner: r, tally: t, atEnd: ClassAborted}
-	c.run(ctx)
-	return t.result(j), nil
+	c := &floodCall{plan: plan, job: e.newJob(&plan.Plan, nil)}
+	c.rules = rules.Flood{Exchange: rules.Exchange{Payload: plan.Payload}, SkipReply: plan.SkipReply}
+	c.tally = newFloodTally(&c.plan)
+	return c, nil
 }
 
 // Flood makes one call on an engine of its own; see [Engine.Flood].

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -26,19 +28,22 @@ func (p HoldPlan) withDefaults() HoldPlan {
 	if untimed {
 		p.Timeout += p.ConnectTimeout
 	}
+	if p.Payload == nil {
+		p.Payload = []byte(DefaultPayload)
+	}
 	return p
 }
 
 // HoldResult is what has become of the connections of a hold. As JSON, durations are in nanoseconds.
 type HoldResult struct {
-	Connects       int64            `json:"connects"`
-	FailedConnects int64            `json:"failed_connects"`
-	StartTime      time.Time        `json:"start_time"`
-	Timeout        time.Duration    `json:"timeout"`
-	Duration       time.Duration    `json:"duration"`
-	States         States           `json:"states"`
-	Errors         map[Class]int64  `json:"errors"` // adds up to States.Error
-	First          map[Class]string `json:"first_errors"`
+	Connects       int64             `json:"connects"`
+	FailedConnects int64             `json:"failed_connects"`
+	StartTime      time.Time         `json:"start_time"`
+	Timeout        time.Duration     `json:"timeout"`
+	Duration       time.Duration     `json:"duration"`
+	States         States            `json:"states"`
+	Errors         map[Class]int64   `json:"errors"` // adds up to States.Error
+	First          map[Class]Failure `json:"first_errors"`
 
 	ConnectTime stats.Summary `json:"connect_time"` // of the connections that were established
 	ErrorTime   stats.Summary `json:"error_time"`   // from the planned instant until the failure
@@ -58,7 +63,8 @@ type HoldResult struct {
 
 // Held are connections that are kept open. It must be closed, or its context be done, to free them.
 type Held struct {
-	job     *job
+	job     *engine.Job
+	rules   rules.Hold
 	tally   *holdTally
 	settled chan struct{}
 	stop    chan Class // of what is still dialled
@@ -73,26 +79,36 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 	if err := plan.validate(); err != nil {
 		return nil, err
 	}
-	j := newJob(plan.Plan, &e.Total)
-	j.keeps, j.keepalive = true, plan.Keepalive
-	r := e.newHold(j)
-	if err := r.start(); err != nil {
-		j.count(&steps{planned: -j.plan.Connections})
+	h := e.newHold(plan)
+	r := e.newRunner(h.job, h.rules.New)
+	if err := r.Start(); err != nil {
+		h.job.Cancel()
 		return nil, err
 	}
-	h := &Held{job: j, tally: newHoldTally(&j.plan), settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{})}
-	c := collector{job: j, runner: r, tally: h.tally, stop: h.stop, onSettle: func() { close(h.settled) }}
+	c := collector{
+		job: h.job, runner: r, observer: plan.Observer, monitor: plan.Monitor, tally: h.tally, stop: h.stop, onSettle: func() { close(h.settled) },
+	}
 	go func() {
 		defer close(h.ended)
-		defer r.close()
-		if plan.Duration > 0 {
-			timer := time.AfterFunc(plan.Duration, func() { h.hangUp(ClassAborted) })
-			defer timer.Stop()
-		}
+		defer r.Release()
 		c.run(ctx)
 	}()
 	return h, nil
 }
+
+// newHold starts the time of a plan, which has its defaults.
+func (e *Engine) newHold(plan HoldPlan) *Held {
+	j := e.newJob(&plan.Plan, func(p *engine.Plan) {
+		p.Keeps, p.Duration, p.Late = true, plan.Duration, ClassAborted
+	})
+	return &Held{
+		job: j, rules: rules.Hold{Exchange: rules.Exchange{Payload: plan.Payload, Any: true}, Interval: plan.Keepalive},
+		tally: newHoldTally(&plan.Plan), settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
+	}
+}
+
+// TimeLimit is how long opening the connections may take: Timeout, or its default.
+func (p HoldPlan) TimeLimit() time.Duration { return p.withDefaults().Timeout }
 
 // Settled is closed when every connection is established or has failed.
 func (h *Held) Settled() <-chan struct{} { return h.settled }
@@ -101,7 +117,7 @@ func (h *Held) Settled() <-chan struct{} { return h.settled }
 func (h *Held) Done() <-chan struct{} { return h.ended }
 
 // States returns how many connections are in each state now.
-func (h *Held) States() States { return h.job.counters.States() }
+func (h *Held) States() States { return h.job.Counters.States() }
 
 // Close closes all connections, waits for that, and returns what has become of them. Closing again returns the same.
 func (h *Held) Close() *HoldResult {
@@ -126,14 +142,14 @@ func (h *Held) Result() *HoldResult {
 	default:
 	}
 	t := h.tally.snapshot()
-	states := t.states(h.States().NotInitiated, h.job.plan.Connections)
+	states := t.states(h.States().NotInitiated, h.job.Plan.Connections)
 	total := t.connect.count()
 	return &HoldResult{
-		Connects:       h.job.plan.Connections,
+		Connects:       h.job.Plan.Connections,
 		FailedConnects: t.failedConnects,
-		StartTime:      loop.Time(h.job.start),
-		Timeout:        h.job.plan.Timeout,
-		Duration:       h.job.length(over),
+		StartTime:      loop.Time(h.job.Start()),
+		Timeout:        h.job.Plan.Timeout,
+		Duration:       h.length(over),
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,
@@ -145,10 +161,18 @@ func (h *Held) Result() *HoldResult {
 		EchoTime:       t.echo.summary(),
 
 		EstablishedTotal:   total,
-		EstablishedMax:     min(max(h.job.counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally
+		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,
 		Served:             t.served,
 	}
+}
+
+// length is the time from the start to the end, or to now if it has not ended.
+func (h *Held) length(over bool) time.Duration {
+	if over {
+		return h.job.Length()
+	}
+	return h.job.Since(loop.Now())
 }

@@ -234,7 +234,7 @@ func TestHoldFindsTheDead(t *testing.T) {
 		requireHoldSums(t, r)
 		assert.Equal(t, map[Class]int64{ClassNoReply: 20}, r.Errors, "%v", r.First)
 		assert.EqualValues(t, 20, r.EstablishedAtClose)
-		assert.Contains(t, r.First[ClassNoReply], "keepalive")
+		assert.Contains(t, r.First[ClassNoReply].Error(), "keepalive")
 	})
 }
 

@@ -1,10 +1,6 @@
 package connect
 
-// otherHosts stands for all names beyond the first maxHosts.
-const (
-	otherHosts = "(other)"
-	maxHosts   = 10_000
-)
+import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 
 // Hosts counts answers by host name. It keeps at most 10,000 different names; Add counts the rest under "(other)".
 type Hosts map[string]int64
@@ -12,27 +8,11 @@ type Hosts map[string]int64
 // Add counts n answers of a host.
 func (h Hosts) Add(name string, n int64) {
 	names := len(h)
-	if _, hasOther := h[otherHosts]; hasOther {
+	if _, hasOther := h[engine.OtherHosts]; hasOther {
 		names--
 	}
-	if _, known := h[name]; !known && names >= maxHosts {
-		name = otherHosts
+	if _, known := h[name]; !known && names >= engine.MaxHosts {
+		name = engine.OtherHosts
 	}
 	h[name] += n
-}
-
-// names keeps one copy of each host name. A hostile server could answer with a new name each time, so it keeps only the
-// first maxHosts.
-type names map[string]string
-
-func (n names) intern(name []byte) string {
-	if kept, ok := n[string(name)]; ok {
-		return kept
-	}
-	if len(n) >= maxHosts {
-		return otherHosts
-	}
-	kept := string(name)
-	n[kept] = kept
-	return kept
 }

@@ -1,49 +1,34 @@
 package connect
 
-import "time"
-
-// Event says what an outcome reports.
-type Event uint8
-
-// The events in the life of a connection. A flood reports only the end; a hold reports all.
-const (
-	Ended       Event = iota // the connection is over
-	Established              // it is connected, and stays so
-	Spoke                    // the first bytes have arrived on it
-	Echoed                   // it has answered a keepalive
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 )
 
-// Outcome is what became of one connection: in a flood how it ended, in a hold each event of its life.
-type Outcome struct {
-	Event   Event
-	Number  int64         // of the connection within its call, from 0
-	Planned time.Duration // when it was due, since the call's start: durations count from here
-	At      time.Duration // when the event happened, since the call's start
+// What the engine tells of connections.
+type (
+	// Target is where connections go.
+	Target = engine.Target
+	// States counts connections by the state each of them is in. Every connection is in exactly one.
+	States = engine.States
+	// Counters counts connections through their lives, for any number of calls at once.
+	Counters = engine.Counters
+	// Outcome is what became of one connection, or something that happened to it.
+	Outcome = engine.Outcome
+	// Event says what an outcome reports.
+	Event = engine.News
+	// Echo is a packet of traffic that came back.
+	Echo = rules.Echo
+)
 
-	Class     Class  // why it failed, ClassNone if it did not
-	Err       error  // what failed, nil if nothing did
-	Connected bool   // whether it was established before it ended
-	Closed    bool   // held, and closed by the peer: no failure, though Class tells a reset from a close
-	Host      string // the name that the peer answered with
+// The events in the life of a connection. A flood reports only the end.
+const (
+	Ended       = engine.NewsEnded       // the connection is over
+	Established = engine.NewsEstablished // it is connected, and stays so
+	Spoke       = engine.NewsSpoke       // the first bytes have arrived on it
+	Echoed      = engine.NewsEchoed      // it has answered a keepalive
+	Moved       = engine.NewsMoved       // another host than before has answered on it
+)
 
-	Connect        time.Duration // until it was established; with TLS, handshake included
-	Reply          time.Duration // from there until the answer; if Echoed, from the keepalive until its answer
-	RTT            time.Duration // the kernel's measure of the handshake's round trip; 0 where it has none
-	SYNRetransmits int64
-	Sent, Received int64 // bytes of payload
-
-	Record *TrafficRecord // of a traffic call's connection that has ended, and was established: its packets and addresses
-}
-
-// Echo is a packet of traffic that came back.
-type Echo struct {
-	Number    int64         // of the connection within its call, from 0
-	At        time.Duration // when it came, since the call's start
-	RoundTrip time.Duration // from the instant when the packet was due
-}
-
-// Lifetime is how long an established connection has lasted.
-func (o *Outcome) Lifetime() time.Duration { return o.Elapsed() - o.Connect }
-
-// Elapsed is how long the connection took, from the planned instant to its end.
-func (o *Outcome) Elapsed() time.Duration { return o.At - o.Planned }
+// UnknownHost stands for servers that have not told their names, where a name is needed.
+const UnknownHost = engine.UnknownHost

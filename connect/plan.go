@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -37,7 +38,7 @@ type Plan struct {
 	Timeout time.Duration
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system
-	Payload []byte          // what UDP sends; nil means DefaultPayload
+	Payload []byte          // what is sent once a connection is established; nil means nothing, or DefaultPayload over UDP
 	// Reset closes with a RST, which leaves no TIME_WAIT behind and frees the port at once, instead of a FIN.
 	Reset bool
 	// TLS configures the handshake for network tls. A nil Config means Go's defaults; an empty ServerName means the target's host.
@@ -76,7 +77,7 @@ func (p Plan) withDefaults() Plan {
 	if p.ConnectTimeout == 0 {
 		p.ConnectTimeout = DefaultConnectTimeout
 	}
-	if p.Payload == nil {
+	if p.Payload == nil && p.Protocol() == "udp" {
 		p.Payload = []byte(DefaultPayload)
 	}
 	return p
@@ -85,10 +86,13 @@ func (p Plan) withDefaults() Plan {
 func (p *Plan) defaultTimeout() time.Duration {
 	length := time.Duration(p.Connections) * time.Millisecond
 	if p.Rate > 0 {
-		length = max(length, seconds(float64(p.Connections)/p.Rate))
+		length = max(length, engine.Seconds(float64(p.Connections)/p.Rate))
 	}
 	return length + max(2*time.Second, p.ConnectTimeout)
 }
+
+// TimeLimit is how long a call of the plan may take: Timeout, or its default.
+func (p Plan) TimeLimit() time.Duration { return p.withDefaults().Timeout }
 
 // Bounds of a plan, so that what it costs in memory stays within reason: about 40 bytes for each connection's figures, and
 // 100 for each one in flight.

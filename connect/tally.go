@@ -1,13 +1,6 @@
 package connect
 
-import (
-	"fmt"
-	"net/netip"
-	"time"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
-)
+import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 
 // failures adds up what all calls have in common: how long connects took, and what failed.
 type failures struct {
@@ -16,11 +9,11 @@ type failures struct {
 	synRetransmits      int64
 	failedConnects      int64
 	classes             [class.Count]int64
-	first               map[Class]string
+	first               map[Class]Failure
 }
 
 func newFailures(plan *Plan) failures {
-	return failures{plan: plan, first: map[Class]string{}}
+	return failures{plan: plan, first: map[Class]Failure{}}
 }
 
 // newEndlessFailures is newFailures for calls that dial again what is lost, for as long as they last.
@@ -48,7 +41,7 @@ func (f *failures) fail(o *Outcome) {
 	f.error.add(o.Elapsed())
 	f.classes[o.Class]++
 	if _, known := f.first[o.Class]; !known {
-		f.first[o.Class] = f.plan.explain(o)
+		f.first[o.Class] = f.plan.failure(o)
 	}
 }
 
@@ -60,32 +53,4 @@ func (f *failures) byClass() map[Class]int64 {
 		}
 	}
 	return errors
-}
-
-// sourceText leaves out what the system chooses.
-func sourceText(from netip.AddrPort) string {
-	switch {
-	case !from.Addr().IsValid():
-		return fmt.Sprintf("port %d", from.Port())
-	case from.Port() == 0:
-		return from.Addr().String()
-	}
-	return from.String()
-}
-
-// explain says what a failed connection tried, why it failed, and what can be done.
-func (p *Plan) explain(o *Outcome) string {
-	target := &p.Targets[o.Number%int64(len(p.Targets))]
-	text := fmt.Sprintf("%s %s", p.Network, target.Name)
-	if p.Sources.Chosen() {
-		text += " from " + sourceText(p.Sources.At(uint64(o.Number))) // #nosec G115 -- connections count from 0
-	}
-	text += fmt.Sprintf(": %s after %s: %v", o.Class, o.Elapsed().Round(time.Microsecond), o.Err)
-	if o.Class == ClassFDLimit {
-		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
-	}
-	if advice := p.advice(o); advice != "" {
-		text += "; " + advice
-	}
-	return text
 }

@@ -8,17 +8,6 @@ import (
 	"strings"
 )
 
-// Target is where connections go.
-type Target struct {
-	Name string         // as the user wrote it; how results and metrics call it
-	Addr netip.AddrPort // the resolved address
-
-	// Err, if set, fails every connection to this target with Class, and none leaves this host: the name did not resolve
-	// (ClassDNS), or the caller's rules forbid the target (ClassBlocked).
-	Err   error
-	Class Class
-}
-
 // SplitTarget takes apart 'host:port' or '[v6]:port'. The host may be a name or an address, the port is 1 to 65535.
 func SplitTarget(text string) (host string, port uint16, err error) {
 	const accepted = "want host:port or [v6]:port, the port within 1 to 65535"

@@ -2,12 +2,7 @@ package connect
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -31,74 +26,65 @@ type TCPPong struct {
 	SYNRetransmits int64
 	RemoteAddr     netip.AddrPort
 	Class          Class // why it failed, ClassNone if it did not
-	Err            error // says the same in words
+	Err            error // a [Failure]
 }
 
 // Do connects and closes. Its failures are in the result.
 func (p TCPPing) Do(ctx context.Context) TCPPong {
 	pong := TCPPong{Start: time.Now(), RemoteAddr: p.Target.Addr}
-	if p.Target.Err != nil {
-		return p.failed(pong, p.Target.Class, p.Target.Err)
-	}
 	if p.Timeout <= 0 {
 		p.Timeout = DefaultTCPPingTimeout
 	}
-	conn, late, err := p.dial(ctx)
-	pong.Connect = time.Since(pong.Start)
+	plan, err := p.plan()
 	switch {
-	case late != nil:
-		pong.SYNRetransmits = late.synRetransmits
-		return p.failed(pong, ClassTimeout, late)
-	case err != nil && ctx.Err() != nil:
-		return p.failed(pong, ClassAborted, err)
-	case isOfOtherFamily(err):
-		return p.failed(pong, ClassAddrNotAvailable, err)
+	case ctx.Err() != nil:
+		pong.Class, pong.Err = ClassAborted, plan.failure(&Outcome{Class: ClassAborted, Err: ReasonStopped})
+		return pong
 	case err != nil:
-		return p.failed(pong, classify(err), err)
+		pong.Class = ClassAddrNotAvailable
+		pong.Err = Failure{Class: pong.Class, Network: "tcp", Target: p.Target.Name, Source: netip.AddrPortFrom(p.Source, 0), Err: err}
+		return pong
 	}
-	pong.RTT, pong.SYNRetransmits = handshake(conn)
-	_ = conn.Close()
+	var only onlyOutcome
+	plan.Observer = &only
+	e := Engine{portable: true} // which starts no threads
+	if _, err := e.Flood(ctx, FloodPlan{Plan: plan, SkipReply: true}); err != nil {
+		pong.Class, pong.Err = ClassOther, err
+		return pong
+	}
+	pong.Connect, pong.RTT, pong.SYNRetransmits, pong.Class = only.Elapsed(), only.RTT, only.SYNRetransmits, only.Class
+	if only.Connected {
+		pong.Connect = only.Connect
+	}
+	if only.Class != ClassNone {
+		pong.Err = plan.failure(&only.Outcome)
+	}
 	return pong
 }
 
-// lateError is that of a dial whose time is up.
-type lateError struct{ synRetransmits int64 }
-
-func (*lateError) Error() string { return "no answer" }
-
-// dial looks at the socket when time is up: then it is closed, and nobody can.
-func (p TCPPing) dial(ctx context.Context) (conn net.Conn, late *lateError, err error) {
-	limited, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var dialled atomic.Pointer[syscall.RawConn]
-	timer := time.AfterFunc(p.Timeout, func() {
-		late := &lateError{}
-		if socket := dialled.Load(); socket != nil {
-			_, late.synRetransmits = handshakeOf(*socket)
+func (p TCPPing) plan() (Plan, error) {
+	plan := Plan{Network: "tcp", Targets: []Target{p.Target}, Connections: 1, Concurrency: 1, ConnectTimeout: p.Timeout, Timeout: p.Timeout + time.Minute}
+	if !p.Source.IsValid() {
+		return plan, nil
+	}
+	if p.Target.Err == nil {
+		if err := (source.Dialer{Source: p.Source}).Check(p.Target.Addr.Addr()); err != nil {
+			return plan, err
 		}
-		cancel(late)
-	})
-	defer timer.Stop()
-	dialer := source.Dialer{Source: p.Source, Opened: func(socket syscall.RawConn) { dialled.Store(&socket) }}
-	if conn, err = dialer.DialContext(limited, p.Target.Addr); err != nil {
-		late, _ = errors.AsType[*lateError](context.Cause(limited))
 	}
-	return conn, late, err
+	var err error
+	plan.Sources.Pool, err = source.ParsePool(p.Source.String())
+	return plan, err
 }
 
-func (p TCPPing) failed(pong TCPPong, class Class, err error) TCPPong {
-	text := "tcp " + p.Target.Name
-	if p.Source.IsValid() {
-		text += " from " + p.Source.String()
-	}
-	pong.Class, pong.Err = class, fmt.Errorf("%s: %s after %s: %w", text, class, pong.Connect.Round(time.Microsecond), err)
-	if advice := advice[class]; advice != "" && !isOfOtherFamily(err) { // which says itself what to do
-		pong.Err = fmt.Errorf("%w; %s", pong.Err, advice)
-	}
-	return pong
-}
+// onlyOutcome observes a call of one connection.
+type onlyOutcome struct{ Outcome }
 
-func isOfOtherFamily(err error) bool {
-	_, is := errors.AsType[*source.FamilyError](err)
-	return is
-}
+// Outcomes implements Observer.
+func (o *onlyOutcome) Outcomes(batch []Outcome) { o.Outcome = batch[0] }
+
+// Second implements Observer.
+func (*onlyOutcome) Second() {}
+
+// Monitor implements Observer.
+func (*onlyOutcome) Monitor(States) {}

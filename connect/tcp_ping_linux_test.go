@@ -14,5 +14,5 @@ func TestTCPPingWithoutAnswer(t *testing.T) {
 	assert.Equal(t, ClassTimeout, pong.Class)
 	assert.EqualValues(t, 1, pong.SYNRetransmits, "after a second")
 	assert.ErrorContains(t, pong.Err, ": timeout after 1.")
-	assert.ErrorContains(t, pong.Err, ": no answer; check the route and firewalls")
+	assert.ErrorContains(t, pong.Err, ReasonConnectTimeout.Error())
 }

@@ -14,17 +14,17 @@ import (
 // What comes in for as long as a call lasts takes no more memory in a year than in a minute. This test measures the memory of the
 // process, so nothing runs beside it.
 func TestEndlessCallsAreBounded(t *testing.T) { //nolint:paralleltest // see above
-	const batches, each = 4000, batchSize // of 8 bytes: 8 MB, if all were kept
+	const batches, each = 4000, 256 // of 8 bytes: 8 MB, if all were kept
 	plan := Plan{Targets: []Target{{Name: "somewhere:1"}}}
 	for name, row := range map[string]struct {
 		of    func() interface{ add([]Outcome) }
 		batch Outcome
 	}{
 		"keepalives": {func() interface{ add([]Outcome) } { return newHoldTally(&plan) }, Outcome{Event: Echoed, Reply: time.Millisecond}},
-		"redials": {func() interface{ add([]Outcome) } { return newTrafficTally(&job{plan: plan}) }, Outcome{
+		"redials": {func() interface{ add([]Outcome) } { return newTrafficTally(&TrafficPlan{Plan: plan}, nil, nil) }, Outcome{
 			Event: Established, Connected: true, Connect: time.Millisecond, RTT: time.Microsecond,
 		}},
-		"redials in vain": {func() interface{ add([]Outcome) } { return newTrafficTally(&job{plan: plan}) }, Outcome{Class: ClassRefused, At: time.Second}},
+		"redials in vain": {func() interface{ add([]Outcome) } { return newTrafficTally(&TrafficPlan{Plan: plan}, nil, nil) }, Outcome{Class: ClassRefused, At: time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tally, batch := row.of(), make([]Outcome, each)

@@ -3,7 +3,13 @@ package connect
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // TrafficPlan says which connections to keep up, and how much to send on them. The peer is to echo what it gets, as ctraffic's server and
@@ -43,16 +49,10 @@ const (
 
 // Bounds of a TrafficPlan.
 const (
-	MinPacketSize   = helloSize
-	MinDatagramSize = helloSize + stampSize
-	MaxPacketSize   = 1 << 20
+	MinPacketSize   = rules.HelloSize
+	MinDatagramSize = rules.HelloSize + rules.StampSize
+	MaxPacketSize   = rules.MaxPacketSize
 	MaxDatagramSize = 65507 // of UDP over IPv4
-)
-
-const (
-	kilobyte = 1024
-	// unheardPart is how many packets without an echo in a row lose a UDP flow that has no pace.
-	unheardPart = 4
 )
 
 func (p TrafficPlan) withDefaults() TrafficPlan {
@@ -110,31 +110,126 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	if err := plan.validate(); err != nil {
 		return nil, err
 	}
-	j := newJob(plan.Plan, &e.Total)
-	j.keeps = true
-	j.traffic = &trafficJob{TrafficPlan: plan}
-	j.traffic.echoes.wake = j.wake
-	r := e.newTraffic(j)
-	if err := r.start(); err != nil {
-		j.count(&steps{planned: -j.plan.Connections})
+	c := e.newTraffic(plan)
+	r := e.newRunner(c.job, c.rules.New)
+	if err := r.Start(); err != nil {
+		c.job.Cancel()
 		return nil, err
 	}
-	defer r.close()
-	t := newTrafficTally(j)
-	stop := make(chan Class, 1)
-	timer := time.AfterFunc(plan.Duration, func() { stop <- ClassTimeout })
-	defer timer.Stop()
-	j.plan.Observer = sampling{observer: plan.Observer, tally: t}
-	c := collector{job: j, runner: r, tally: t, echoes: t.echoed, atEnd: ClassAborted, stop: stop}
-	c.run(ctx)
-	t.sample(j.length(true))
-	return t.result(), nil
+	defer r.Release()
+	collector := collector{
+		job: c.job, runner: r, observer: sampling{observer: plan.Observer, tally: c.tally}, monitor: plan.Monitor,
+		tally: c.tally, drain: c.drain, atEnd: ClassAborted,
+	}
+	collector.run(ctx)
+	c.tally.sample(c.job.Length())
+	return c.tally.result(), nil
 }
+
+// trafficCall is a call of traffic under way.
+type trafficCall struct {
+	job   *engine.Job
+	rules *rules.Traffic
+	tally *trafficTally
+}
+
+// newTraffic starts the time of a plan, which has its defaults.
+func (e *Engine) newTraffic(plan TrafficPlan) *trafficCall {
+	j := e.newJob(&plan.Plan, func(p *engine.Plan) {
+		p.Keeps, p.Duration, p.Late, p.ReadSize = true, plan.Duration, ClassTimeout, plan.PacketSize
+	})
+	r := &rules.Traffic{Throughput: plan.Throughput, Sizes: []int{plan.PacketSize}, LossTimeout: plan.LossTimeout, NoReconnect: plan.NoReconnect}
+	r.Init(j)
+	return &trafficCall{job: j, rules: r, tally: newTrafficTally(&plan, j, r)}
+}
+
+func (c *trafficCall) drain() { c.rules.Echoes.Drain(c.tally.echoed) }
+
+// TimeLimit is how long a call of the plan may take: Timeout, or its default.
+func (p TrafficPlan) TimeLimit() time.Duration { return p.withDefaults().Timeout }
 
 // Traffic makes one call on an engine of its own; see [Engine.Traffic].
 func Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult, error) {
 	var e Engine
 	return e.Traffic(ctx, plan)
+}
+
+// TrafficResult is what has become of the connections of a traffic call. As JSON, durations are in nanoseconds.
+//
+// Connections + Reconnects = Lost + Lasting + the connections that were never established, where a redialled connection is a new one,
+// and Sent = Received + the packets that were lost with their connections, or on the way (UDP).
+type TrafficResult struct {
+	Network        string        `json:"network"`
+	Targets        []string      `json:"targets"`
+	Rate           float64       `json:"rate"`        // KB/s in total that were asked for; 0 is as fast as possible
+	PacketSize     int           `json:"packet_size"` // bytes
+	Connections    int64         `json:"connections"` // asked for at once
+	Lost           int64         `json:"lost"`        // died under traffic
+	Lasting        int64         `json:"lasting"`     // alive at the end
+	Reconnects     int64         `json:"reconnects"`  // connections that were established in place of lost ones
+	FailedConnects int64         `json:"failed_connects"`
+	Moved          int64         `json:"moved"`       // flows that another host went on to answer (UDP)
+	Sent           int64         `json:"sent"`        // packets
+	Received       int64         `json:"received"`    // packets
+	Dropped        int64         `json:"dropped"`     // packets that could not be sent in their slot, as an echo was late
+	Retransmits    int64         `json:"retransmits"` // TCP segments that the kernel sent again
+	StartTime      time.Time     `json:"start_time"`
+	Timeout        time.Duration `json:"timeout"`
+	Duration       time.Duration `json:"duration"`
+	States         States        `json:"states"` // of all connections that were dialled, again and again
+
+	ConnectTime    stats.Summary `json:"connect_time"`
+	ErrorTime      stats.Summary `json:"error_time"`
+	RTT            stats.Summary `json:"rtt"` // kernel's handshake round trip, where it has one
+	SYNRetransmits int64         `json:"syn_retransmits"`
+
+	LostByHost    Hosts             `json:"lost_by_host"`
+	LastingByHost Hosts             `json:"lasting_by_host"`
+	RoundTrip     stats.Summary     `json:"round_trip"` // of packets, from the instant each was due
+	RoundTrips    []stats.Bucket    `json:"round_trips"`
+	Errors        map[Class]int64   `json:"errors"` // why connects failed and connections were lost
+	First         map[Class]Failure `json:"first_errors"`
+
+	// FirstLoss and LastLoss are when the first and the last connection was lost, Recovered when all connections were up again after
+	// the last loss, and each had got an echo; all since the start, and nil if that did not happen.
+	FirstLoss *time.Duration `json:"first_loss"`
+	LastLoss  *time.Duration `json:"last_loss"`
+	Recovered *time.Duration `json:"recovered"`
+
+	Samples []TrafficSample `json:"samples"` // one for each second
+	Records []TrafficRecord `json:"records"` // at most MaxTrafficRecords
+	Omitted int64           `json:"records_omitted"`
+}
+
+// TrafficSample is what happened in one second.
+type TrafficSample struct {
+	Time       time.Duration `json:"time"`       // the second's end, since the start
+	Active     int64         `json:"active"`     // connections established at its end
+	Connecting int64         `json:"connecting"` // dialling, or waiting to, at its end
+	New        int64         `json:"new"`        // established during it
+	Lost       int64         `json:"lost"`       // during it
+	Sent       int64         `json:"sent"`       // packets during it
+	Received   int64         `json:"received"`   // packets during it
+	Dropped    int64         `json:"dropped"`    // packets during it
+}
+
+// MaxTrafficRecords bounds how many connections' records a result keeps.
+const MaxTrafficRecords = 100_000
+
+// TrafficRecord is the life of one connection. Times are since the call's start.
+type TrafficRecord struct {
+	Started     time.Duration  `json:"started"`   // dialling
+	Connected   time.Duration  `json:"connected"` // 0 if it never was
+	Answered    time.Duration  `json:"answered"`  // the first echo; 0 if none has come
+	Ended       time.Duration  `json:"ended"`
+	Error       Class          `json:"error"` // "" if it lasted to the end
+	Sent        int64          `json:"sent"`
+	Received    int64          `json:"received"`
+	Dropped     int64          `json:"dropped"`
+	Retransmits int64          `json:"retransmits"`
+	Local       netip.AddrPort `json:"local"`
+	Remote      netip.AddrPort `json:"remote"`
+	Host        string         `json:"host"`
 }
 
 // sampling takes a sample every second, besides what the plan's own observer does.
@@ -152,7 +247,7 @@ func (s sampling) Outcomes(batch []Outcome) {
 
 // Second implements Observer.
 func (s sampling) Second() {
-	s.tally.sample(s.tally.job.length(false))
+	s.tally.sample(s.tally.job.Since(loop.Now()))
 	if s.observer != nil {
 		s.observer.Second()
 	}

@@ -13,6 +13,6 @@ func TestTrafficEndsWhileDialling(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{fullBacklog(t)}, Connections: 4, ConnectTimeout: time.Minute}, Duration: 300 * time.Millisecond})
 		assert.Equal(t, map[Class]int64{ClassTimeout: 4}, r.Errors)
-		assert.Contains(t, r.First[ClassTimeout], "time")
+		assert.Contains(t, r.First[ClassTimeout].Error(), "time")
 	})
 }

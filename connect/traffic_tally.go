@@ -4,22 +4,23 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-// UnknownHost stands for servers that have not told their names, where a name is needed.
-const UnknownHost = "(unknown)"
-
 // trafficTally adds up what becomes of a traffic call's connections and packets.
 type trafficTally struct {
 	failures
-	job        *job
+	traffic    *TrafficPlan
+	job        *engine.Job
+	counts     interface{ Counts() rules.PacketCounts }
 	roundTrips *stats.Histogram
 	unmade     map[int64]unmade // connections that are being dialled, and have failed at it
 	records    []TrafficRecord
 	samples    []TrafficSample
-	last       trafficSteps // as of the last sample
+	last       rules.PacketCounts // as of the last sample
 
 	lostBy, lastingBy   Hosts
 	firstLoss, lastLoss time.Duration
@@ -36,9 +37,9 @@ type unmade struct {
 	class   Class
 }
 
-func newTrafficTally(j *job) *trafficTally {
+func newTrafficTally(plan *TrafficPlan, j *engine.Job, counts interface{ Counts() rules.PacketCounts }) *trafficTally {
 	return &trafficTally{
-		failures: newEndlessFailures(&j.plan), job: j, roundTrips: stats.NewHistogram(),
+		failures: newEndlessFailures(&plan.Plan), traffic: plan, job: j, counts: counts, roundTrips: stats.NewHistogram(),
 		unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
 	}
 }
@@ -49,6 +50,7 @@ func (t *trafficTally) add(batch []Outcome) {
 		switch {
 		case o.Event == Established:
 			t.dialled(o)
+		case o.Event == Moved:
 		case !o.Connected:
 			t.dialled(o)
 			t.fail(o)
@@ -71,8 +73,11 @@ func (t *trafficTally) failedDial(o *Outcome) {
 
 // ended takes note of a connection that was lost, or has lasted.
 func (t *trafficTally) ended(o *Outcome) {
-	r := *o.Record
-	r.Started, r.Connected, r.Ended, r.Error = o.Planned, o.Planned+o.Connect, o.At, o.Class
+	p := o.Packets
+	r := TrafficRecord{
+		Started: o.Planned, Connected: o.Planned + o.Connect, Answered: p.Answered, Ended: o.At, Error: o.Class,
+		Sent: p.Sent, Received: p.Received, Dropped: p.Dropped, Retransmits: p.Retransmits, Local: p.Local, Host: p.Host,
+	}
 	if u, failedBefore := t.unmade[o.Number]; failedBefore {
 		r.Started = u.started
 		delete(t.unmade, o.Number)
@@ -104,7 +109,7 @@ func (t *trafficTally) ended(o *Outcome) {
 }
 
 func (t *trafficTally) remote(number int64) netip.AddrPort {
-	return t.plan.Targets[t.job.target(number)].Addr
+	return t.plan.Targets[t.job.TargetOf(number)].Addr
 }
 
 func (t *trafficTally) keep(r TrafficRecord) {
@@ -119,54 +124,53 @@ func (t *trafficTally) echoed(batch []Echo) {
 	for i := range batch {
 		t.roundTrips.Add(batch[i].RoundTrip)
 	}
-	if observer := t.job.traffic.Packets; observer != nil {
+	if observer := t.traffic.Packets; observer != nil {
 		observer.Echoes(batch)
 	}
 }
 
 // sample takes down what has happened since the last sample until so long after the start.
 func (t *trafficTally) sample(at time.Duration) {
-	gaveUp := t.job.traffic.counters.gaveUp.Load()
-	now, last := t.job.traffic.counters.now(), t.last
+	now, last := t.counts.Counts(), t.last
 	t.last = now
-	active := now.connected - now.lost
+	active := now.Connected - now.Lost
 	s := TrafficSample{
 		Time:       at,
 		Active:     active,
-		Connecting: max(t.plan.Connections-active-gaveUp, 0),
-		New:        now.connected - last.connected,
-		Lost:       now.lost - last.lost,
-		Sent:       now.sent - last.sent,
-		Received:   now.received - last.received,
-		Dropped:    now.dropped - last.dropped,
+		Connecting: max(t.plan.Connections-active-now.GaveUp, 0),
+		New:        now.Connected - last.Connected,
+		Lost:       now.Lost - last.Lost,
+		Sent:       now.Sent - last.Sent,
+		Received:   now.Received - last.Received,
+		Dropped:    now.Dropped - last.Dropped,
 	}
 	t.samples = append(t.samples, s)
-	if observer := t.job.traffic.Packets; observer != nil {
-		observer.Sample(s, now.reconnected-last.reconnected, now.moved-last.moved)
+	if observer := t.traffic.Packets; observer != nil {
+		observer.Sample(s, now.Reconnected-last.Reconnected, now.Moved-last.Moved)
 	}
 }
 
 func (t *trafficTally) result() *TrafficResult {
-	plan := &t.job.traffic.TrafficPlan
+	plan := t.traffic
 	for number, u := range t.unmade {
-		t.keep(TrafficRecord{Started: u.started, Ended: t.job.length(true), Error: u.class, Remote: t.remote(number)})
+		t.keep(TrafficRecord{Started: u.started, Ended: t.job.Length(), Error: u.class, Remote: t.remote(number)})
 	}
 	r := &TrafficResult{
 		Network: plan.Network, Rate: plan.Throughput, PacketSize: plan.PacketSize,
 		Connections:    plan.Connections,
-		Lost:           t.last.lost,
-		Lasting:        t.last.connected - t.last.lost,
-		Reconnects:     t.last.reconnected,
+		Lost:           t.last.Lost,
+		Lasting:        t.last.Connected - t.last.Lost,
+		Reconnects:     t.last.Reconnected,
 		FailedConnects: t.failedConnects,
-		Moved:          t.last.moved,
-		Sent:           t.last.sent,
-		Received:       t.last.received,
-		Dropped:        t.last.dropped,
+		Moved:          t.last.Moved,
+		Sent:           t.last.Sent,
+		Received:       t.last.Received,
+		Dropped:        t.last.Dropped,
 		Retransmits:    t.retransmits,
-		StartTime:      loop.Time(t.job.start),
+		StartTime:      loop.Time(t.job.Start()),
 		Timeout:        plan.Timeout,
-		Duration:       t.job.length(true),
-		States:         t.job.counters.States(),
+		Duration:       t.job.Length(),
+		States:         t.job.Counters.States(),
 		ConnectTime:    t.connect.summary(),
 		ErrorTime:      t.error.summary(),
 		RTT:            t.rtt.summary(),
@@ -180,6 +184,9 @@ func (t *trafficTally) result() *TrafficResult {
 		Samples:        t.samples,
 		Records:        t.records,
 		Omitted:        t.omitted,
+	}
+	for i := range r.Samples { // one that was taken while the end was on its way
+		r.Samples[i].Time = min(r.Samples[i].Time, r.Duration)
 	}
 	for i := range plan.Targets {
 		r.Targets = append(r.Targets, plan.Targets[i].Name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 )
 
 // echoServer is a connection of ctraffic's server.
@@ -25,7 +24,7 @@ func echoServer(host string) func(*net.TCPConn) {
 }
 
 func hello(conn *net.TCPConn, host string) error {
-	var first [helloSize]byte
+	var first [rules.HelloSize]byte
 	if _, err := io.ReadFull(conn, first[:]); err != nil {
 		return err
 	}
@@ -249,59 +248,19 @@ func TestTrafficBacksOff(t *testing.T) {
 	})
 }
 
-// A peer that takes no more of a packet before its echo is read makes nobody wait for ever: over TLS, and where there are no event loops.
+// A peer that takes no more of a packet before its echo is read makes nobody wait for ever.
 func TestTrafficLargePackets(t *testing.T) {
 	t.Parallel()
-	client, server := net.Pipe() // without any buffer
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		defer server.Close()
-		_, _ = io.CopyBuffer(struct{ io.Writer }{server}, struct{ io.Reader }{server}, make([]byte, 1000))
-	})
-	plan := TrafficPlan{Plan: Plan{Connections: 1}, PacketSize: MaxPacketSize, LossTimeout: time.Minute, Duration: time.Hour}.withDefaults()
-	j := newJob(plan.Plan, &Counters{})
-	j.traffic = &trafficJob{TrafficPlan: plan}
-	r := newNetRunner(j, talking{})
-	defer r.close()
-	f := newNetFlow(r, talking{}, 0)
-	ended := make(chan error)
-	go func() {
-		c := netConn{Conn: client, tcp: client}
-		unhook := context.AfterFunc(r.dialing, func() { _ = c.SetReadDeadline(time.Now()) })
-		err := f.exchange(&c)
-		unhook()
-		f.endWrite(&c)
-		ended <- err
-	}()
-	require.Eventually(t, func() bool { return j.traffic.counters.received.Load() >= 3 }, time.Minute, time.Millisecond)
-	r.stop(ClassTimeout, ClassNone)
-	require.NoError(t, <-ended)
-	assert.Equal(t, f.sent, f.received, "the packet on its way comes back")
-	client.Close()
-	serving.Wait()
-	r.open.Wait()
-}
-
-// A call that ends just before a flow reads leaves it nothing to wait for.
-func TestTrafficEndsBeforeARead(t *testing.T) {
-	t.Parallel()
-	for name, class := range map[string]Class{"by itself": ClassNone, "from outside": ClassAborted} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			client, server := net.Pipe()
-			defer server.Close()
-			defer client.Close()
-			plan := TrafficPlan{Plan: Plan{Connections: 1}, Throughput: 1, LossTimeout: time.Hour, Duration: time.Hour}.withDefaults()
-			j := newJob(plan.Plan, &Counters{})
-			j.traffic = &trafficJob{TrafficPlan: plan}
-			r := newNetRunner(j, talking{})
-			defer r.close()
-			f := newNetFlow(r, talking{}, 0)
-			f.slot = loop.Never
-			r.stop(ClassTimeout, class)
-			require.NoError(t, f.read(client, false), "it returns at once")
+	onBoth(t, func(t *testing.T, e *Engine) {
+		to := peer(t, func(conn *net.TCPConn) {
+			_, _ = conn.SetReadBuffer(4<<10), conn.SetWriteBuffer(4<<10)
+			_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 1000))
 		})
-	}
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{to}, Connections: 2}, PacketSize: MaxPacketSize, LossTimeout: time.Minute, Duration: 300 * time.Millisecond})
+		assert.Positive(t, r.Received)
+		assert.Equal(t, r.Sent, r.Received, "the packets on their way come back")
+		assert.EqualValues(t, 2, r.Lasting)
+	})
 }
 
 func TestTrafficRefused(t *testing.T) {

@@ -59,6 +59,8 @@ type Loop struct {
 	armed   int64
 	seen    seen
 
+	buffer []byte // that handlers may use
+
 	mu      sync.Mutex
 	tasks   []func()
 	stopped bool
@@ -215,6 +217,17 @@ func (s *Source) Now() int64 { return s.loop.now }
 // Seen is the time up to which all events have been handed out. A deadline is to be judged by it, not by Now: after a pause of this
 // process, or with many events waiting, what came in time may be seen late.
 func (s *Source) Seen() int64 { return s.loop.seen.upTo }
+
+// bufferSize holds the largest datagram.
+const bufferSize = 64 << 10
+
+// Buffer returns 64 KiB that all handlers of the loop share: what is in it is valid until the handler returns.
+func (s *Source) Buffer() []byte {
+	if s.loop.buffer == nil {
+		s.loop.buffer = make([]byte, bufferSize)
+	}
+	return s.loop.buffer
+}
 
 // Wake makes the handler tick at the end of this turn. To be called on the loop's goroutine.
 func (s *Source) Wake() { s.loop.mark(s) }

@@ -27,8 +27,9 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}
 		r, err := i.root.engine.Capacity(c.ctx, plan)
 		if err != nil {
-			return nil, fmt.Errorf("capacity(): %w", err)
+			return nil, fmt.Errorf("capacity(): %w", startError(err))
 		}
+		advise(r.First)
 		s := c.sampler
 		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
 		c.ledger.enterCapacity(r)

@@ -30,8 +30,9 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("flood(): %w", err)
+			return nil, fmt.Errorf("flood(): %w", startError(err))
 		}
+		advise(res.First)
 		s.finish(c.ctx, res)
 		c.ledger.enterFlood(res)
 		return object{toFloodResult(res)}, nil

@@ -35,7 +35,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
 			h.letGo()
-			return nil, fmt.Errorf("hold(): %w", err)
+			return nil, fmt.Errorf("hold(): %w", startError(err))
 		}
 		h.connections = connections
 		go h.watch()
@@ -67,6 +67,7 @@ func (h *held) watch() {
 	case <-h.ctx.Done():
 	}
 	r := h.connections.Close()
+	advise(r.First)
 	h.sampler.finish(h.ctx, r)
 	h.ledger.enterHold(r)
 }
@@ -83,7 +84,7 @@ func (h *held) value(i *instance) (sobek.Value, error) {
 	object := i.vu.Runtime().NewObject()
 	for name, method := range map[string]any{
 		"states": func() (sobek.Value, error) { return i.plain(h.connections.States()) },
-		"result": func() (sobek.Value, error) { return i.plain(toHoldResult(h.connections.Result())) },
+		"result": func() (sobek.Value, error) { return i.plain(h.result()) },
 		"close":  func() *sobek.Promise { return h.close(i) },
 	} {
 		if err := object.Set(name, method); err != nil {
@@ -93,10 +94,16 @@ func (h *held) value(i *instance) (sobek.Value, error) {
 	return object, nil
 }
 
+func (h *held) result() *holdResult {
+	r := h.connections.Result()
+	advise(r.First)
+	return toHoldResult(r)
+}
+
 func (h *held) close(i *instance) *sobek.Promise {
 	return i.async(func() (result, error) {
-		r := h.connections.Close()
+		h.connections.Close()
 		<-h.finished
-		return object{toHoldResult(r)}, nil
+		return object{h.result()}, nil
 	})
 }

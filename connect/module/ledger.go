@@ -36,7 +36,7 @@ type totals struct {
 	hosts   connect.Hosts
 	weights map[string]float64
 	errors  map[connect.Class]int64
-	first   map[connect.Class]string
+	first   map[connect.Class]connect.Failure
 
 	connectTime, replyTime, errorTime, rtt stats.Summary
 	connectTimes                           []stats.Bucket
@@ -47,7 +47,7 @@ func (l *ledger) enter(t *totals) {
 	defer l.mu.Unlock()
 	s := &l.sum
 	if s.Calls == 0 {
-		s.Hosts, s.Errors, s.First = connect.Hosts{}, map[connect.Class]int64{}, map[connect.Class]string{}
+		s.Hosts, s.Errors, s.First = connect.Hosts{}, map[connect.Class]int64{}, map[connect.Class]connect.Failure{}
 		s.StartTime = t.start
 	}
 	s.Calls++

@@ -22,12 +22,12 @@ func TestLedger(t *testing.T) {
 	start := time.Unix(1000, 0)
 	l.enterFlood(&connect.FloodResult{
 		Hosts: connect.Hosts{"a": 5}, Connects: 6, FailedConnects: 1, StartTime: start, Timeout: time.Second, Duration: 10 * time.Second,
-		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "first"},
+		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]connect.Failure{connect.ClassRefused: {Text: "first"}},
 		ConnectTime: stats.Summarize([]time.Duration{10, 20}),
 	})
 	l.enterFlood(&connect.FloodResult{
 		Hosts: connect.Hosts{"a": 1, "b": 2}, Connects: 4, FailedReads: 1, StartTime: start.Add(-5 * time.Second), Timeout: time.Minute, Duration: 6 * time.Second,
-		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]string{connect.ClassRefused: "second"},
+		Errors: map[connect.Class]int64{connect.ClassRefused: 1}, First: map[connect.Class]connect.Failure{connect.ClassRefused: {Text: "second"}},
 		ConnectTime: stats.Summarize([]time.Duration{30}),
 	})
 	r := l.report(connect.States{Completed: 8, Error: 2})
@@ -40,7 +40,7 @@ func TestLedger(t *testing.T) {
 	assert.Equal(t, 15*time.Second, r.Duration)
 	assert.Equal(t, time.Minute, r.Timeout)
 	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 2}, r.Errors)
-	assert.Equal(t, "first", r.First[connect.ClassRefused])
+	assert.Equal(t, "first", r.First[connect.ClassRefused].Text)
 	assert.Equal(t, recording.Spread{Min: 10, Avg: 20, Max: 30, Dev: 8}, r.ConnectTime)
 	assert.EqualValues(t, 8, r.States.Completed)
 	assert.Equal(t, 2, r.Balance.Hosts)

@@ -94,7 +94,7 @@ func toTCPPingResult(p connect.TCPPong, lookup time.Duration, from, to string) *
 	return &tcpPingResult{
 		StartTime: p.Start, From: from, To: to, DNS: ms(lookup), Connect: ms(p.Connect), RTT: ms(p.RTT),
 		SYNRetransmits: p.SYNRetransmits, RemoteAddr: addrText(p.RemoteAddr),
-		pingFailure: toPingFailure(p.Class != connect.ClassNone, p.Class, p.Err),
+		pingFailure: toPingFailure(p.Class != connect.ClassNone, p.Class, wordedError(p.Err)),
 	}
 }
 

@@ -112,11 +112,11 @@ func (s *sampler) Monitor(now connect.States) {
 }
 
 // conclude emits the states as they are at a call's end, and explains each new kind of failure.
-func (s *sampler) conclude(connects int64, errors map[connect.Class]int64, first map[connect.Class]string) {
+func (s *sampler) conclude(connects int64, errors map[connect.Class]int64, first map[connect.Class]connect.Failure) {
 	s.states()
-	for class, message := range first {
+	for class, failure := range first {
 		if s.root.notices.first(class.String()) {
-			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", errors[class], connects, class, message)
+			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", errors[class], connects, class, failure)
 		}
 	}
 }

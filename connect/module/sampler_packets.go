@@ -46,7 +46,7 @@ func newPacketSampler(s *sampler, o *options.Traffic) *packetSampler {
 // Outcomes implements connect.Observer.
 func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 	for i := range batch {
-		if o := &batch[i]; o.Record != nil {
+		if o := &batch[i]; o.Packets != nil {
 			p.ended(o)
 		}
 	}
@@ -58,11 +58,11 @@ func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 func (p *packetSampler) ended(o *connect.Outcome) {
 	at := p.root.stamps.next(p.start.Add(o.At))
 	target := o.Number % int64(len(p.targets))
-	if n := o.Record.Retransmits; n > 0 {
+	if n := o.Packets.Retransmits; n > 0 {
 		p.add(p.metrics.retransmits, p.targets[target].tags, at, float64(n))
 	}
 	if o.Class != connect.ClassNone {
-		p.add(p.metrics.connectionsLost, p.lostTags(target, cmp.Or(o.Record.Host, connect.UnknownHost)), at, 1)
+		p.add(p.metrics.connectionsLost, p.lostTags(target, cmp.Or(o.Packets.Host, connect.UnknownHost)), at, 1)
 	}
 }
 

@@ -33,8 +33,9 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 			LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: packets,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("traffic(): %w", err)
+			return nil, fmt.Errorf("traffic(): %w", startError(err))
 		}
+		advise(r.First)
 		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
 		c.ledger.enterTraffic(r)
 		return objectWithList{object{toTrafficResult(r)}, "records", toTrafficRecords(r)}, nil

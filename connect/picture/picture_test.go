@@ -329,7 +329,7 @@ func TestHostileNames(t *testing.T) {
 	r.Hosts = connect.Hosts{}
 	traffic := failover(names)
 	traffic.Targets = names
-	traffic.First[connect.ClassReset] = hostile
+	traffic.First[connect.ClassReset] = connect.Failure{Text: hostile}
 	for i, name := range names {
 		r.Hosts.Add(name, int64(i+1))
 	}

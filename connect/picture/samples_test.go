@@ -43,7 +43,7 @@ func failover(names []string) *connect.TrafficResult {
 		Network: "tcp", Targets: []string{"10.0.0.0:5003"}, Rate: 4000, PacketSize: 1024, Connections: connections,
 		StartTime: time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC), Duration: length * time.Second,
 		LostByHost: connect.Hosts{}, LastingByHost: connect.Hosts{}, Retransmits: 31,
-		Errors: map[connect.Class]int64{}, First: map[connect.Class]string{connect.ClassReset: "tcp 10.0.0.0:5003 from 10.1.0.7: reset after 20.2s: read: connection reset by peer"},
+		Errors: map[connect.Class]int64{}, First: map[connect.Class]connect.Failure{connect.ClassReset: {Text: "tcp 10.0.0.0:5003 from 10.1.0.7: reset after 20.2s: read: connection reset by peer"}},
 	}
 	failing := max(len(names)/10, 1)
 	for range connections {
@@ -88,7 +88,7 @@ func report(n int) *recording.Report {
 	r := &recording.Report{
 		Hosts: connect.Hosts{}, Connects: 20_012, FailedConnects: 12, StartTime: time.Date(2026, 11, 21, 4, 0, 0, 0, time.UTC), Duration: 75 * time.Second, Calls: 3,
 		Errors: map[connect.Class]int64{connect.ClassTimeout: 9, connect.ClassRefused: 3},
-		First:  map[connect.Class]string{connect.ClassTimeout: "tcp 10.0.0.0:5001: timeout after 5s: connect; check the route and firewalls"},
+		First:  map[connect.Class]connect.Failure{connect.ClassTimeout: {Text: "tcp 10.0.0.0:5001: timeout after 5s: connect; check the route and firewalls"}},
 	}
 	for range 20_000 {
 		r.Hosts.Add(names[random.IntN(n)], 1)

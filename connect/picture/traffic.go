@@ -60,12 +60,12 @@ func trafficFacts(t *connect.TrafficResult) []Fact {
 }
 
 // notes are the first error of each class.
-func notes(errors map[connect.Class]int64, first map[connect.Class]string) []string {
+func notes(errors map[connect.Class]int64, first map[connect.Class]connect.Failure) []string {
 	lines := make([]string, 0, len(errors))
 	for _, class := range slices.Sorted(maps.Keys(errors)) {
 		line := fmt.Sprintf("%s: %s", class, count(errors[class]))
-		if message := first[class]; message != "" {
-			line += "; the first: " + message
+		if failure, known := first[class]; known {
+			line += "; the first: " + failure.Error()
 		}
 		lines = append(lines, recording.Printable(line))
 	}

@@ -197,10 +197,10 @@ func toErrors(counts map[connect.Class]count) map[connect.Class]int64 {
 }
 
 // toFirst reads the first error of each class.
-func toFirst(texts map[connect.Class]string) map[connect.Class]string {
-	first := make(map[connect.Class]string, len(texts))
+func toFirst(texts map[connect.Class]string) map[connect.Class]connect.Failure {
+	first := make(map[connect.Class]connect.Failure, len(texts))
 	for class, text := range texts {
-		first[class] = Printable(text)
+		first[class] = connect.Failure{Class: class, Text: Printable(text)}
 	}
 	return first
 }

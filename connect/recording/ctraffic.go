@@ -66,7 +66,7 @@ func (c *ctraffic) result() *connect.TrafficResult {
 		Network: "tcp", Rate: float64(c.Rate), PacketSize: int(c.PacketSize), Connections: int64(c.Connections), Lost: int64(c.FailedConnections),
 		FailedConnects: int64(c.FailedConnects), Sent: int64(c.Sent), Received: int64(c.Received), Dropped: int64(c.Dropped),
 		Retransmits: int64(c.Retransmits), StartTime: c.Started, Duration: c.Duration.in(1),
-		LostByHost: connect.Hosts{}, LastingByHost: connect.Hosts{}, Errors: map[connect.Class]int64{}, First: map[connect.Class]string{},
+		LostByHost: connect.Hosts{}, LastingByHost: connect.Hosts{}, Errors: map[connect.Class]int64{}, First: map[connect.Class]connect.Failure{},
 	}
 	for i := range c.ConnStats {
 		c.ConnStats[i].enter(r)
@@ -95,7 +95,7 @@ func (s *ctrafficConnection) enter(r *connect.TrafficResult) {
 		r.LostByHost.Add(record.Host, 1)
 		r.Errors[class]++
 		if _, known := r.First[class]; !known {
-			r.First[class] = name(s.Err)
+			r.First[class] = connect.Failure{Class: class, Text: name(s.Err)}
 		}
 	case record.Connected > 0:
 		r.Lasting++

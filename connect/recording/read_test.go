@@ -28,7 +28,7 @@ func aTraffic() *connect.TrafficResult {
 		Duration: 3002 * ms, LostByHost: connect.Hosts{"web-1": 1}, LastingByHost: connect.Hosts{"web-2": 2},
 		RoundTrip:  stats.Summary{Min: ms, Avg: 2 * ms, Med: 2 * ms, Max: 9 * ms, Dev: ms, P90: 3 * ms, P95: 4 * ms, P99: 5 * ms},
 		RoundTrips: []stats.Bucket{{From: ms, To: 2 * ms, Count: 200}, {From: 2 * ms, To: 3 * ms, Count: 98}},
-		Errors:     map[connect.Class]int64{connect.ClassReset: 1}, First: map[connect.Class]string{connect.ClassReset: "tcp 10.0.0.1:5003: reset"},
+		Errors:     map[connect.Class]int64{connect.ClassReset: 1}, First: map[connect.Class]connect.Failure{connect.ClassReset: {Class: connect.ClassReset, Text: "tcp 10.0.0.1:5003: reset"}},
 		Timeout: 9 * time.Second, States: connect.States{Completed: 2, Error: 1}, SYNRetransmits: 3,
 		ConnectTime: stats.Summary{Min: ms, Max: 3 * ms}, ErrorTime: stats.Summary{Max: 5 * ms}, RTT: stats.Summary{Avg: ms},
 		FirstLoss: new(1500 * ms), LastLoss: new(1500 * ms), Recovered: new(1700 * ms),
@@ -98,7 +98,7 @@ func TestReadReport(t *testing.T) {
 	want := &recording.Report{
 		Hosts: connect.Hosts{"a": 60, "b": 40}, Connects: 103, FailedConnects: 2, FailedReads: 1, StartTime: time.Unix(1000, 5).UTC(),
 		Timeout: time.Minute, Duration: 10 * time.Second, Calls: 2, States: connect.States{Completed: 100, Error: 3},
-		Errors: map[connect.Class]int64{connect.ClassTimeout: 2, connect.ClassReset: 1}, First: map[connect.Class]string{connect.ClassTimeout: "first"},
+		Errors: map[connect.Class]int64{connect.ClassTimeout: 2, connect.ClassReset: 1}, First: map[connect.Class]connect.Failure{connect.ClassTimeout: {Class: connect.ClassTimeout, Text: "first"}},
 		ConnectTime: recording.Spread{Min: 1, Avg: 2, Max: 3, Dev: 4}, ConnectTimes: []stats.Bucket{{From: 1000, To: 2000, Count: 100}}, SYNRetransmits: 7,
 		Balance:     balance.Balance{Hosts: 2, MaxShare: 0.6, MinShare: 0.4, Expected: map[string]float64{"a": 0.5, "b": 0.5}},
 		Traffic:     []*connect.TrafficResult{aTraffic()},

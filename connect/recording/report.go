@@ -22,17 +22,17 @@ type Report struct {
 	Timeout        time.Duration `json:"timeout"`    // the longest
 	Duration       time.Duration `json:"duration"`   // from the first call's start to the last one's end
 
-	Calls          int64                    `json:"calls"`
-	States         connect.States           `json:"states"`
-	Errors         map[connect.Class]int64  `json:"errors"`
-	First          map[connect.Class]string `json:"first_errors"`
-	ConnectTime    Spread                   `json:"connect_time"`
-	ReplyTime      Spread                   `json:"reply_time"`
-	ErrorTime      Spread                   `json:"error_time"`
-	RTT            Spread                   `json:"rtt"`
-	ConnectTimes   []stats.Bucket           `json:"connect_times"` // the distribution behind ConnectTime
-	Balance        balance.Balance          `json:"balance"`
-	SYNRetransmits int64                    `json:"syn_retransmits"`
+	Calls          int64                             `json:"calls"`
+	States         connect.States                    `json:"states"`
+	Errors         map[connect.Class]int64           `json:"errors"`
+	First          map[connect.Class]connect.Failure `json:"first_errors"`
+	ConnectTime    Spread                            `json:"connect_time"`
+	ReplyTime      Spread                            `json:"reply_time"`
+	ErrorTime      Spread                            `json:"error_time"`
+	RTT            Spread                            `json:"rtt"`
+	ConnectTimes   []stats.Bucket                    `json:"connect_times"` // the distribution behind ConnectTime
+	Balance        balance.Balance                   `json:"balance"`
+	SYNRetransmits int64                             `json:"syn_retransmits"`
 
 	Traffic     []*connect.TrafficResult `json:"traffic,omitempty"` // the last calls of traffic()
 	Disruptions []*disruption.Verdict    `json:"disruptions"`       // the first verdicts of disruption()

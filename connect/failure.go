@@ -1,0 +1,93 @@
+package connect
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+)
+
+// Failure is one connection that failed: what it tried, and why it failed. It is an error.
+type Failure struct {
+	Class   Class
+	Network string
+	Target  string
+	Source  netip.AddrPort // what was asked for; an invalid address or port 0 was the system's choice
+	After   time.Duration  // from the planned instant
+	Err     error          // the cause: a [Reason], a [HandshakeError], or the system's
+
+	Text string // of a failure that was read back from its text: that is all that is known of it
+}
+
+// Reason is why a connection failed where no system call says so.
+type Reason = engine.Reason
+
+// HandshakeError is that of TLS, on a connection that was established.
+type HandshakeError = engine.HandshakeError
+
+// The reasons.
+const (
+	ReasonConnectTimeout    = engine.ReasonConnectTimeout
+	ReasonHandshakeTimeout  = engine.ReasonHandshakeTimeout
+	ReasonTimeUp            = engine.ReasonTimeUp
+	ReasonStopped           = engine.ReasonStopped
+	ReasonSelf              = engine.ReasonSelf
+	ReasonClosed            = engine.ReasonClosed
+	ReasonClosedUnanswered  = engine.ReasonClosedUnanswered
+	ReasonNoAnswer          = engine.ReasonNoAnswer
+	ReasonTimeUpUnanswered  = engine.ReasonTimeUpUnanswered
+	ReasonStoppedUnanswered = engine.ReasonStoppedUnanswered
+	ReasonNoName            = engine.ReasonNoName
+	ReasonNoMatch           = engine.ReasonNoMatch
+	ReasonTooLong           = engine.ReasonTooLong
+	ReasonTwice             = engine.ReasonTwice
+	ReasonKeepalive         = engine.ReasonKeepalive
+	ReasonHoldStopped       = engine.ReasonHoldStopped
+	ReasonNoEcho            = engine.ReasonNoEcho
+	ReasonTooMuch           = engine.ReasonTooMuch
+	ReasonCorrupted         = engine.ReasonCorrupted
+	ReasonNoFIN             = engine.ReasonNoFIN
+	ReasonNotSent           = engine.ReasonNotSent
+)
+
+// failure says what a failed connection tried, and why it failed.
+func (p *Plan) failure(o *Outcome) Failure {
+	f := Failure{Class: o.Class, Network: p.Network, Target: p.Targets[o.Number%int64(len(p.Targets))].Name, After: o.Elapsed(), Err: o.Err}
+	if p.Sources.Chosen() {
+		f.Source = p.Sources.At(uint64(o.Number)) // #nosec G115 -- connections count from 0
+	}
+	return f
+}
+
+// Error implements error.
+func (f Failure) Error() string {
+	if f.Text != "" {
+		return f.Text
+	}
+	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.from(), f.Class, f.After.Round(time.Microsecond), f.Err)
+	if f.Class == ClassFDLimit {
+		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
+	}
+	return text
+}
+
+// from leaves out what the system chooses.
+func (f Failure) from() string {
+	switch {
+	case !f.Source.Addr().IsValid() && f.Source.Port() == 0:
+		return ""
+	case !f.Source.Addr().IsValid():
+		return fmt.Sprintf(" from port %d", f.Source.Port())
+	case f.Source.Port() == 0:
+		return " from " + f.Source.Addr().String()
+	}
+	return " from " + f.Source.String()
+}
+
+// Unwrap returns the cause.
+func (f Failure) Unwrap() error { return f.Err }
+
+// MarshalText makes a failure its text in JSON.
+func (f Failure) MarshalText() ([]byte, error) { return []byte(f.Error()), nil }

@@ -1,0 +1,84 @@
+package engine
+
+import "syscall"
+
+// Reason is why a connection failed where no system call says so. As an error it is worded for logs; whoever shows it to people may
+// word it for them.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonNone              Reason = iota
+	ReasonConnectTimeout           // no answer to the connect in time
+	ReasonHandshakeTimeout         // established over TCP, but the TLS handshake took too long
+	ReasonTimeUp                   // the call's time was up while the connection was being dialed
+	ReasonStopped                  // the call was stopped while the connection was being dialed
+	ReasonSelf                     // the socket was connected to itself
+	ReasonClosed                   // the peer closed
+	ReasonClosedUnanswered         // the peer closed before it had answered
+	ReasonNoAnswer                 // established, but no answer in time
+	ReasonTimeUpUnanswered         // the call's time was up before the answer came
+	ReasonStoppedUnanswered        // the call was stopped before the answer came
+	ReasonNoName                   // the answer is no host name
+	ReasonNoMatch                  // the answer is not what was asked for
+	ReasonTooLong                  // the answer does not end
+	ReasonTwice                    // the answer is a known host's name twice over
+	ReasonKeepalive                // no answer to a keepalive in time
+	ReasonHoldStopped              // an established connection was ended from outside
+	ReasonNoEcho                   // no echo in time
+	ReasonTooMuch                  // more came back than was sent
+	ReasonCorrupted                // other bytes came back than were sent
+	ReasonNoFIN                    // the peer did not close after this side had
+	ReasonNotSent                  // this host did not take the datagram
+	reasons
+)
+
+var reasonTexts = [reasons]string{
+	"", "connect: no answer in time", "connected, but the TLS handshake was not finished in time", "connect: the call's time was up first",
+	"connect: the call was stopped first",
+	"connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
+	"read: the peer closed", "read: the peer closed before it answered", "read: connected, but no answer in time",
+	"read: the call's time was up before the answer came", "read: the call was stopped before the answer came",
+	"read: the answer is not 1 to 255 bytes of printable UTF-8", "read: the answer does not match", "read: the answer does not end within 64 KiB",
+	"read: the answer is a host's name twice over", "keepalive: no answer in time", "ended from outside",
+	"read: no echo in time", "read: more came back than was sent", "read: other bytes came back than were sent",
+	"read: all was echoed, but the peer did not close after this side had", "send: this host's queue is full",
+}
+
+// Error implements error.
+func (r Reason) Error() string { return reasonTexts[r] }
+
+// CallError is a system call that failed.
+type CallError struct {
+	Call  string
+	Errno syscall.Errno
+}
+
+// Error implements error.
+func (e CallError) Error() string { return e.Call + ": " + e.Errno.Error() }
+
+// Unwrap gives errors.Is the error number.
+func (e CallError) Unwrap() error { return e.Errno }
+
+// CallErrors keeps errors that are made only once, since many connections may fail in the same way.
+type CallErrors map[CallError]error
+
+// Of returns the error of a call.
+func (c CallErrors) Of(call string, errno syscall.Errno) error {
+	e := CallError{call, errno}
+	if c[e] == nil {
+		c[e] = e
+	}
+	return c[e]
+}
+
+// HandshakeError is that of TLS, on a connection that was established.
+type HandshakeError struct{ Err error }
+
+// Error implements error.
+func (e HandshakeError) Error() string {
+	return "connected, but the TLS handshake failed: " + e.Err.Error()
+}
+
+// Unwrap gives errors.Is and errors.As the cause.
+func (e HandshakeError) Unwrap() error { return e.Err }

@@ -1,0 +1,328 @@
+package epoll
+
+import (
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/timers"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+)
+
+const (
+	// expiriesPerTurn bounds how long what is due can keep the loop from seeing, and timing, what has happened meanwhile.
+	expiriesPerTurn = 64
+	// againNs is after how long a deadline is looked at again while there is something to read.
+	againNs = 1e6
+)
+
+// driver carries the connections of one core on one loop. It implements engine.Driver, and the loop's handler.
+type driver struct {
+	job  *engine.Job
+	core *engine.Core
+	loop *loop.Source
+
+	targets  []endpoint
+	datagram bool
+	socks    []sock // by key
+	timers   timers.Timers
+	ready    []uint32 // keys that are read once more in the next turn
+	rereads  []uint32 // the same, of this turn
+	fresh    []uint32 // UDP, which is connected at once
+	errors   engine.CallErrors
+	header   []byte
+}
+
+// sock is the socket of a connection.
+type sock struct {
+	fd        int32
+	life      uint32 // how many connections the key has had
+	connected bool
+	again     bool // in ready
+	writing   bool // Send took less than it was given
+}
+
+// endpoint is a target as the kernel wants it.
+type endpoint struct {
+	addr     socket.Addr
+	family   int
+	local    netip.AddrPort // as a socket's own that is connected to itself
+	mayBeOwn bool           // the port may be that of the socket that connects
+}
+
+func newDriver(j *engine.Job) *driver {
+	d := &driver{job: j, datagram: j.Plan.Protocol == "udp", targets: make([]endpoint, len(j.Plan.Targets)), errors: engine.CallErrors{}}
+	for i := range j.Plan.Targets {
+		to := j.Plan.Targets[i].Addr
+		addr := socket.NewAddr(to)
+		local := netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())
+		d.targets[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, to.Port())}
+	}
+	return d
+}
+
+func (d *driver) fault(call string, errno syscall.Errno) engine.Fault {
+	return engine.Fault{Class: class.OfErrno(errno), Err: d.errors.Of(call, errno)}
+}
+
+// Dial implements engine.Driver.
+func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
+	to := &d.targets[d.job.TargetOf(number)]
+	kind := unix.SOCK_STREAM
+	if d.datagram {
+		kind = unix.SOCK_DGRAM
+	}
+	fd, errno := socket.Open(to.family, kind)
+	if errno != socket.OK {
+		return loop.Now(), d.fault("socket", errno)
+	}
+	if fault := d.launch(fd, number, to); fault.Class != class.None {
+		socket.Close(fd)
+		return loop.Now(), fault
+	}
+	for int(key) >= len(d.socks) {
+		d.socks = append(d.socks, sock{})
+	}
+	s := &d.socks[key]
+	*s = sock{fd: int32(fd), life: s.life + 1} // #nosec G115 -- descriptors are 32 bits wide
+	events := loop.Readable | loop.Writable | loop.PeerDone | loop.Edge
+	if d.datagram {
+		events = loop.Readable // as long as there are any
+		d.fresh = append(d.fresh, key)
+	}
+	if err := d.loop.Add(fd, key, events); err != nil {
+		d.loop.Close(fd)
+		d.fresh = d.fresh[:max(len(d.fresh)-1, 0)]
+		return loop.Now(), engine.Fault{Class: class.Other, Err: err}
+	}
+	return loop.Now(), engine.Fault{} // after the SYN: this process may pause before
+}
+
+// launch binds the socket if a source is wanted, and starts the connect.
+func (d *driver) launch(fd int, number int64, to *endpoint) engine.Fault {
+	if sources := &d.job.Plan.Sources; sources.Chosen() {
+		from := sources.At(uint64(number)) // #nosec G115 -- connections count from 0
+		if errno := socket.BindSource(fd, to.family, from); errno != socket.OK {
+			return engine.Fault{Class: class.OfCall("bind", errno), Err: d.errors.Of("bind", errno)}
+		}
+	}
+	errno := socket.Connect(fd, &to.addr)
+	if errno == socket.OK || errno == unix.EINPROGRESS {
+		return engine.Fault{}
+	}
+	fault := engine.Fault{Class: class.OfCall("connect", errno), Err: d.errors.Of("connect", errno)}
+	if errno == unix.EADDRNOTAVAIL && d.job.Plan.Sources.Ports.Count() > 0 {
+		fault.Class = class.AddrInUse // the port it may use is taken: another connection has the same 5-tuple
+	}
+	return fault
+}
+
+// Send implements engine.Driver.
+func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
+	s := &d.socks[key]
+	n, errno := socket.Write(int(s.fd), p)
+	at = loop.Now()
+	switch {
+	case errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram:
+		errno = socket.OK
+	case errno != socket.OK:
+		return 0, at, d.fault("write", errno)
+	}
+	s.writing = n < len(p) && !d.datagram
+	return n, at, engine.Fault{}
+}
+
+// Shut implements engine.Driver.
+func (d *driver) Shut(key uint32) {
+	_ = unix.Shutdown(int(d.socks[key].fd), unix.SHUT_WR) // fails only where the connection has, which an event tells
+}
+
+// Deadline implements engine.Driver.
+func (d *driver) Deadline(key uint32, at int64) { d.timers.Set(key, at) }
+
+// Handshake implements engine.Driver.
+func (d *driver) Handshake(key uint32) engine.Handshake {
+	if d.datagram {
+		return engine.Handshake{}
+	}
+	info := socket.TCPInfo(int(d.socks[key].fd))
+	return engine.Handshake{RTT: info.RTT, Retransmits: info.Retransmits}
+}
+
+// Local implements engine.Driver.
+func (d *driver) Local(key uint32) netip.AddrPort { return socket.Local(int(d.socks[key].fd)) }
+
+// Close implements engine.Driver.
+func (d *driver) Close(key uint32, reset bool) {
+	s := &d.socks[key]
+	if reset && !d.datagram {
+		_ = socket.ResetOnClose(int(s.fd))
+	}
+	d.loop.Close(int(s.fd))
+	d.timers.Set(key, engine.Never)
+	s.fd = -1
+	s.life++
+}
+
+// Ready implements loop.Handler.
+func (d *driver) Ready(key uint32, events loop.Events) {
+	s := &d.socks[key]
+	life := s.life
+	if !s.connected {
+		d.dialed(key, s, events)
+		if d.socks[key].life != life || !d.socks[key].connected {
+			return
+		}
+	} else if events&loop.Writable != 0 && s.writing {
+		s.writing = false
+		d.core.Handle(&engine.Event{Key: key, Kind: engine.Writable, At: d.loop.Now()})
+		if d.socks[key].life != life {
+			return
+		}
+	}
+	const ends = loop.PeerDone | loop.HungUp | loop.Failed
+	if events&(loop.Readable|ends) != 0 {
+		d.read(key, events&ends != 0)
+	}
+}
+
+// dialed finds out what has come of a TCP connect.
+func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
+	var errno syscall.Errno
+	if events&(loop.Failed|loop.HungUp) != 0 {
+		errno = socket.Error(int(s.fd))
+	}
+	e := engine.Event{Key: key, Kind: engine.Ended, At: d.loop.Now()}
+	switch {
+	case errno == unix.ECONNRESET || errno == unix.EPIPE:
+		// An attempt to connect is refused, never reset: this connection was established, and has been reset since. What came before
+		// can't be read any more.
+		if d.connected(key, s) {
+			e.Fault = d.fault("read", unix.ECONNRESET)
+			d.core.Handle(&e)
+		}
+		return
+	case errno != socket.OK:
+		e.Fault = d.fault("connect", errno)
+	case events&(loop.Writable|loop.HungUp) == 0:
+		return
+	case d.isOwn(key, s):
+		_ = socket.ResetOnClose(int(s.fd)) // the port is free at once
+		e.Fault = engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}
+	default:
+		d.connected(key, s)
+		return
+	}
+	d.core.Handle(&e)
+}
+
+// isOwn reports whether a socket is connected to itself.
+func (d *driver) isOwn(key uint32, s *sock) bool {
+	to := &d.targets[d.job.TargetOf(d.core.Conn(key).Number)]
+	return to.mayBeOwn && socket.Local(int(s.fd)) == to.local
+}
+
+// connected reports a connection as established. It returns false if that was its end.
+func (d *driver) connected(key uint32, s *sock) bool {
+	s.connected = true
+	life := s.life
+	if header := d.job.Plan.Header; header != nil {
+		fd := int(s.fd)
+		d.header = header(d.header[:0], socket.Local(fd), d.targets[d.job.TargetOf(d.core.Conn(key).Number)].local)
+		_, _ = socket.Write(fd, d.header) // a fresh socket has room for it; that it has failed is told when it is read
+	}
+	d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: d.loop.Now()})
+	return d.socks[key].life == life
+}
+
+// read reads once. Events are told only once, so if there may be more, it reads again in the next turn.
+func (d *driver) read(key uint32, ends bool) {
+	s := &d.socks[key]
+	buffer := d.loop.Buffer()
+	n, errno := socket.Read(int(s.fd), buffer)
+	e := engine.Event{Key: key, At: d.loop.Now()}
+	if e.At == d.core.Conn(key).Since {
+		e.At = loop.Now() // it came with the handshake's end: this is as early as it can be known
+	}
+	switch {
+	case errno == unix.EAGAIN:
+		return
+	case errno != socket.OK:
+		e.Kind, e.Fault = engine.Ended, d.fault("read", errno)
+	case n == 0 && !d.datagram:
+		e.Kind = engine.Ended
+	default:
+		e.Kind, e.Data = engine.Data, buffer[:n]
+	}
+	if e.Kind == engine.Data && !d.datagram && (ends || n == len(buffer)) {
+		d.again(key, s)
+	}
+	d.core.Handle(&e)
+}
+
+func (d *driver) again(key uint32, s *sock) {
+	if !s.again {
+		s.again = true
+		d.ready = append(d.ready, key)
+	}
+}
+
+// Tick implements loop.Handler: whatever time or the last events have made due.
+func (d *driver) Tick(now int64) (wake int64) {
+	d.readAgain()
+	more := d.expire()
+	d.core.CheckTime(now, d.loop.Seen())
+	wake = d.core.Turn(now, d.loop.Seen())
+	if d.connectDatagrams() || more || len(d.ready) > 0 {
+		return now
+	}
+	return min(wake, d.timers.Next())
+}
+
+func (d *driver) readAgain() {
+	d.ready, d.rereads = d.rereads[:0], d.ready
+	for _, key := range d.rereads {
+		if s := &d.socks[key]; s.again && s.fd >= 0 {
+			s.again = false
+			d.read(key, true)
+		}
+	}
+}
+
+// expire reports deadlines that have passed before all that arrived before them had been seen. It returns whether there are more.
+func (d *driver) expire() (more bool) {
+	seen := d.loop.Seen()
+	for range expiriesPerTurn {
+		key, ok := d.timers.Expired(seen)
+		if !ok {
+			return false
+		}
+		if d.socks[key].again {
+			d.timers.Set(key, seen+againNs)
+			continue
+		}
+		d.core.Handle(&engine.Event{Key: key, Kind: engine.Expired, At: seen})
+	}
+	return true
+}
+
+// connectDatagrams reports UDP sockets as connected: their connect does not wait for anything. It returns whether there were any.
+func (d *driver) connectDatagrams() (some bool) {
+	for _, key := range d.fresh {
+		switch s := &d.socks[key]; {
+		case s.fd < 0 || s.connected:
+		case d.isOwn(key, s):
+			d.core.Handle(&engine.Event{Key: key, Kind: engine.Ended, At: loop.Now(), Fault: engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}})
+		default:
+			s.connected = true
+			d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: loop.Now()})
+		}
+	}
+	some = len(d.fresh) > 0
+	d.fresh = d.fresh[:0]
+	return some
+}

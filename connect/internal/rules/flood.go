@@ -1,0 +1,117 @@
+package rules
+
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+)
+
+// Flood sends the payload if there is one, reads the answer, and closes.
+type Flood struct {
+	Exchange
+	SkipReply bool // close without waiting for an answer
+}
+
+// New returns the rules of one core.
+func (f *Flood) New(c *engine.Core) engine.Rules {
+	return &flood{exchanges: newExchanges(c, &f.Exchange), core: c, skip: f.SkipReply, patience: int64(c.Job().Plan.ConnectTimeout)}
+}
+
+type flood struct {
+	exchanges
+	core     *engine.Core
+	skip     bool
+	patience int64 // ns, until the answer must have come
+}
+
+// Connected implements engine.Rules.
+func (f *flood) Connected(key uint32, now int64) {
+	f.core.Deadline(key, now+f.patience)
+	at := now
+	if len(f.Payload) > 0 {
+		var fault engine.Fault
+		if at, fault = f.send(key); fault.Class != class.None {
+			f.fail(key, at, fault)
+			return
+		}
+	}
+	f.sent(key, at)
+}
+
+// sent goes on when the payload may have been sent.
+func (f *flood) sent(key uint32, now int64) {
+	if f.skip && f.core.Conn(key).Left == 0 {
+		f.complete(key, now, "")
+	}
+}
+
+// Writable implements engine.Rules.
+func (f *flood) Writable(key uint32, _ int64) {
+	if f.core.Conn(key).Left == 0 {
+		return
+	}
+	at, fault := f.goOn(key)
+	if fault.Class != class.None {
+		f.fail(key, at, fault)
+		return
+	}
+	f.sent(key, at)
+}
+
+// Data implements engine.Rules.
+func (f *flood) Data(key uint32, data []byte, now int64) {
+	if f.skip {
+		return
+	}
+	host, done, fault := f.take(key, data)
+	switch {
+	case fault.Class != class.None:
+		f.fail(key, now, fault)
+	case done:
+		f.complete(key, now, host)
+	}
+}
+
+// Ended implements engine.Rules.
+func (f *flood) Ended(key uint32, fault engine.Fault, now int64) {
+	if fault.Class == class.None {
+		fault = engine.Fault{Class: class.Closed, Err: engine.ReasonClosedUnanswered}
+	}
+	f.fail(key, now, fault)
+}
+
+// Expired implements engine.Rules.
+func (f *flood) Expired(key uint32, seen int64) {
+	f.fail(key, seen, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoAnswer})
+}
+
+// Failed implements engine.Rules.
+func (f *flood) Failed(engine.Claim, int64) {}
+
+// Stop implements engine.Rules.
+func (f *flood) Stop(now int64, class class.Class) {
+	f.failAll(now, engine.Fault{Class: class, Err: engine.ReasonStoppedUnanswered})
+}
+
+// TimeUp implements engine.Rules.
+func (f *flood) TimeUp(now int64) {
+	f.failAll(now, engine.Fault{Class: class.NoReply, Err: engine.ReasonTimeUpUnanswered})
+}
+
+func (f *flood) failAll(now int64, fault engine.Fault) {
+	f.core.Each(func(key uint32) { f.fail(key, now, fault) })
+}
+
+// Turn implements engine.Rules.
+func (f *flood) Turn(int64) (wake int64) { return engine.Never }
+
+func (f *flood) complete(key uint32, now int64, host string) {
+	f.forget(key)
+	o := f.core.Complete(key, now)
+	o.Host = host
+	o.Reply = o.Elapsed() - o.Connect
+}
+
+func (f *flood) fail(key uint32, now int64, fault engine.Fault) {
+	f.forget(key)
+	f.core.Fail(key, now, fault)
+}

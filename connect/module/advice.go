@@ -1,0 +1,103 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// advise adds to the first failure of each class what a script can do about it.
+func advise(first map[connect.Class]connect.Failure) {
+	for class, f := range first {
+		f.Text = worded(f)
+		first[class] = f
+	}
+}
+
+// worded is what a failure reads like, with what to do about it.
+func worded(f connect.Failure) string {
+	text := f.Error()
+	if option, ok := optionOf[causeOf(f.Err)]; ok {
+		text += " (" + option + ")"
+	}
+	if advice := adviceOn(f); advice != "" {
+		text += "; " + advice
+	}
+	return text
+}
+
+// wordedError is worded for an error that may be a failure.
+func wordedError(err error) error {
+	if f, ok := errors.AsType[connect.Failure](err); ok {
+		f.Text = worded(f)
+		return f
+	}
+	return err
+}
+
+func causeOf(err error) connect.Reason {
+	reason, _ := errors.AsType[connect.Reason](err)
+	return reason
+}
+
+// optionOf names the script's options that a reason has to do with.
+var optionOf = map[connect.Reason]string{
+	connect.ReasonTimeUp:           "option timeout, and duration of traffic",
+	connect.ReasonTimeUpUnanswered: "option timeout",
+	connect.ReasonConnectTimeout:   "option connectTimeout",
+	connect.ReasonHandshakeTimeout: "option connectTimeout",
+	connect.ReasonNoAnswer:         "option connectTimeout",
+	connect.ReasonKeepalive:        "option keepaliveTimeout, else keepalive",
+	connect.ReasonNoEcho:           "option lossTimeout",
+	connect.ReasonNoFIN:            "option halfClose",
+}
+
+// adviceOn says what to do about a failure, "" if its error says enough.
+func adviceOn(f connect.Failure) string {
+	switch causeOf(f.Err) {
+	case connect.ReasonTimeUp:
+		return ""
+	case connect.ReasonHandshakeTimeout:
+		return "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
+	case connect.ReasonNoMatch:
+		return "the target answers something else than the option reply asks for: check both"
+	case connect.ReasonTooLong:
+		return "check the option reply: until ends an answer, bytes is its length"
+	default: // depends on the class
+	}
+	if _, otherFamily := errors.AsType[*source.FamilyError](f.Err); otherFamily {
+		return "" // says it already
+	}
+	if f.Class == connect.ClassRefused && f.Network != "" && f.Network[0] == 'u' {
+		return "check that a server listens there"
+	}
+	return advice[f.Class]
+}
+
+// startError adds what to do to the system's refusal to start.
+func startError(err error) error {
+	if advice := advice[class.Of(err)]; advice != "" {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
+	return err
+}
+
+var advice = map[connect.Class]string{
+	connect.ClassRefused:          "check that a server listens there and that its backlog is larger than the concurrency",
+	connect.ClassTimeout:          "check the route and firewalls, the server's backlog, that answers to the source come back to this host, and that this host keeps up (its processors; a lower rate or concurrency)",
+	connect.ClassReset:            "the target, or a firewall or balancer on the way, resets the connection: check its log, its limit of connections, and that its backend is up",
+	connect.ClassClosed:           "the target, or a balancer on the way, closes the connection: check its log, its limit of connections, and that its backend is up",
+	connect.ClassHostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
+	connect.ClassNetUnreachable:   "this host has no route there, or none from the source: check its routes (ip route get), and that it has an address of this IP version",
+	connect.ClassAddrInUse:        "other sockets, or other connections of this call, have these source ports: use others, fewer connections than sources x ports x targets, or close: 'rst'",
+	connect.ClassAddrNotAvailable: "the source is not an address of this host, or can't reach the target (127.0.0.0/8 reaches none but this host), or its ports to it are used up (net.ipv4.ip_local_port_range, TIME_WAIT): use others, more of them, or close: 'rst'",
+	connect.ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
+	connect.ClassNoReply:          "check that the target answers, as an mconnect server does, and allow it more time; flood() needs no answer with readReply: false, traffic() needs a server that echoes (mconnect-server -echo)",
+	connect.ClassBadReply:         "the target answers something else than a host name: check that it is an mconnect server; flood() needs no answer with readReply: false, traffic() needs a server that echoes what it gets and no more (mconnect-server -echo)",
+	connect.ClassBlocked:          "allow the target in k6's options blacklistIPs and blockHostnames, in this host's firewall and routes (prohibit), and on the routers between",
+	connect.ClassDNS:              "check the name, and the resolver's settings",
+	connect.ClassTLS:              "check the certificate, the server name and the TLS options",
+}
