@@ -1,0 +1,121 @@
+package simulated
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+)
+
+// World is a process and the network around it, in virtual time.
+type World struct {
+	Random      *rand.Rand
+	Connections int64 // dialed so far
+	Looks       int64 // how often the process has looked what there is
+	Descriptors int   // that are free
+
+	// Check, if set, is called after each look, and says what is wrong.
+	Check func(d *Driver) error
+
+	now    int64
+	paused int64 // until then, the process does not run
+	queue  happenings
+	order  uint64
+	open   int // drivers that have not finished
+	wrong  error
+}
+
+// NewWorld returns a world in which a seed decides all that is left to chance.
+func NewWorld(seed uint64) *World {
+	return &World{Random: rand.New(rand.NewPCG(seed, 0x6d636f6e6e656374)), now: start, Descriptors: 1 << 30} // #nosec G404 -- chance that repeats is what is wanted
+}
+
+// start is when time begins: not at 0, which stands for never in places.
+const start = 1e9
+
+// Now is the time.
+func (w *World) Now() int64 { return w.now }
+
+// happening is something that is going to happen.
+type happening struct {
+	at    int64
+	order uint64
+	do    func()
+	// Without do, an arrival on a connection.
+	conn    *Conn
+	arrival Arrival
+}
+
+// At lets something happen at an instant.
+func (w *World) At(at int64, do func()) {
+	w.push(&happening{at: at, do: do})
+}
+
+func (w *World) push(h *happening) {
+	h.at = max(h.at, w.now)
+	h.order = w.order
+	w.order++
+	heap.Push(&w.queue, h)
+}
+
+// Pause stops the process for a while; the network goes on.
+func (w *World) Pause(length int64) { w.paused = max(w.paused, w.now+length) }
+
+// maxHappenings bounds a run: more of them mean that something goes around in circles.
+const maxHappenings = 3_000_000
+
+// Run lets time pass until all drivers have finished. An error says what is wrong.
+func (w *World) Run() error {
+	for n := 0; w.open > 0; n++ {
+		if len(w.queue) == 0 {
+			return fmt.Errorf("nothing happens any more, but %d drivers have not finished", w.open)
+		}
+		if n == maxHappenings {
+			return fmt.Errorf("no end after %d happenings, at %d ns", n, w.now-start)
+		}
+		h := heap.Pop(&w.queue).(*happening) //nolint:forcetypeassert // only happenings are pushed
+		w.now = h.at
+		if h.do == nil {
+			h.conn.arrives(h.arrival)
+			continue
+		}
+		if h.do(); w.wrong != nil {
+			return fmt.Errorf("at %d ns: %w", w.now-start, w.wrong)
+		}
+	}
+	return nil
+}
+
+// fail notes what is wrong, unless something has been before.
+func (w *World) fail(err error) {
+	if w.wrong == nil {
+		w.wrong = err
+	}
+}
+
+// happenings is a heap by time, and by order within an instant.
+type happenings []*happening
+
+func (h happenings) Len() int { return len(h) }
+func (h happenings) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
+}
+func (h happenings) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *happenings) Push(x any) {
+	*h = append(*h, x.(*happening)) //nolint:forcetypeassert // only happenings are pushed
+}
+
+// Pop implements heap.Interface.
+func (h *happenings) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return x
+}
+
+// Never is an instant that does not come.
+const Never = engine.Never
