@@ -22,7 +22,7 @@ type Server struct {
 
 	tally, echoTally tally
 
-	overLimit, shortage seldom
+	overLimit, shortage, noHeader seldom
 
 	services []service
 	tcp, udp netip.AddrPort
