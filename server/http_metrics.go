@@ -35,6 +35,7 @@ var figures = []figure{
 	counter("http_connections_accepted_total", "Connections that the HTTP listener has served.", func(s *Stats) int64 { return s.HTTP.Accepted }),
 	gauge("http_connections_active", "Connections that the HTTP listener has open.", func(s *Stats) int64 { return s.HTTP.Active }),
 	counter("http_connections_refused_total", "HTTP connections closed at once: over -max-connections.", func(s *Stats) int64 { return s.HTTP.Refused }),
+	counter("http_connections_dropped_total", "HTTP connections without a request, closed to make room for others at -max-connections.", func(s *Stats) int64 { return s.HTTP.Dropped }),
 	gauge("http_requests_pending", "Requests that wait in the slow listener.", func(s *Stats) int64 { return s.HTTP.Pending }),
 	counter("http_requests_served_total", "Requests that the slow listener has answered.", func(s *Stats) int64 { return s.HTTP.Served }),
 }

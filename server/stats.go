@@ -47,6 +47,7 @@ type HTTPStats struct {
 	Accepted int64 // connections served
 	Active   int64 // of these, open now
 	Refused  int64 // connections closed at once: over MaxConnections
+	Dropped  int64 // connections without a request that had to make room for others at MaxConnections
 	Pending  int64 // requests that the slow listener has now
 	Served   int64 // requests that it has answered
 }

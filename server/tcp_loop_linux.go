@@ -153,7 +153,7 @@ func (t *tcpLoop) next() (fd int, client netip.AddrPort, errno syscall.Errno) {
 
 func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
 	s := t.server
-	if !s.gate.enter() {
+	if !s.enter() {
 		s.refused(t.count)
 		socket.Close(fd)
 		return

@@ -69,7 +69,7 @@ func (n *netClients) accept() {
 }
 
 func (n *netClients) welcome(conn net.Conn) {
-	if !n.server.gate.enter() {
+	if !n.server.enter() {
 		n.server.refused(n.count)
 		_ = conn.Close()
 		return
