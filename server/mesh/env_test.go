@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"html"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,11 +43,10 @@ func TestEnvShowsNoSecret(t *testing.T) {
 		"PATH=/bin:/usr/bin", "PWD=/root", "OLDPWD=/", "HOME=/root", "LANG=C.UTF-8", "no name", "EMPTY=", "PEER=http://10.0.0.2:8090/v1/ping?addpeers=true#Oslo,NO",
 		"MAIL=me@example.com", "OPTIONS=a=b c=d", "LIST=http://a/x,http://b/y",
 	}
-	var environ, want []string
+	environ, want := slices.Clone(plain), slices.Clone(plain)
 	for given, shown := range secrets {
 		environ, want = append(environ, given), append(want, shown)
 	}
-	environ, want = append(environ, plain...), append(want, plain...)
 	n := begin(t, mesh.Options{Token: token, Environ: func() []string { return environ }})
 	request := n.request(t, http.MethodGet, "/v1/env", "")
 	request.Header.Set("Authorization", "Bearer "+token)

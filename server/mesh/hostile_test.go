@@ -194,7 +194,7 @@ func TestTokenThatCannotBeSent(t *testing.T) {
 		"hunter\n2":    `Token "(hidden)": byte 6 is the control character '\n', so it can't be sent in a header: give one line`,
 		"hunter2\x7f":  `Token "(hidden)": byte 7 is the control character '\x7f'`,
 		"\x00hunter2":  `Token "(hidden)": byte 0 is the control character '\x00'`,
-		" \n":          `Token "(hidden)": it is blank: give one of visible characters, or none`,
+		"\t\n":         `Token "(hidden)": it is blank: give one of visible characters, or none`,
 		"two\r\nlines": `Token "(hidden)": byte 3 is the control character '\r'`,
 	} {
 		_, err := mesh.Start(mesh.Options{Location: "here", Token: given})
