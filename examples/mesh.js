@@ -61,7 +61,7 @@ function peersOf(server) {
   const itself = { url: `${server}/v1/ping`, to: tag(told.SrvLoc) };
   const others = (told.Peers || []).map((/** @type {any} */ peer) => ({
     url: peer.Url,
-    ip: peer.PeerIP || undefined,
+    ip: peer.Resolved ? undefined : peer.PeerIP || undefined, // mconnect-server tells one that DNS said, too
     to: tag(known(peer) ? peer.Location : peer.Host),
   }));
   return [itself, ...others];

@@ -1,6 +1,9 @@
 package server
 
-import "net"
+import (
+	"net"
+	"net/netip"
+)
 
 const (
 	// echoHead is how much of a TCP stream the echo waits for and marks with its host name.
@@ -31,19 +34,19 @@ func (s *Server) openEcho() error {
 		s.echoAddr = tcp
 	}
 	s.log.Info("Echo on; "+s.echoAddr.String(), "address", s.echoAddr.String(), "tls", s.tls != nil,
-		"hostname", s.options.Hostname)
+		"hostname", s.options.Hostname, "proxy_protocol", s.options.ProxyProtocol)
 	return nil
 }
 
 // mark overwrites the beginning of a stream or datagram with as much of the host name as there is room for.
 func (e echo) mark(beginning []byte) { copy(beginning, e.name) }
 
-func (e echo) answer(datagram []byte) []byte {
+func (e echo) answer(datagram []byte, _ netip.AddrPort) []byte {
 	e.mark(datagram[:min(len(datagram), max(echoHead, len(datagram)-echoTail))])
 	return datagram
 }
 
-func (e echo) serve(n *netClients, conn net.Conn) {
+func (e echo) serve(n *netClients, conn net.Conn, _ netip.AddrPort) {
 	buffer := make([]byte, echoReadSize)
 	for have, marked := 0, false; ; {
 		received, ok := n.hear(conn, buffer[have:])

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ type echoClient struct {
 	kept   []byte // until marked, what has come of the head; then what the kernel has not taken yet
 }
 
-func (e *echoTalk) welcome(key uint32) { e.clients.makeRoom(key) }
+func (e *echoTalk) welcome(key uint32, _ netip.AddrPort) { e.clients.makeRoom(key) }
 
 func (e *echoTalk) forget(key uint32) { *e.clients.at(key) = echoClient{} }
 
@@ -39,13 +40,15 @@ func (e *echoTalk) ready(key uint32, events loop.Events) (open bool) {
 		return e.flush(key, client, events)
 	}
 	data, open := e.loop.hear(key, events, echoReadSize)
+	return open && e.heard(key, data)
+}
+
+func (e *echoTalk) heard(key uint32, data []byte) (open bool) {
+	client := e.clients.at(key)
 	if !client.marked {
 		data = e.introduce(client, data)
 	}
-	if len(data) == 0 {
-		return open
-	}
-	return e.send(key, client, data)
+	return len(data) == 0 || e.send(key, client, data)
 }
 
 // introduce keeps data until there is a whole head, and then returns it marked, with all that came after it.

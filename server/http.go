@@ -80,6 +80,7 @@ func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
 		IdleTimeout:       s.options.HTTPTimeout,
 		MaxHeaderBytes:    httpHeader,
 		ConnState:         h.track,
+		ConnContext:       withGuest,
 		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong is not worth a line each
 	}
 	h.accepter.Go(func() {
@@ -94,6 +95,7 @@ func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
 
 // ServeHTTP implements http.Handler.
 func (h *httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	serving(r.Context())
 	endpoint, ok := h.endpoints[r.URL.Path]
 	if !ok && h.ofMesh(r.URL.Path) {
 		endpoint, ok = h.mesh, true
@@ -113,8 +115,8 @@ func (h *httpService) limit(w http.ResponseWriter) {
 	_ = control.SetWriteDeadline(now.Add(2 * timeout))
 }
 
-// track counts connections. Who enters the gate in Accept leaves it here, as the last that is done for a connection.
-func (h *httpService) track(_ net.Conn, state http.ConnState) {
+// track counts connections, and lets those without a request wait in the lobby.
+func (h *httpService) track(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		h.conns.Add(1)
@@ -122,8 +124,11 @@ func (h *httpService) track(_ net.Conn, state http.ConnState) {
 		h.server.http.active.Add(1)
 	case http.StateClosed:
 		h.server.http.active.Add(-1)
-		h.server.gate.leave()
 		h.conns.Done()
+	case http.StateIdle:
+		if g, ok := conn.(*guest); ok {
+			g.lobby.enter(g)
+		}
 	default: // goes on
 	}
 }
@@ -159,8 +164,8 @@ func (a *httpAccepter) Accept() (net.Conn, error) {
 		conn, err := a.listener.Accept()
 		switch {
 		case err == nil:
-			if s.gate.enter() {
-				return conn, nil
+			if s.enter() {
+				return s.lobby.admit(conn, s.gate.leave), nil
 			}
 			s.refused(&s.http.counters)
 			_ = conn.Close()

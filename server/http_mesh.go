@@ -10,7 +10,7 @@ import (
 // A Mesh makes the HTTP listener a part of a mesh of servers that measure each other. Package mesh has it; only main knows both,
 // so that this package does not depend on the client's side.
 type Mesh interface {
-	http.Handler         // for "/", "/v1" and all below
+	http.Handler         // for "/", "/memstats", "/v1" and all below it
 	prometheus.Collector // on /metrics
 	// Stop ends all pings and waits for every goroutine. Requests are answered after it, too.
 	Stop()
@@ -32,5 +32,5 @@ func (h *httpService) ofMesh(path string) bool {
 	case path == "/":
 		return h.server.options.MeshPage
 	}
-	return path == "/v1" || strings.HasPrefix(path, "/v1/")
+	return path == "/v1" || path == "/memstats" || strings.HasPrefix(path, "/v1/")
 }

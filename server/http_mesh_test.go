@@ -21,20 +21,20 @@ func TestMeshAndSlowListener(t *testing.T) {
 		taken   []string
 	}{
 		"no mesh": {server.Options{}, nil},
-		"API":     {server.Options{Mesh: ofMesh(mesh.Options{Location: "here"})}, []string{"/v1", "/v1/ping", "/v1/x"}},
-		"page":    {server.Options{Mesh: ofMesh(mesh.Options{Location: "here"}), MeshPage: true}, []string{"/", "/v1", "/v1/ping", "/v1/x"}},
+		"API":     {server.Options{Mesh: ofMesh(mesh.Options{Location: "here"})}, []string{"/memstats", "/v1", "/v1/ping", "/v1/x"}},
+		"page":    {server.Options{Mesh: ofMesh(mesh.Options{Location: "here"}), MeshPage: true}, []string{"/", "/memstats", "/v1", "/v1/ping", "/v1/x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startHTTP(t, row.options)
 			var taken []string
-			for _, path := range []string{"/", "/v1", "/v1/ping", "/v1/x", "/v2", "/notify", "/x/v1/ping"} {
+			for _, path := range []string{"/", "/memstats", "/v1", "/v1/ping", "/v1/x", "/v2", "/notify", "/x/v1/ping"} {
 				if _, body := fetch(t, s, "GET", path, ""); body != "OK" {
 					taken = append(taken, path)
 				}
 			}
 			assert.Equal(t, row.taken, taken)
-			assert.EqualValues(t, 7-len(taken), s.Stats().HTTP.Served)
+			assert.EqualValues(t, 8-len(taken), s.Stats().HTTP.Served)
 		})
 	}
 }

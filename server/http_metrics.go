@@ -17,6 +17,7 @@ var figures = []figure{
 	gauge("connections_active", "TCP connections that the responder has open.", func(s *Stats) int64 { return s.Active }),
 	counter("connections_refused_total", "TCP connections closed at once: over -max-connections, or no descriptor left.", func(s *Stats) int64 { return s.Refused }),
 	counter("connections_timed_out_total", "TCP connections closed after -idle-timeout.", func(s *Stats) int64 { return s.TimedOut }),
+	counter("proxy_header_errors_total", "TCP connections closed because they did not begin with a PROXY header.", func(s *Stats) int64 { return s.HeaderErrors }),
 	counter("replies_total", "Host names written to TCP connections.", func(s *Stats) int64 { return s.Replies }),
 	counter("replies_dropped_total", "Answers not written in full, since the client does not read or is gone.", func(s *Stats) int64 { return s.Dropped }),
 	counter("received_bytes_total", "Bytes that the responder has read from TCP connections.", func(s *Stats) int64 { return s.Received }),
@@ -26,6 +27,7 @@ var figures = []figure{
 	gauge("echo_connections_active", "TCP connections that the echo has open.", func(s *Stats) int64 { return s.Echo.Active }),
 	counter("echo_connections_refused_total", "TCP connections of the echo closed at once: over -max-connections, or no descriptor left.", func(s *Stats) int64 { return s.Echo.Refused }),
 	counter("echo_connections_timed_out_total", "TCP connections of the echo closed after -idle-timeout.", func(s *Stats) int64 { return s.Echo.TimedOut }),
+	counter("echo_proxy_header_errors_total", "TCP connections of the echo closed because they did not begin with a PROXY header.", func(s *Stats) int64 { return s.Echo.HeaderErrors }),
 	counter("echo_received_bytes_total", "Bytes that the echo has read from TCP connections.", func(s *Stats) int64 { return s.Echo.Received }),
 	counter("echo_sent_bytes_total", "Bytes that the echo has written to TCP connections.", func(s *Stats) int64 { return s.Echo.Sent }),
 	counter("echo_udp_datagrams_total", "UDP datagrams that the echo has received.", func(s *Stats) int64 { return s.Echo.Datagrams }),
@@ -33,6 +35,7 @@ var figures = []figure{
 	counter("http_connections_accepted_total", "Connections that the HTTP listener has served.", func(s *Stats) int64 { return s.HTTP.Accepted }),
 	gauge("http_connections_active", "Connections that the HTTP listener has open.", func(s *Stats) int64 { return s.HTTP.Active }),
 	counter("http_connections_refused_total", "HTTP connections closed at once: over -max-connections.", func(s *Stats) int64 { return s.HTTP.Refused }),
+	counter("http_connections_dropped_total", "HTTP connections without a request, closed to make room for others at -max-connections.", func(s *Stats) int64 { return s.HTTP.Dropped }),
 	gauge("http_requests_pending", "Requests that wait in the slow listener.", func(s *Stats) int64 { return s.HTTP.Pending }),
 	counter("http_requests_served_total", "Requests that the slow listener has answered.", func(s *Stats) int64 { return s.HTTP.Served }),
 }

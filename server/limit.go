@@ -18,3 +18,11 @@ func mostConnections() int {
 	// A limit so low that the reserve would take most of it is shared half and half.
 	return max(1, int(limit)-min(reserve, int(limit)/2)) // #nosec G115 -- limit is below mostEver+reserve
 }
+
+// mostProbes is how many connections the probe has at once, unless the limit of file descriptors is low.
+const mostProbes = 128
+
+// probeConnections is how many connections the probe may have: a part of what mostConnections sets aside.
+func probeConnections() int {
+	return int(min(mostProbes, max(1, limits.Descriptors()/8))) // #nosec G115 -- at most mostProbes
+}

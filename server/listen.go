@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -47,7 +46,7 @@ func (s *Server) openPort(p port) (tcpAddr, udpAddr netip.AddrPort, err error) {
 
 func (s *Server) serveTCP(p port, listener *net.TCPListener) (service, error) {
 	if s.tls != nil {
-		return startNet(s, p, tls.NewListener(listener, s.tls)), nil
+		return startNet(s, p, listener), nil
 	}
 	return startTCP(s, p, listener)
 }

@@ -42,6 +42,11 @@ type Options struct {
 	Echo string
 	// Probe is the host:port of the Kubernetes liveness probe, http://Probe/healthz; "" is no probe.
 	Probe string
+	// ProxyProtocol wants a PROXY header, version 1 or 2, at the beginning of each TCP connection to Address and Echo, before TLS. One
+	// that does not begin with a header, within 5 s or IdleTimeout, is closed. The client's address is then the header's source.
+	ProxyProtocol bool
+	// TellSource makes the responder, not the echo, answer with the host name, a TAB, and the client's address and port.
+	TellSource bool
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 
@@ -88,8 +93,8 @@ type Options struct {
 	// Log gets one line per listener and rare, rate-limited warnings; nil is no log.
 	Log *slog.Logger
 
-	// OnAccept, if set, is told the address of every TCP client that the responder or the echo serves, before its first answer. OnDatagram
-	// is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
+	// OnAccept, if set, is told the address of every TCP client that the responder or the echo serves, before its first answer: the one in
+	// the PROXY header, with ProxyProtocol. OnDatagram is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
 	OnAccept   func(client netip.AddrPort)
 	OnDatagram func(client netip.AddrPort)
 }

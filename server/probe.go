@@ -10,15 +10,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // Limits of the probe, far above what a kubelet does.
 const (
-	probeTimeout     = 5 * time.Second
-	probeHeader      = 8 << 10
-	probeConnections = 128
+	probeTimeout = 5 * time.Second
+	probeHeader  = 8 << 10
 )
 
 // probe is the Kubernetes liveness probe, with a malfunction on request.
@@ -57,14 +54,36 @@ func startProbe(s *Server, listener net.Listener) service {
 		MaxHeaderBytes:    probeHeader,
 		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong is not worth a line each
 	}
-	p.server.SetKeepAlivesEnabled(false) // idle clients would keep a kubelet out
-	limited := netutil.LimitListener(listener, probeConnections)
+	p.server.SetKeepAlivesEnabled(false) // a probe asks once
 	p.serve.Go(func() {
-		if err := p.server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+		if err := p.server.Serve(&probeListener{Listener: listener, room: probeConnections()}); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("K8s Liveness ended", "error", err)
 		}
 	})
 	return p
+}
+
+// A probeListener turns nobody away: without room, the client that has been there longest has to go. No connection leaves its lobby
+// before it is closed, as an answer takes no time.
+type probeListener struct {
+	net.Listener
+	lobby lobby
+	room  int
+}
+
+// Accept implements net.Listener.
+func (l *probeListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		if !errors.Is(err, net.ErrClosed) {
+			l.lobby.drop() // there may be no descriptor left; package http tries again
+		}
+		return nil, err //nolint:wrapcheck // package http tells errors apart
+	}
+	if l.lobby.size() >= l.room {
+		l.lobby.drop()
+	}
+	return l.lobby.admit(conn, func() {}), nil
 }
 
 // healthz tells name and caller. X-Malfunction makes this and all later answers a 500 ("yes") or a 200 (anything else).

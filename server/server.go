@@ -18,11 +18,12 @@ type Server struct {
 	log     *slog.Logger
 	tls     *tls.Config // nil for plain TCP
 	gate    *gate
+	lobby   lobby // of the HTTP listener
 	twins   *twins
 
 	tally, echoTally tally
 
-	overLimit, shortage seldom
+	overLimit, shortage, noHeader seldom
 
 	services []service
 	tcp, udp netip.AddrPort
@@ -95,6 +96,7 @@ func (s *Server) Stats() Stats {
 	stats.Echo = s.echoTally.echo()
 	stats.HTTP = HTTPStats{
 		Accepted: s.http.accepted.Load(), Active: s.http.active.Load(), Refused: s.http.refused.Load(),
+		Dropped: s.http.dropped.Load(),
 		Pending: s.http.pending.Load(), Served: s.http.served.Load(),
 	}
 	return stats
@@ -155,6 +157,18 @@ func (s *Server) close() {
 	for _, service := range s.services {
 		service.close()
 	}
+}
+
+// enter takes a place for a connection. If there is none, the HTTP client that has been without a request longest gives up its own.
+func (s *Server) enter() bool {
+	if s.gate.enter() {
+		return true
+	}
+	if !s.lobby.drop() {
+		return false
+	}
+	s.http.dropped.Add(1)
+	return s.gate.enter()
 }
 
 // refused counts and logs a connection for which there is no place.

@@ -11,6 +11,8 @@ type Stats struct {
 	Active   int64 // of these, open now
 	Refused  int64 // TCP connections closed at once: over MaxConnections, or no file descriptor left
 	TimedOut int64 // TCP connections closed after IdleTimeout
+	// HeaderErrors are TCP connections closed because they did not begin with a PROXY header (ProxyProtocol).
+	HeaderErrors int64
 
 	Replies  int64 // host names written to TCP connections
 	Dropped  int64 // answers not written in full, because the client does not read or is gone
@@ -30,6 +32,8 @@ type EchoStats struct {
 	Active   int64 // of these, open now
 	Refused  int64 // TCP connections closed at once: over MaxConnections, or no file descriptor left
 	TimedOut int64 // TCP connections closed after IdleTimeout
+	// HeaderErrors are TCP connections closed because they did not begin with a PROXY header (ProxyProtocol).
+	HeaderErrors int64
 
 	Received int64 // bytes read from TCP connections
 	Sent     int64 // bytes written to them
@@ -43,6 +47,7 @@ type HTTPStats struct {
 	Accepted int64 // connections served
 	Active   int64 // of these, open now
 	Refused  int64 // connections closed at once: over MaxConnections
+	Dropped  int64 // connections without a request that had to make room for others at MaxConnections
 	Pending  int64 // requests that the slow listener has now
 	Served   int64 // requests that it has answered
 }
@@ -52,6 +57,7 @@ type counters struct {
 	accepted, left, refused, timedOut atomic.Int64
 	replies, dropped, received, sent  atomic.Int64
 	datagrams, datagramsAnswered      atomic.Int64
+	headerErrors                      atomic.Int64
 	_                                 [64]byte
 }
 
@@ -77,6 +83,7 @@ func (t *tally) responder() (s Stats) {
 		s.Active += c.accepted.Load() - left
 		s.Refused += c.refused.Load()
 		s.TimedOut += c.timedOut.Load()
+		s.HeaderErrors += c.headerErrors.Load()
 		s.Replies += c.replies.Load()
 		s.Dropped += c.dropped.Load()
 		s.Received += c.received.Load()
@@ -94,6 +101,7 @@ func (t *tally) echo() (s EchoStats) {
 		s.Active += c.accepted.Load() - left
 		s.Refused += c.refused.Load()
 		s.TimedOut += c.timedOut.Load()
+		s.HeaderErrors += c.headerErrors.Load()
 		s.Received += c.received.Load()
 		s.Sent += c.sent.Load()
 		s.Datagrams += c.datagrams.Load()

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -19,10 +20,12 @@ type loopRole interface {
 
 // A talk is what a loop's clients are told. Its methods run on the loop's goroutine.
 type talk interface {
-	// welcome is called for a new client, before it is watched.
-	welcome(key uint32)
+	// welcome is called for a new client, before it is heard. The address is valid if the loop needs addresses.
+	welcome(key uint32, client netip.AddrPort)
 	// ready does what the client is ready for. It returns false when the connection is over.
 	ready(key uint32, events loop.Events) (open bool)
+	// heard takes what a client has sent, which is good until the call returns. It returns false when the connection is over.
+	heard(key uint32, data []byte) (open bool)
 	// forget is called when the connection ends.
 	forget(key uint32)
 }

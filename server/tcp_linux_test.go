@@ -51,10 +51,17 @@ func TestClientNeverReads(t *testing.T) {
 
 // Not parallel: it counts the allocations of the whole process.
 func TestTCPAllocatesNothing(t *testing.T) {
-	srv := start(t, server.Options{})
+	for name, options := range map[string]server.Options{"the name": {}, "the source too": {TellSource: true}} {
+		t.Run(name, func(t *testing.T) { assert.Zero(t, allocationsOfAnswer(t, options)) })
+	}
+}
+
+func allocationsOfAnswer(t *testing.T, options server.Options) float64 {
+	t.Helper()
+	srv := start(t, options)
 	to := &unix.SockaddrInet4{Addr: srv.Addr().Addr().As4(), Port: int(srv.Addr().Port())}
 	answer := make([]byte, 512)
-	allocations := testing.AllocsPerRun(200, func() {
+	return testing.AllocsPerRun(200, func() {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err == nil {
 			err = unix.Connect(fd, to)
@@ -67,7 +74,6 @@ func TestTCPAllocatesNothing(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	assert.Zero(t, allocations)
 }
 
 func init() { children["few descriptors"] = serveWithFewDescriptors }

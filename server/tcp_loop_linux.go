@@ -35,6 +35,7 @@ type tcpLoop struct {
 	spare     int   // given up to accept one more when descriptors are used up
 
 	talk   talk
+	heads  *heads // nil unless connections begin with PROXY headers
 	conns  slab
 	idle   *loop.Queue
 	buffer []byte // what one client has sent, until the next one is heard
@@ -50,6 +51,9 @@ func startTCPLoop(s *Server, p port, listener int) (*tcpLoop, error) {
 		spare: -1, idle: loop.NewQueue(int64(s.options.IdleTimeout)), buffer: make([]byte, readSize),
 	}
 	t.talk = p.role.talkOn(t)
+	if s.options.ProxyProtocol {
+		t.heads = newHeads(t)
+	}
 	t.do(func() {
 		t.source = l.Attach(t)
 		t.keepSpare()
@@ -81,7 +85,13 @@ func (t *tcpLoop) Ready(key uint32, events loop.Events) {
 		t.accept(acceptBatch)
 		return
 	}
-	if !t.talk.ready(key, events) {
+	open := false
+	if t.heads.awaits(key) {
+		open = t.heads.ready(key, events)
+	} else {
+		open = t.talk.ready(key, events)
+	}
+	if !open {
 		t.hangUp(key)
 	}
 }
@@ -105,7 +115,7 @@ func (t *tcpLoop) Tick(now int64) (wake int64) {
 		t.hangUp(key)
 	}
 	_, deadline, _ := t.idle.First()
-	return min(deadline, t.resume)
+	return min(deadline, t.resume, t.heads.tick())
 }
 
 func (t *tcpLoop) accept(most int) {
@@ -132,54 +142,63 @@ func (t *tcpLoop) accept(most int) {
 	}
 }
 
-// next takes a connection from the backlog. The client's address costs, so only who asks for it gets it.
+// next takes a connection from the backlog. The client's address costs, so it is valid only if something needs it.
 func (t *tcpLoop) next() (fd int, client netip.AddrPort, errno syscall.Errno) {
-	if t.server.options.OnAccept == nil {
-		fd, errno = socket.Accept(t.listener)
-		return fd, client, errno
+	if o := &t.server.options; o.OnAccept != nil || o.TellSource || o.ProxyProtocol {
+		return socket.AcceptFrom(t.listener)
 	}
-	fd, sa, err := unix.Accept4(t.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if err != nil {
-		errno, _ = err.(syscall.Errno) //nolint:errorlint // x/sys returns just that
-		return -1, client, errno
-	}
-	return fd, sockaddr(sa), socket.OK
+	fd, errno = socket.Accept(t.listener)
+	return fd, client, errno
 }
 
 func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
 	s := t.server
-	if !s.gate.enter() {
+	if !s.enter() {
 		s.refused(t.count)
 		socket.Close(fd)
 		return
 	}
 	t.count.accepted.Add(1)
-	if s.options.OnAccept != nil {
-		s.options.OnAccept(client)
-	}
 	key := t.conns.take(fd)
-	t.talk.welcome(key)
-	t.idle.Push(key, t.source.Now())
+	if t.heads != nil {
+		t.heads.await(key, client)
+	} else {
+		t.begin(key, client)
+	}
 	if err := t.source.Add(fd, key, loop.Readable); err != nil {
 		s.short(err)
 		t.hangUp(key)
 	}
 }
 
+// begin serves a client whose address is known, if anybody asks for it.
+func (t *tcpLoop) begin(key uint32, client netip.AddrPort) {
+	if t.server.options.OnAccept != nil {
+		t.server.options.OnAccept(client)
+	}
+	t.talk.welcome(key, client)
+	t.idle.Push(key, t.source.Now())
+}
+
 // hear reads at most so many bytes of what a client has sent; they are good until the next call. It returns false when
 // the connection is over.
 func (t *tcpLoop) hear(key uint32, events loop.Events, most int) (data []byte, open bool) {
+	data, open = t.read(key, events, most)
+	if len(data) > 0 {
+		t.count.received.Add(int64(len(data)))
+		t.idle.Remove(key)
+		t.idle.Push(key, t.source.Now())
+	}
+	return data, open
+}
+
+// read is hear without the account of who has been heard.
+func (t *tcpLoop) read(key uint32, events loop.Events, most int) (data []byte, open bool) {
 	n, errno := socket.Read(t.conns.fd(key), t.buffer[:most])
 	if errno == unix.EAGAIN && events&(loop.Failed|loop.HungUp) == 0 {
 		return nil, true
 	}
-	if n == 0 { // its end, or an error
-		return nil, false
-	}
-	t.count.received.Add(int64(n))
-	t.idle.Remove(key)
-	t.idle.Push(key, t.source.Now())
-	return t.buffer[:n], true
+	return t.buffer[:n], n > 0 // 0 is its end, or an error
 }
 
 // watch changes what a client is watched for. It returns false when that is not possible, and the connection over.
@@ -189,8 +208,12 @@ func (t *tcpLoop) watch(key uint32, events loop.Events) (open bool) {
 
 func (t *tcpLoop) hangUp(key uint32) {
 	t.source.Close(t.conns.fd(key))
-	t.idle.Remove(key)
-	t.talk.forget(key)
+	if t.heads.awaits(key) {
+		t.heads.forget(key)
+	} else {
+		t.idle.Remove(key)
+		t.talk.forget(key)
+	}
 	t.conns.give(key)
 	t.server.gate.leave()
 	t.count.left.Add(1)
@@ -256,18 +279,9 @@ func (t *tcpLoop) end() {
 	for key, _, ok := t.idle.First(); ok; key, _, ok = t.idle.First() {
 		t.hangUp(key)
 	}
+	t.heads.end()
 	if t.spare >= 0 {
 		socket.Close(t.spare)
 	}
 	t.source.Detach()
-}
-
-func sockaddr(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)) // #nosec G115 -- ports are 16 bits wide
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)) // #nosec G115 -- ports are 16 bits wide
-	}
-	return netip.AddrPort{}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -68,34 +69,84 @@ func (n *netClients) accept() {
 }
 
 func (n *netClients) welcome(conn net.Conn) {
-	if !n.server.gate.enter() {
+	if !n.server.enter() {
 		n.server.refused(n.count)
 		_ = conn.Close()
 		return
 	}
 	n.count.accepted.Add(1)
-	if n.server.options.OnAccept != nil {
-		n.server.options.OnAccept(addrPort(conn.RemoteAddr()))
-	}
 	n.mu.Lock()
 	n.conns[conn] = struct{}{}
 	n.mu.Unlock()
 	n.serving.Go(func() { n.serve(conn) })
 }
 
-func (n *netClients) serve(conn net.Conn) {
-	defer n.hangUp(conn)
-	if n.shakeHands(conn) {
-		n.role.serve(n, conn)
+func (n *netClients) serve(accepted net.Conn) {
+	conn, client := accepted, addrPort(accepted.RemoteAddr())
+	defer func() { n.hangUp(accepted, conn) }()
+	if n.server.options.ProxyProtocol {
+		source, rest, err := n.readHeader(accepted, client)
+		if err != nil {
+			return
+		}
+		conn, client = &headedConn{accepted, rest}, source
+	}
+	if n.server.options.OnAccept != nil {
+		n.server.options.OnAccept(client)
+	}
+	if n.server.tls != nil {
+		secure := tls.Server(conn, n.server.tls)
+		conn = secure
+		if !n.within(conn.SetDeadline, handshakeTimeout) || secure.HandshakeContext(context.Background()) != nil {
+			return
+		}
+	}
+	n.role.serve(n, conn, client)
+}
+
+// readHeader reads a connection's PROXY header. The rest is what came behind it.
+func (n *netClients) readHeader(conn net.Conn, own netip.AddrPort) (source netip.AddrPort, rest []byte, err error) {
+	if !n.within(conn.SetReadDeadline, n.server.options.headerTimeout()) {
+		return source, nil, net.ErrClosed
+	}
+	parser := newHeaderParser()
+	var data []byte
+	for buffer := make([]byte, netReadSize); ; {
+		received, failed := conn.Read(buffer)
+		data = append(data, buffer[:received]...)
+		source, rest, whole, err := parser.parse(data, own)
+		switch {
+		case whole:
+			return source, rest, nil
+		case err != nil:
+		case errors.Is(failed, os.ErrDeadlineExceeded):
+			err = errHeaderLate
+		case failed != nil:
+			err = errHeaderEnd
+		default:
+			continue
+		}
+		if !n.closing.Load() {
+			n.server.rejectHeader(n.count, own, data, err)
+		}
+		return source, nil, err
 	}
 }
 
-func (n *netClients) shakeHands(conn net.Conn) bool {
-	secure, ok := conn.(*tls.Conn)
-	if !ok {
-		return true
+// A headedConn is a connection of which more has been read than its PROXY header.
+type headedConn struct {
+	net.Conn
+	rest []byte
+}
+
+// Read implements net.Conn.
+func (c *headedConn) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return c.Conn.Read(p) //nolint:wrapcheck // as it is
 	}
-	return n.within(conn.SetDeadline, handshakeTimeout) && secure.HandshakeContext(context.Background()) == nil
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
 }
 
 // hear reads what a client has sent. It returns false when the connection is over.
@@ -120,10 +171,11 @@ func (n *netClients) within(set func(time.Time) error, timeout time.Duration) bo
 	return set(time.Now().Add(timeout)) == nil && !n.closing.Load()
 }
 
-func (n *netClients) hangUp(conn net.Conn) {
+// hangUp closes a connection, with its TLS if it has one.
+func (n *netClients) hangUp(accepted, conn net.Conn) {
 	_ = conn.Close()
 	n.mu.Lock()
-	delete(n.conns, conn)
+	delete(n.conns, accepted)
 	n.mu.Unlock()
 	n.server.gate.leave()
 	n.count.left.Add(1)

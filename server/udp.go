@@ -66,7 +66,7 @@ func (u *udpAnswerer) read() {
 		if u.server.options.OnDatagram != nil {
 			u.server.options.OnDatagram(netip.AddrPortFrom(client.Addr().Unmap(), client.Port()))
 		}
-		if _, _, err := u.conn.WriteMsgUDPAddrPort(u.role.answer(data[:size]), fromDestination(control[:n]), client); err == nil {
+		if _, _, err := u.conn.WriteMsgUDPAddrPort(u.role.answer(data[:size], client), fromDestination(control[:n]), client); err == nil {
 			count.datagramsAnswered.Add(1)
 		}
 	}

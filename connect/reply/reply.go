@@ -3,6 +3,7 @@ package reply
 
 import (
 	"bytes"
+	"net/netip"
 	"unicode"
 	"unicode/utf8"
 )
@@ -10,13 +11,48 @@ import (
 // MaxLength is the longest host name accepted, in bytes.
 const MaxLength = 255
 
-// Parse returns the host name in what one read of a connection gave: everything up to the first NUL, CR or LF. It must
+// Separator ends the host name in an answer that also tells the client's address (mconnect-server -tell-source).
+const Separator = '\t'
+
+// maxSource is the longest address and port accepted, in bytes: an IPv6 address in full, in brackets, and five digits.
+const maxSource = len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535")
+
+// Parse returns the host name in what one read of a connection gave: everything up to the first NUL, CR, LF or TAB. It must
 // be 1 to MaxLength bytes of printable UTF-8; ok is false otherwise. The name is a part of data, not a copy.
 func Parse(data []byte) (name []byte, ok bool) {
-	if end := bytes.IndexAny(data, "\x00\r\n"); end >= 0 {
+	if end := bytes.IndexAny(data, "\x00\r\n\t"); end >= 0 {
 		data = data[:end]
 	}
 	return data, Valid(data)
+}
+
+// Source returns the client's address and port as an answer tells them: what follows the TAB behind the host name, up to the next NUL,
+// CR, LF or TAB, or the end. An IPv4-mapped address is returned as IPv4. ok is false if the answer tells none, or none that is valid: an
+// address without a zone, in brackets if it is IPv6, a colon, and a port.
+func Source(data []byte) (source netip.AddrPort, ok bool) {
+	end := bytes.IndexAny(data, "\x00\r\n\t")
+	if end < 0 || data[end] != Separator {
+		return source, false
+	}
+	told := data[end+1:]
+	if end := bytes.IndexAny(told, "\x00\r\n\t"); end >= 0 {
+		told = told[:end]
+	}
+	if len(told) > maxSource {
+		return source, false
+	}
+	source, err := netip.ParseAddrPort(string(told))
+	if err != nil || source.Addr().Zone() != "" {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), true
+}
+
+// AppendSource appends what Source reads: the TAB, and the address and port in the form of netip.AddrPort, an IPv4-mapped address as
+// IPv4 and without a zone. It allocates nothing if there is room for it.
+func AppendSource(answer []byte, source netip.AddrPort) []byte {
+	answer = append(answer, Separator)
+	return netip.AddrPortFrom(source.Addr().Unmap().WithZone(""), source.Port()).AppendTo(answer)
 }
 
 // Valid reports whether a name can be told and understood: 1 to MaxLength bytes of printable UTF-8.

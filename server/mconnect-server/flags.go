@@ -82,6 +82,8 @@ func (s *settings) flagSet() *flag.FlagSet {
 	f.StringVar(&o.Address, "address", server.DefaultAddress, "`host:port` to listen on; [::]:5001 is every address of this host")
 	f.BoolVar(&o.UDP, "udp", false, "answer UDP datagrams too, from the address they were sent to")
 	f.StringVar(&o.Echo, "echo", "", "`host:port` of ctraffic's echo, TCP and UDP, such as [::]:5003; empty for none")
+	f.BoolVar(&o.ProxyProtocol, "proxy-protocol", false, "connections to -address and -echo begin with a PROXY header, version 1 or 2, as a load balancer sends it\n(HAProxy: send-proxy-v2); those without one are closed")
+	f.BoolVar(&o.TellSource, "tell-source", false, "answer with the host name, a TAB, and the client's address and port as seen here, or in the PROXY header;\nmconnect's own client takes each such answer for another host")
 	f.StringVar(&o.Probe, "k8sprobe", "", "`host:port` of the Kubernetes liveness probe, http://host:port/healthz; empty for none")
 	f.BoolVar(&s.version, "version", false, "print the version and exit")
 	f.StringVar(&o.Hostname, "hostname", "", "`name` to answer with, at most 255 bytes (default: the system's host name)")

@@ -73,7 +73,7 @@ func run(args []string, env lookup, stdout, stderr io.Writer, signals <-chan os.
 		return exitCode(err)
 	}
 	stop(srv, s.options.Log, signals, quit)
-	logEnd(s.options.Log, srv, seen)
+	s.logEnd(srv, seen)
 	return exitOK
 }
 
@@ -100,12 +100,15 @@ func stop(srv *server.Server, log *slog.Logger, signals, quit <-chan os.Signal) 
 	}
 }
 
-func logEnd(log *slog.Logger, srv *server.Server, seen *sources) {
+func (s *settings) logEnd(srv *server.Server, seen *sources) {
 	stats := srv.Stats()
 	attributes := []any{
 		"accepted", stats.Accepted, "refused", stats.Refused, "active", stats.Active, "timed_out", stats.TimedOut,
 		"replies", stats.Replies, "dropped", stats.Dropped, "bytes_received", stats.Received,
 		"udp_datagrams", stats.Datagrams, "udp_answered", stats.DatagramsAnswered,
+	}
+	if s.options.ProxyProtocol {
+		attributes = append(attributes, "header_errors", stats.HeaderErrors+stats.Echo.HeaderErrors)
 	}
 	if srv.EchoAddr().IsValid() {
 		attributes = append(attributes, "echo_accepted", stats.Echo.Accepted, "echo_refused", stats.Echo.Refused,
@@ -119,7 +122,7 @@ func logEnd(log *slog.Logger, srv *server.Server, seen *sources) {
 	if seen != nil {
 		attributes = append(attributes, slog.Any("sources", seen))
 	}
-	log.Info("Stopped", attributes...)
+	s.options.Log.Info("Stopped", attributes...)
 }
 
 func exitCode(err error) int {

@@ -239,6 +239,48 @@ func TestEchoUntilSignal(t *testing.T) {
 	assert.InDelta(t, 0, last["accepted"], 0)
 }
 
+// By flags and by variables: a PROXY header is wanted, and its source told.
+func TestProxyProtocolUntilSignal(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		args []string
+		env  map[string]string
+	}{
+		"flags":     {[]string{"-proxy-protocol", "-tell-source"}, nil},
+		"variables": {nil, map[string]string{"MCONNECT_PROXY_PROTOCOL": "true", "MCONNECT_TELL_SOURCE": "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, row.env, append(row.args, "-address", "127.0.0.1:0", "-hostname", "web-1")...)
+			begin := func(header string) net.Conn {
+				conn, err := net.Dial("tcp", p.address)
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = conn.Close() })
+				require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+				_, err = io.WriteString(conn, header)
+				require.NoError(t, err)
+				return conn
+			}
+			answer := make([]byte, len("web-1\t192.0.2.1:4711"))
+			_, err := io.ReadFull(begin("PROXY TCP4 192.0.2.1 198.51.100.1 4711 80\r\n"), answer)
+			require.NoError(t, err)
+			assert.Equal(t, "web-1\t192.0.2.1:4711", string(answer))
+
+			wrong := begin("Hello")
+			line := p.next(t)
+			assert.Contains(t, line["msg"], "Connection closed; it does not begin with a PROXY header: ")
+			assert.Equal(t, wrong.LocalAddr().String(), line["client"])
+			assert.Equal(t, `"Hello"`, line["began_with"])
+			rest, err := io.ReadAll(wrong)
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+			assert.Empty(t, rest)
+			last := p.stop(t, syscall.SIGTERM)
+			assert.InDelta(t, 2, last["accepted"], 0)
+			assert.InDelta(t, 1, last["header_errors"], 0)
+		})
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -295,7 +337,7 @@ func TestVersionAndHelp(t *testing.T) {
 
 	assert.Equal(t, exitOK, run([]string{"-help"}, environment(nil), &stdout, &stderr, nil))
 	for _, flag := range []string{
-		"server", "address", "udp", "echo", "k8sprobe", "version", "hostname", "max-connections", "idle-timeout",
+		"server", "address", "udp", "echo", "k8sprobe", "proxy-protocol", "tell-source", "version", "hostname", "max-connections", "idle-timeout",
 		"tls-cert", "tls-key", "drain", "log", "log-sources", "http", "delay", "stats", "timeout", "close",
 		"peer", "discover", "location", "ping-delay", "ping-limit", "ping-maxfail", "ping-timeout", "ping-insecure", "max-peers",
 		"token", "allow", "state", "env-and-quit",

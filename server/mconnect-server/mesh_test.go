@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,6 +83,8 @@ func TestWrongMeshFlags(t *testing.T) {
 		"maxfail":          {[]string{"-http", ":0", "-ping-maxfail", "-1"}, nil, `invalid value "-1" for flag -ping-maxfail: must be 1 or more, or 0 for never`},
 		"CIDR":             {[]string{"-http", ":0", "-allow", "10/8"}, nil, `"10/8" is not a CIDR such as 10.0.0.0/8`},
 		"quit, no token":   {[]string{"-http", ":0", "-env-and-quit"}, nil, "flag -env-and-quit needs a -token"},
+		"token":            {[]string{"-http", "127.0.0.1:0", "-address", "127.0.0.1:0"}, map[string]string{"MCONNECT_TOKEN": "two\nlines\n"}, `-token "(hidden)": byte 3 is the control character '\n'`},
+		"blank token":      {[]string{"-http", "127.0.0.1:0", "-address", "127.0.0.1:0"}, map[string]string{"MCONNECT_TOKEN": "\n"}, `-token "(hidden)": it is blank`},
 		"limit":            {[]string{"-http", "127.0.0.1:0", "-address", "127.0.0.1:0", "-ping-limit", "-1"}, nil, `-ping-limit "-1": must be 1 or more`},
 		"state":            {[]string{"-http", "127.0.0.1:0", "-address", "127.0.0.1:0", "-state", "/no/such/x"}, nil, `-state "/no/such/x": `},
 		"pingmesh's delay": {[]string{"-http", ":0"}, map[string]string{"PINGMESH_URL": "http://a/", "PINGMESH_DELAY": "x"}, `invalid value "x" of PINGMESH_DELAY (flag -ping-delay)`},
@@ -95,6 +98,18 @@ func TestWrongMeshFlags(t *testing.T) {
 			assert.NotContains(t, stderr.String(), "Listen", "it is refused before the server listens")
 		})
 	}
+}
+
+// A second server on the same state file ends at once, and says what to do.
+func TestStateOfTwoServers(t *testing.T) {
+	t.Parallel()
+	args := []string{"-address", "127.0.0.1:0", "-http", "127.0.0.1:0", "-state", filepath.Join(t.TempDir(), "state.json")}
+	first := startProgram(t, nil, args...)
+	first.next(t)
+	var stderr bytes.Buffer
+	assert.Equal(t, exitUsage, run(args, environment(nil), io.Discard, &stderr, nil))
+	assert.Regexp(t, `-state ".*state.json": is in use by another server \(process \d+\): stop that one, or give each server a file of its own`, stderr.String())
+	first.stop(t, syscall.SIGTERM)
 }
 
 // Every HTTP listener answers pings. Only if it was told of a mesh does the page take the slow listener's place at /.
@@ -128,7 +143,7 @@ func TestPingOfAnyServer(t *testing.T) {
 
 func TestQuitOverHTTP(t *testing.T) {
 	t.Parallel()
-	p := startProgram(t, map[string]string{"MCONNECT_TOKEN": "t"}, "-address", "127.0.0.1:0", "-http", "127.0.0.1:0", "-env-and-quit")
+	p := startProgram(t, map[string]string{"MCONNECT_TOKEN": "t\n"}, "-address", "127.0.0.1:0", "-http", "127.0.0.1:0", "-env-and-quit")
 	url := "http://" + p.next(t)["address"].(string)
 	ask := func(path string) int {
 		request, err := http.NewRequest(http.MethodGet, url+path, strings.NewReader(""))

@@ -54,6 +54,7 @@ func (m *Mesh) checkToken(r *http.Request) error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		given = r.PostFormValue("token")
 	}
+	given = strings.TrimSpace(given)
 	want, have := sha256.Sum256([]byte(m.options.Token)), sha256.Sum256([]byte(given))
 	switch {
 	case subtle.ConstantTimeCompare(want[:], have[:]) == 1:

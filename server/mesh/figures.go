@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
@@ -27,6 +28,7 @@ type figures struct {
 	sums             ping.Result
 	durations        [len(phases)]histogram
 	hour             hour
+	remote           netip.Addr // pinged last
 	lastCode         int
 	lastError        string
 	instance, listed string // what the peer's header said last: who it is, and the revision of its list
@@ -37,6 +39,9 @@ func (f *figures) add(r *ping.Result) {
 	answered := !r.Failed()
 	f.hour.add(r.Start, answered, r.Connect)
 	f.lastCode, f.lastError = r.Code(), ""
+	if r.RemoteAddr.IsValid() {
+		f.remote = r.RemoteAddr.Addr().Unmap()
+	}
 	if !answered {
 		f.fails++
 		f.row++

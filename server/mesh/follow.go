@@ -131,11 +131,23 @@ func (f *follower) hearAll(ctx context.Context, page string, list []told) error 
 var errEnough = errors.New("enough has been read")
 
 // told is a peer of which another tells.
-type told struct{ URL, Location, PeerIP string }
+type told struct {
+	URL, Location, PeerIP string
+	Resolved              bool // so PeerIP is just what DNS said there
+}
 
 // fits reports whether it may be a peer, and small.
 func (t *told) fits() bool {
 	return t.URL != "" && len(t.URL) <= maxURL && len(t.Location) <= reply.MaxLength && len(t.PeerIP) <= maxIP
+}
+
+// override is the address to ping it at, if it is not the one that DNS says; not valid if there is none.
+func (t *told) override() netip.Addr {
+	if t.Resolved {
+		return netip.Addr{}
+	}
+	ip, _ := netip.ParseAddr(t.PeerIP)
+	return ip.Unmap()
 }
 
 // readList reads so many peers of another server's list.
@@ -175,8 +187,7 @@ func (f *follower) hear(ctx context.Context, one told) error {
 	if one.Location != unknown && one.Location != one.URL && reply.Valid([]byte(one.Location)) {
 		t.Location = one.Location
 	}
-	ip, _ := netip.ParseAddr(one.PeerIP) // not valid if there is none
-	ip = ip.Unmap()
+	ip := one.override()
 	if f.mesh.list.knows(&t, ip) {
 		return errKnown
 	}

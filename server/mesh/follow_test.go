@@ -36,7 +36,8 @@ func TestAddressesAreNotPinnedWhileDNSFails(t *testing.T) {
 	mended.Store(true)
 	told := n.eventually(t, "the peer's peer", func(s mesh.Server) bool { return len(s.Peers) == 2 })
 	assert.Equal(t, far+"/v1/ping", told.Peers[1].URL)
-	assert.Empty(t, told.Peers[1].PeerIP)
+	told = n.eventually(t, "it is pinged", func(s mesh.Server) bool { return s.Peers[1].PeerIP != "" })
+	assert.True(t, told.Peers[1].Resolved, "it is pinged by its name")
 }
 
 // A name that is known to others alone is pinged where they say it is, and one with several addresses at the one that they say.
@@ -51,6 +52,20 @@ func TestAddressesArePinned(t *testing.T) {
 	})
 	assert.Equal(t, "127.0.0.1", told.Peers[1].PeerIP)
 	assert.Equal(t, "127.0.0.1", told.Peers[2].PeerIP)
+	assert.False(t, told.Peers[1].Resolved || told.Peers[2].Resolved)
+}
+
+// The address that our servers tell is insisted on only if it was there, too: a name with several goes on to be looked up.
+func TestResolvedAddressesAreNotPinned(t *testing.T) {
+	resolveWith(t, names{"several.invalid.": {"127.0.0.1", "127.0.0.3"}}.known)
+	far := strings.Replace(serve(t, pingmesh("far")), "127.0.0.1", "several.invalid", 1)
+	near := begin(t, mesh.Options{Location: "near", Peers: []mesh.Target{target(t, far+"/v1/ping")}})
+	told := near.eventually(t, "it is pinged", func(s mesh.Server) bool { return s.Peers[0].Pings > 0 })
+	assert.Contains(t, []string{"127.0.0.1", "127.0.0.3"}, told.Peers[0].PeerIP)
+	assert.True(t, told.Peers[0].Resolved)
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, near.url+"/v1/ping?addpeers=true")}})
+	told = n.eventually(t, "the peer's peer", func(s mesh.Server) bool { return len(s.Peers) == 2 && s.Peers[1].Pings > 0 })
+	assert.True(t, told.Peers[1].Resolved, "%+v", told.Peers[1])
 }
 
 // What is in the list already costs no look-up, however often it is told.

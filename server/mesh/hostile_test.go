@@ -158,6 +158,51 @@ func TestToken(t *testing.T) {
 	assert.Contains(t, body, "AWS_SECRET_ACCESS_KEY=(hidden)\n")
 }
 
+// A token is what is in the file, without what files and editors put around it.
+func TestTokenIsTrimmed(t *testing.T) {
+	t.Parallel()
+	for name, given := range map[string]string{
+		"a newline":         token + "\n",
+		"of Windows":        token + "\r\n",
+		"blanks":            " \t" + token + " \n\n",
+		"none":              token,
+		"from another file": token,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := begin(t, mesh.Options{Token: given})
+			sent := token
+			if name == "from another file" {
+				sent += "\r\n" // in a form, as it can't be in a header
+			}
+			request := n.request(t, http.MethodPost, "/v1/addpeer", "url=http://localhost/&token="+url.QueryEscape(sent))
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			response, body := do(t, request)
+			assert.Equal(t, 200, response.StatusCode, body)
+			request = n.request(t, http.MethodDelete, "/v1/peers?url=http://localhost/", "")
+			request.Header.Set("Authorization", "Bearer "+token)
+			response, body = do(t, request)
+			assert.Equal(t, 200, response.StatusCode, body)
+		})
+	}
+}
+
+// One that nobody could send is refused, and not shown.
+func TestTokenThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	for given, message := range map[string]string{
+		"hunter\n2":    `Token "(hidden)": byte 6 is the control character '\n', so it can't be sent in a header: give one line`,
+		"hunter2\x7f":  `Token "(hidden)": byte 7 is the control character '\x7f'`,
+		"\x00hunter2":  `Token "(hidden)": byte 0 is the control character '\x00'`,
+		"\t\n":         `Token "(hidden)": it is blank: give one of visible characters, or none`,
+		"two\r\nlines": `Token "(hidden)": byte 3 is the control character '\r'`,
+	} {
+		_, err := mesh.Start(mesh.Options{Location: "here", Token: given})
+		assert.ErrorContains(t, err, message)
+		assert.NotContains(t, err.Error(), "hunter")
+	}
+}
+
 func TestWithoutTokenOnlyThisHost(t *testing.T) {
 	t.Parallel()
 	n := begin(t, mesh.Options{})

@@ -54,6 +54,7 @@ func (m *Mesh) newRoutes() map[string]methods {
 		pathPeers:      {http.MethodGet: m.servePeers, http.MethodPost: m.postPeer, http.MethodDelete: m.deletePeer},
 		"/v1/addpeer":  {http.MethodGet: m.addPeer, http.MethodPost: m.addPeer},
 		"/v1/metrics":  get(m.serveMetrics),
+		"/memstats":    get(m.serveMemStats),
 		pathRow:        get(m.serveRow),
 		"/v1/matrix":   get(m.serveMatrix),
 	}
@@ -139,38 +140,28 @@ func (m *Mesh) servePeers(w http.ResponseWriter, _ *http.Request) {
 	serveJSON(w, http.StatusOK, m.server())
 }
 
-func (m *Mesh) serveMetrics(w http.ResponseWriter, r *http.Request) {
+func (m *Mesh) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	_, ended := m.list.gone()
 	active := len(m.list.all())
+	serveJSON(w, http.StatusOK, Metrics{
+		AppStart: m.start.UTC().Truncate(time.Second), NumPeers: active + ended, NumActive: active, NumDeleted: ended,
+		MemStats: memStats(),
+	})
+}
+
+// serveMemStats tells the memory alone, at the path that perftest has for it.
+func (m *Mesh) serveMemStats(w http.ResponseWriter, _ *http.Request) {
+	serveJSON(w, http.StatusOK, memStats())
+}
+
+func memStats() MemStats {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	const mb = 1 << 20
-	serveJSON(w, http.StatusOK, Metrics{
-		AppStart: m.start.UTC().Truncate(time.Second), NumPeers: active + ended, NumActive: active, NumDeleted: ended,
-		MemStats: MemStats{
-			When: time.Now(), ActiveMB: memory.Mallocs - memory.Frees, AllocMB: memory.Alloc / mb,
-			SystemMB: memory.Sys / mb, NumGC: memory.NumGC,
-		},
-	})
-}
-
-// serveEnv shows the environment, but not what must stay secret.
-func (m *Mesh) serveEnv(w http.ResponseWriter, r *http.Request) {
-	variables := m.options.Environ()
-	for i, variable := range variables {
-		if name, _, ok := strings.Cut(variable, "="); ok && secret(name) {
-			variables[i] = name + "=(hidden)"
-		}
+	return MemStats{
+		Measured: time.Now().UTC(), Active: memory.Mallocs - memory.Frees, AllocMB: memory.Alloc / mb,
+		SystemMB: memory.Sys / mb, NumGC: memory.NumGC,
 	}
-	slices.Sort(variables)
-	serveHTML(w, http.StatusOK, envPage, map[string]any{"Location": m.options.Location, "Environ": variables})
-}
-
-func secret(name string) bool {
-	name = strings.ToUpper(name)
-	return slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASS", "KEY", "CREDENTIAL", "AUTH"}, func(part string) bool {
-		return strings.Contains(name, part)
-	})
 }
 
 func (m *Mesh) serveQuit(w http.ResponseWriter, r *http.Request) {

@@ -206,6 +206,9 @@ func (m *Mesh) deletePeer(w http.ResponseWriter, r *http.Request) {
 	}
 	everywhere := !t.IP.IsValid()
 	found := m.list.find(t.key(), everywhere)
+	if len(found) == 0 {
+		found = m.list.findAt(t.key()) // as the list tells them
+	}
 	for _, p := range found {
 		m.remove(p, absence{})
 	}

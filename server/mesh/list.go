@@ -228,6 +228,18 @@ func (l *list) find(k key, everywhere bool) (found []*peer) {
 	return found
 }
 
+// findAt returns the peers that have no address of their own and were pinged last at the key's.
+func (l *list) findAt(k key) (found []*peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.order {
+		if p.key == (key{url: k.url}) && k.ip.IsValid() && p.remote() == k.ip {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
 // claim notes which server a peer has turned out to be. It returns false if the peer is to leave, as it is this server itself or
 // one that is in the list already: of two that were found the first stays, and whatever was asked for does.
 func (l *list) claim(p *peer, instance string) bool {

@@ -20,6 +20,7 @@ type Mesh struct {
 	output   output
 	list     list
 	changed  chan struct{} // the list is to be saved
+	lock     *stateLock    // of the state file; nil without
 	matrix   *matrix
 	lists    chan struct{} // has one for each of the peers' lists that is being read
 	sheets   sheets
@@ -47,7 +48,7 @@ func Start(options Options) (*Mesh, error) {
 	before := &state{}
 	if options.State != "" {
 		var err error
-		if before, err = load(options.State); err != nil {
+		if before, err = m.takeState(); err != nil {
 			return nil, &OptionError{"State", options.State, err.Error()}
 		}
 	}
@@ -92,7 +93,10 @@ func (m *Mesh) Stop() {
 	m.list.close()
 	m.end()
 	m.tasks.Wait()
-	m.stop.Do(m.output.Stop)
+	m.stop.Do(func() {
+		m.output.Stop()
+		m.lock.release()
+	})
 }
 
 // ServeHTTP implements http.Handler.

@@ -1,11 +1,14 @@
 package mesh_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,9 +33,6 @@ func TestSpeaksPingmesh(t *testing.T) {
 	} {
 		assert.Contains(t, peers, `"`+field+`": `)
 	}
-	for _, field := range []string{"AppStart", "NumPeers", "NumActive", "NumDeleted", "MemStats", "AllocMB", "NumGC"} {
-		assert.Contains(t, n.get(t, "/v1/metrics"), `"`+field+`": `)
-	}
 	assert.Contains(t, n.get(t, "/v1/addpeer"), `<form action="/v1/addpeer"`)
 
 	_, body := do(t, n.request(t, http.MethodGet, "/v1/addpeer?url="+n.ping()+"&ip=127.0.0.1&limit=3&delay=2&fails=4", ""))
@@ -49,6 +49,52 @@ func TestSpeaksPingmesh(t *testing.T) {
 	assert.Contains(t, body, "in the list already", "another page of the same server")
 }
 
+// The names are pingmesh's present ones, and there are no others. perftest's path has the memory alone.
+func TestMetricsAsPingmesh(t *testing.T) {
+	t.Parallel()
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, "http://"+refused(t)+"/x")}})
+	memory := []string{"Measured", "Active", "AllocMB", "SystemMB", "NumGC"}
+	var metrics, alone map[string]any
+	require.NoError(t, json.Unmarshal([]byte(n.get(t, "/v1/metrics")), &metrics))
+	require.NoError(t, json.Unmarshal([]byte(n.get(t, "/memstats")), &alone))
+	assert.ElementsMatch(t, []string{"AppStart", "NumPeers", "NumActive", "NumDeleted", "MemStats"}, slices.Collect(maps.Keys(metrics)))
+	assert.InDelta(t, 1, metrics["NumPeers"], 0)
+	for _, told := range []map[string]any{metrics["MemStats"].(map[string]any), alone} {
+		assert.ElementsMatch(t, memory, slices.Collect(maps.Keys(told)))
+		assert.Greater(t, told["Active"], 1000.0, "a number of objects")
+		assert.Positive(t, told["SystemMB"])
+		measured, err := time.Parse(time.RFC3339, told["Measured"].(string))
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now(), measured, patience)
+	}
+	response, _ := do(t, n.request(t, http.MethodPost, "/memstats", ""))
+	assert.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
+}
+
+// The list tells the address that was pinged last, answered or not, and a peer can be deleted by it.
+func TestPeerIPIsFilledIn(t *testing.T) {
+	t.Parallel()
+	there := strings.Replace(serve(t, pingmesh("there")), "127.0.0.1", "localhost", 1) + "/v1/ping"
+	gone := "http://" + refused(t) + "/x"
+	n := begin(t, mesh.Options{Peers: []mesh.Target{target(t, there), target(t, gone)}})
+	told := n.eventually(t, "pings of both", func(s mesh.Server) bool { return s.Peers[0].Pings > 0 && s.Peers[1].Fails > 0 })
+	for _, p := range told.Peers {
+		assert.Equal(t, "127.0.0.1", p.PeerIP, p.URL)
+		assert.True(t, p.Resolved, p.URL)
+	}
+	remove := func(ip string) int {
+		response, _ := do(t, n.request(t, http.MethodDelete, "/v1/peers?url="+url.QueryEscape(there)+"&ip="+ip, ""))
+		return response.StatusCode
+	}
+	assert.Equal(t, 404, remove("127.0.0.2"))
+	assert.Equal(t, 200, remove("127.0.0.1"))
+	assert.Len(t, n.server(t).Peers, 1)
+	pinned := n.request(t, http.MethodPost, "/v1/peers", `{"url": "`+there+`", "ip": "127.0.0.1"}`)
+	response, body := do(t, pinned)
+	require.Equal(t, 201, response.StatusCode, body)
+	assert.NotContains(t, body, "Resolved")
+}
+
 func TestReadsPingmesh(t *testing.T) {
 	t.Parallel()
 	far := serve(t, pingmesh("R&D <lab>"))
@@ -63,7 +109,7 @@ func TestReadsPingmesh(t *testing.T) {
 		if p.Pings > 0 {
 			assert.Equal(t, far+"/v1/ping", p.URL)
 			assert.Equal(t, "R&D", strings.TrimSpace(p.Location), "up to what could be HTML")
-			assert.Empty(t, p.PeerIP, "the address is just what the URL says")
+			assert.True(t, p.Resolved, "the address is just what the URL says")
 		}
 	}
 	assert.Contains(t, n.get(t, "/v1/matrix"), `"rows":["here"]`, "they have no rows")
@@ -109,7 +155,7 @@ func TestPrintsAsPingmesh(t *testing.T) {
 	assert.Empty(t, told.Peers)
 	n.Stop()
 	assert.Len(t, pingLine.FindAllString(n.output.String(), -1), 5, "3 answered, 2 not:\n%s", n.output)
-	assert.Regexp(t, `(?m)^Recorded 3 samples in \d+s, average values:\n# timestamp\tDNS\t.*\n3 \d+s +(\t\d+\.\d{3}){6}\t\t\d+\there\t\thttp:`, n.output.String())
+	assert.Regexp(t, `(?m)^Recorded 3 samples in \d+s, average values:\n# timestamp\tDNS\t.*\n3 \d+s +(\t\d+\.\d{3}){6}\t\t\d+\there\thttp://127\.0\.0\.1:\d+/v1/ping\n\n`, n.output.String())
 	assert.Contains(t, n.output.String(), "\nRecorded 0 valid samples, 2 of 2 failures")
 	assert.EqualValues(t, 3, pings.Load())
 }

@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
@@ -54,9 +57,10 @@ type Options struct {
 	// Allow limits the addresses that are connected to; none is no limit.
 	Allow []netip.Prefix
 
-	// Token lets callers change the list over HTTP. Without one only those on this host can.
+	// Token lets callers change the list over HTTP. Without one only those on this host can. Blanks and line ends around it do not
+	// count; control characters within can't be sent in a header, and are refused.
 	Token string
-	// State is the file in which the list outlives the process; "" is none.
+	// State is the file in which the list outlives the process; "" is none. One server at a time can have it: a second one does not start.
 	State string
 
 	// Quit and Environ, if set, serve /v1/quit and /v1/env, which take a Token.
@@ -111,6 +115,9 @@ func (o *Options) complete() error {
 		reason := fmt.Sprintf("not a location: use 1 to %d bytes of printable UTF-8", reply.MaxLength)
 		return &OptionError{"Location", o.Location, reason}
 	}
+	if err := o.completeToken(); err != nil {
+		return err
+	}
 	if o.Delay == 0 {
 		o.Delay = DefaultDelay
 	}
@@ -137,6 +144,21 @@ func (o *Options) complete() error {
 	case (o.Quit != nil || o.Environ != nil) && o.Token == "":
 		return &OptionError{"Token", "", "needed for /v1/env and /v1/quit"}
 	}
+	return nil
+}
+
+// completeToken takes off what a file or an editor has put around the token. The error does not show it.
+func (o *Options) completeToken() error {
+	trimmed := strings.TrimSpace(o.Token)
+	switch {
+	case trimmed == "" && o.Token != "":
+		return &OptionError{"Token", hidden, "it is blank: give one of visible characters, or none"}
+	case !httpguts.ValidHeaderFieldValue(trimmed):
+		at := strings.IndexFunc(trimmed, func(r rune) bool { return r != '\t' && (r < ' ' || r == 0x7f) })
+		return &OptionError{"Token", hidden, fmt.Sprintf(
+			"byte %d is the control character %q, so it can't be sent in a header: give one line of visible characters", at, trimmed[at])}
+	}
+	o.Token = trimmed
 	return nil
 }
 

@@ -41,7 +41,8 @@ func (p *peer) averages(now time.Time) string {
 	for _, sum := range []time.Duration{f.sums.DNS, f.sums.Connect, f.sums.TLS, f.sums.FirstByte, f.sums.LastByte, f.sums.Total} {
 		fmt.Fprintf(&b, "\t%.3f", sum.Seconds()*1000/float64(f.pings))
 	}
-	fmt.Fprintf(&b, "\t\t%d\t%s\t\t%s\n\n", f.sums.Size/int64(f.pings), f.sums.From, p.URL)
+	// The status is empty, and the remote address left out, so there are 11 columns under a header of 12.
+	fmt.Fprintf(&b, "\t\t%d\t%s\t%s\n\n", f.sums.Size/int64(f.pings), f.sums.From, p.URL)
 	return b.String()
 }
 

@@ -112,6 +112,13 @@ func (p *peer) address() netip.Addr {
 	return p.figures.sums.RemoteAddr.Addr().Unmap()
 }
 
+// remote is the address that was pinged last; not valid if there is none yet.
+func (p *peer) remote() netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.figures.remote
+}
+
 // answers reports whether the last ping was answered.
 func (p *peer) answers() bool {
 	p.mu.Lock()

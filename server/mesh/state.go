@@ -145,11 +145,33 @@ func createBeside(path string) (*os.File, error) {
 	return file, nil
 }
 
-// checkState tells whether a file can be read and replaced.
+// takeState locks the state file and reads it.
+func (m *Mesh) takeState() (*state, error) {
+	lock, err := lockState(m.options.State)
+	if errors.Is(err, errCannotLock) {
+		m.options.Log.Warn("The state file can't be locked; see to it that no other server has the same", "file", m.options.State, "error", err)
+	} else if err != nil {
+		return nil, err
+	}
+	before, err := load(m.options.State)
+	if err != nil {
+		lock.release()
+		return nil, err
+	}
+	m.lock = lock
+	return before, nil
+}
+
+// checkState tells whether a file can be read and replaced, and whether another server has it.
 func checkState(path string) error {
 	if _, err := load(path); err != nil {
 		return err
 	}
+	lock, err := lockState(path)
+	if err != nil && !errors.Is(err, errCannotLock) {
+		return err
+	}
+	defer lock.release()
 	file, err := createBeside(path)
 	if err != nil {
 		return err

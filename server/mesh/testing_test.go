@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,13 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(stateOfChild); file != "" {
+		holdState(file)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	// patience is longer than anything here takes.

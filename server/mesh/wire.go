@@ -25,7 +25,8 @@ type Peer struct {
 	Delay      int // seconds from ping to ping
 	Maxfail    int
 	Location   string
-	PeerIP     string // that overrides DNS
+	PeerIP     string // that overrides DNS, or, with Resolved, that was pinged last
+	Resolved   bool   `json:",omitzero"` // PeerIP is what DNS said; pingmesh does not tell
 	FirstPing  time.Time
 	LatestPing time.Time
 	Pings      int // that were answered
@@ -60,10 +61,10 @@ type Metrics struct {
 
 // MemStats are Go's, as pingmesh tells them.
 type MemStats struct {
-	When     time.Time
-	ActiveMB uint64 // is the number of live objects, under pingmesh's name
-	AllocMB  uint64
-	SystemMB uint64
+	Measured time.Time
+	Active   uint64 // objects on the heap
+	AllocMB  uint64 // of these, in MiB
+	SystemMB uint64 // obtained from the system, in MiB
 	NumGC    uint32
 }
 
@@ -96,8 +97,11 @@ func (p *peer) wire() Peer {
 		Location: p.location, FirstPing: f.first.UTC().Truncate(time.Second), LatestPing: f.latest.UTC().Truncate(time.Second),
 		Pings: f.pings, Fails: f.fails,
 	}
-	if p.IP.IsValid() {
+	switch {
+	case p.IP.IsValid():
 		w.PeerIP = p.IP.String()
+	case f.remote.IsValid():
+		w.PeerIP, w.Resolved = f.remote.String(), true
 	}
 	w.PingTotals = PingTotals{
 		Start: f.sums.Start.UTC(), DNSLk: f.sums.DNS, TCPHs: f.sums.Connect, TLSHs: f.sums.TLS, Reply: f.sums.FirstByte,
