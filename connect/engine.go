@@ -13,7 +13,15 @@ type Engine struct {
 	Total Counters
 
 	sockets  sockets
-	portable bool // run everything on package net, as on systems without event loops
+	portable bool         // run everything on package net, as on systems without event loops
+	clock    func() int64 // of simulations; nil is the loops'
+}
+
+func (e *Engine) now() int64 {
+	if e.clock != nil {
+		return e.clock()
+	}
+	return loop.Now()
 }
 
 // newJob starts the time of a plan, which has its defaults. With keeps, established connections stay.
@@ -25,7 +33,7 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	if change != nil {
 		change(&plan)
 	}
-	return engine.NewJob(plan, &e.Total, loop.Now())
+	return engine.NewJob(plan, &e.Total, e.now())
 }
 
 // newRunner returns the runner that suits a job.

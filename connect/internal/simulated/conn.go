@@ -1,6 +1,7 @@
 package simulated
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 
@@ -17,6 +18,7 @@ type Conn struct {
 	Dialed      int64
 	Established int64 // when the core was told; 0 if it was not
 	Ended       int64 // when the core closed it
+	EndedIn     Phase // what the driver was doing then
 	IsClosed    bool
 	DialFault   class.Class // that the core was told
 	PeerEnded   bool        // the core was told that the peer has ended the connection, or that it has failed
@@ -29,6 +31,12 @@ type Conn struct {
 	Packets     int   // sends that began a packet
 	Echoes      int   // whole echoes that the core was told, of a stream
 	LastTold    int64 // when the core was told of bytes last
+	LastSent    int64
+	LastPacket  int64           // when the last packet was begun
+	Unheard     int             // packets since the last echo
+	TooMuch     bool            // the core was told more than was sent
+	Corrupted   int             // echoes that were spoilt
+	Unique      map[uint64]bool // stamps of the datagrams that the core was told
 	HasShut     bool
 	SendFault   class.Class
 
@@ -41,6 +49,9 @@ type Conn struct {
 
 // Job is the job that the connection belongs to.
 func (c *Conn) Job() *engine.Job { return c.driver.Job }
+
+// Driver is the driver that carries the connection.
+func (c *Conn) Driver() *Driver { return c.driver }
 
 func (c *Conn) datagram() bool { return c.driver.Job.Plan.Protocol == "udp" }
 
@@ -125,20 +136,33 @@ func (c *Conn) told(a Arrival, now int64) bool {
 		}
 		c.Received += int64(len(a.Data))
 		c.LastTold = now
-		c.tookEcho(len(a.Data))
+		c.tookEcho(a.Data)
 	case engine.Writable, engine.Expired:
 	}
 	return true
 }
 
 // tookEcho notes bytes of an echo.
-func (c *Conn) tookEcho(n int) {
-	if !c.Script.Answers.Echo || c.datagram() {
-		return
-	}
-	if c.owed -= n; c.owed <= 0 && c.toEcho == 0 {
-		c.Echoes++
+func (c *Conn) tookEcho(data []byte) {
+	switch {
+	case !c.Script.Answers.Echo:
 		c.SentFirst = 0
+	case c.datagram():
+		if c.Unique == nil {
+			c.Unique = map[uint64]bool{}
+		}
+		c.Unheard = 0
+		c.Unique[binary.BigEndian.Uint64(data[len(data)-8:])] = true
+	default:
+		c.owed -= len(data)
+		c.TooMuch = c.TooMuch || c.owed < 0
+		if c.owed == 0 && c.toEcho == 0 {
+			c.Echoes++
+			c.SentFirst = 0
+			if c.Packets == c.Script.Answers.Corrupt {
+				c.Corrupted++
+			}
+		}
 	}
 }
 
@@ -150,11 +174,14 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 	}
 	if c.toEcho == 0 { // a new packet
 		c.Packets++
+		c.Unheard++
+		c.LastPacket = c.driver.World.now
 		c.toEcho, c.owed = len(p), len(p)
 		if c.SentFirst == 0 {
 			c.SentFirst = c.driver.World.now
 		}
 	}
+	c.LastSent = c.driver.World.now
 	n := len(p)
 	if s := c.Script.Segment; s > 0 && n > s && !c.datagram() {
 		n = s

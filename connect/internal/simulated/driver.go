@@ -19,18 +19,36 @@ type Driver struct {
 
 	// Script says what is to happen to a connection.
 	Script func(number int64) *Script
-	// Closed, if set, is told of each connection that the core has closed, or never got.
-	Closed func(c *Conn)
+	// Dialed, if set, is told of each connection that is dialed.
+	Dialed func(c *Conn)
 
 	Settled, Finished bool
+	Lanes             int
+	Seen              int64 // all that had arrived by then has been told
+	More              bool  // there are more arrivals or deadlines than one look takes
+	NoDescriptor      int   // dials that found none
+	Dirty             bool  // the core was stopped, and has not been called since
+	Phase             Phase // what the driver is doing
 
 	conns  []*Conn // by key
 	timers timers.Timers
 	inbox  []delivery
 	lookAt int64
-	seen   int64
 	ports  uint16
 }
+
+// Phase is what a driver is doing when it calls the core.
+type Phase uint8
+
+// The phases, in the order in which a look goes through them; Stopping comes from outside.
+const (
+	Idle Phase = iota
+	Delivering
+	Expiring
+	CheckingTime
+	Dialing
+	Stopping
+)
 
 // delivery is what has arrived on a connection, and has not been looked at.
 type delivery struct {
@@ -40,7 +58,7 @@ type delivery struct {
 
 // Start makes a driver with a core of its own, which begins at once.
 func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script func(number int64) *Script) *Driver {
-	d := &Driver{World: w, Job: j, Open: map[uint32]*Conn{}, Script: script, lookAt: Never}
+	d := &Driver{World: w, Job: j, Open: map[uint32]*Conn{}, Script: script, lookAt: Never, Lanes: lanes}
 	w.open++
 	d.Core = engine.NewCore(j, d, lanes, rules, engine.Hooks{
 		Settled: func() { d.Settled = true },
@@ -56,7 +74,9 @@ func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script fu
 // Stop stops the core, as a call does that is ended from outside.
 func (d *Driver) Stop(dialing, established class.Class) {
 	if !d.Finished {
+		d.Phase = Stopping
 		d.Core.Stop(d.World.now, dialing, established)
+		d.Phase, d.Dirty = Idle, true
 		d.look(d.World.now)
 	}
 }
@@ -94,6 +114,7 @@ const (
 func (d *Driver) turn() {
 	now := d.World.now
 	d.World.Looks++
+	d.Phase, d.Dirty = Delivering, false
 	taken := min(len(d.inbox), mostEvents)
 	for _, got := range d.inbox[:taken] {
 		d.deliver(got.conn, got.arrival)
@@ -101,11 +122,15 @@ func (d *Driver) turn() {
 	d.inbox = append(d.inbox[:0], d.inbox[taken:]...)
 	more := len(d.inbox) > 0
 	if !more {
-		d.seen = now
+		d.Seen = now
+		d.Phase = Expiring
 		more = d.expire()
 	}
-	d.Core.CheckTime(now, d.seen)
-	wake := d.Core.Turn(now, d.seen)
+	d.More, d.Phase = more, CheckingTime
+	d.Core.CheckTime(now, d.Seen)
+	d.Phase = Dialing
+	wake := d.Core.Turn(now, d.Seen)
+	d.Phase = Idle
 	if more {
 		wake = now
 	}
@@ -122,11 +147,11 @@ func (d *Driver) turn() {
 // expire reports deadlines that have passed; more says that there are more of them.
 func (d *Driver) expire() (more bool) {
 	for range mostExpiries {
-		key, ok := d.timers.Expired(d.seen)
+		key, ok := d.timers.Expired(d.Seen)
 		if !ok {
 			return false
 		}
-		d.Core.Handle(&engine.Event{Key: key, Kind: engine.Expired, At: d.seen})
+		d.Core.Handle(&engine.Event{Key: key, Kind: engine.Expired, At: d.Seen})
 	}
 	return true
 }
@@ -145,13 +170,16 @@ func (d *Driver) deliver(c *Conn, a Arrival) {
 func (d *Driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	w := d.World
 	if w.Descriptors == 0 {
+		d.NoDescriptor++
 		return w.now, engine.Fault{Class: class.FDLimit, Err: errors.New("socket: too many open files")}
 	}
 	w.Connections++
 	c := &Conn{driver: d, Key: key, Number: number, Script: d.Script(number), Dialed: w.now}
+	if d.Dialed != nil {
+		d.Dialed(c)
+	}
 	if c.Script.Launch != class.None {
-		c.DialFault, c.Ended = c.Script.Launch, w.now
-		d.tellClosed(c)
+		c.DialFault, c.Ended, c.EndedIn, c.IsClosed = c.Script.Launch, w.now, d.Phase, true
 		return w.now, engine.Fault{Class: c.Script.Launch, Err: errLaunch}
 	}
 	w.Descriptors--
@@ -208,15 +236,8 @@ func (d *Driver) Close(key uint32, reset bool) {
 	if reset && !c.Job().Plan.Reset {
 		d.World.fail(fmt.Errorf("connection %d is reset, which the plan does not want", c.Number))
 	}
-	c.IsClosed, c.Ended = true, d.World.now
+	c.IsClosed, c.Ended, c.EndedIn = true, d.World.now, d.Phase
 	d.World.Descriptors++
 	delete(d.Open, key)
 	d.timers.Set(key, Never)
-	d.tellClosed(c)
-}
-
-func (d *Driver) tellClosed(c *Conn) {
-	if d.Closed != nil {
-		d.Closed(c)
-	}
 }

@@ -59,6 +59,17 @@ func (w *World) push(h *happening) {
 	heap.Push(&w.queue, h)
 }
 
+// AtWork lets the process do something at an instant, or when it runs again.
+func (w *World) AtWork(at int64, do func()) {
+	w.At(at, func() {
+		if w.paused > w.now {
+			w.AtWork(w.paused, do)
+			return
+		}
+		do()
+	})
+}
+
 // Pause stops the process for a while; the network goes on.
 func (w *World) Pause(length int64) { w.paused = max(w.paused, w.now+length) }
 

@@ -1,0 +1,184 @@
+package connect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/simulated"
+)
+
+var simulatedAddr = netip.MustParseAddrPort("192.0.2.1:5001")
+
+// shake decides what comes of a dial.
+func shake(r *rand.Rand, s *simulated.Script, patience time.Duration) {
+	s.Handshake, s.End = r.Int64N(int64(patience)/2+1), simulated.Never
+	s.RTT, s.SYNRetries = uint32(1+r.IntN(1000)), uint32(max(0, r.IntN(8)-5)) // #nosec G115 -- small
+	switch r.IntN(20) {
+	case 0:
+		s.Launch = ClassAddrNotAvailable
+	case 1:
+		s.Refused = ClassRefused
+	case 2:
+		s.Refused = ClassHostUnreachable
+	case 3:
+		s.Handshake = simulated.Never
+	case 4:
+		s.Handshake = int64(patience) - int64(time.Millisecond) + r.Int64N(int64(2*time.Millisecond)) // just in time, or too late
+	}
+}
+
+// greetings are what peers say first, and the host that this names.
+var greetings = []struct{ says, host string }{
+	{"web-1", "web-1"}, {"web-2", "web-2"}, {"web-3\x00rest", "web-3"}, {"web-4\r\nmore", "web-4"}, {"web-5\tand source", "web-5"}, {"wéb", "wéb"},
+	{"\x00", ""}, {"\xff\xfe", ""}, {"a\x1b[31m", ""}, {"\n", ""},
+}
+
+// greet decides what a peer says by itself. It returns the host that the first of it names.
+func greet(r *rand.Rand, s *simulated.Script, patience time.Duration) string {
+	if r.IntN(8) == 0 {
+		return "" // silent
+	}
+	g := greetings[r.IntN(len(greetings))]
+	s.Greeting = []simulated.Said{{After: r.Int64N(int64(patience)), Data: []byte(g.says)}}
+	if r.IntN(6) == 0 {
+		s.Greeting[0].After = int64(patience) - int64(time.Millisecond) + r.Int64N(int64(2*time.Millisecond))
+	}
+	for range r.IntN(3) {
+		s.Greeting = append(s.Greeting, simulated.Said{After: r.Int64N(1e6), Data: []byte("more")})
+	}
+	return g.host
+}
+
+// leave decides when a peer ends the connection by itself, if it does.
+func leave(r *rand.Rand, s *simulated.Script, patience time.Duration) {
+	if r.IntN(4) != 0 {
+		return
+	}
+	s.End = r.Int64N(int64(2 * patience))
+	s.EndClass = []Class{ClassNone, ClassReset, ClassHostUnreachable}[r.IntN(3)]
+}
+
+// flood makes the call a flood.
+func (c *simulatedCall) flood(plan Plan) engine.NewRules {
+	r := c.world.Random
+	maybeRate(&plan, r)
+	fp := FloodPlan{Plan: plan, SkipReply: r.IntN(6) == 0}
+	if r.IntN(3) == 0 {
+		fp.Payload = []byte("PING\r\n")
+	}
+	f, err := c.engine.newFlood(fp)
+	if err != nil {
+		panic(err) // the plan is this test's
+	}
+	c.kind, c.plan, c.job, c.tally = "flood", &f.plan.Plan, f.job, f.tally
+	patience := c.plan.ConnectTimeout
+	segment := max(0, r.IntN(8)-4)
+	c.script = func(int64) *simulated.Script {
+		s := &simulated.Script{Segment: segment}
+		shake(r, s, patience)
+		if len(c.plan.Payload) > 0 && r.IntN(2) == 0 {
+			s.Host = greetings[r.IntN(len(greetings))].host
+			s.Answers = simulated.Answers{Any: []byte(s.Host), Delay: r.Int64N(int64(patience))}
+			if r.IntN(10) == 0 {
+				s.Answers.SendFail = ClassReset
+			}
+			if s.Host == "" {
+				s.Answers.Any = []byte{0xff}
+			}
+		} else {
+			s.Host = greet(r, s, patience)
+		}
+		leave(r, s, patience)
+		return s
+	}
+	c.truth = func(conn *simulated.Conn) (fate, error) { return c.floodTruth(conn, f.plan.SkipReply) }
+	c.overdue = func(conn *simulated.Conn, seen int64) string {
+		switch {
+		case seen >= conn.Established+int64(patience) && !c.backlogged(conn):
+			return "still established after the time for its answer"
+		case conn.HasData || conn.PeerEnded:
+			return "still established after its answer, or its end"
+		case f.plan.SkipReply && conn.Sent == int64(len(c.plan.Payload)):
+			return "still established, but no answer is wanted"
+		}
+		return ""
+	}
+	if f.plan.SkipReply {
+		c.overdue = func(conn *simulated.Conn, seen int64) string {
+			if conn.Sent == int64(len(c.plan.Payload)) {
+				return "still established, but no answer is wanted"
+			}
+			return ""
+		}
+	}
+	c.ended = func(conn *simulated.Conn, o *Outcome) error {
+		return match(o.Class != ClassNone || o.Reply == time.Duration(conn.Ended-conn.Established), "reply time %v, but it was %v", o.Reply, time.Duration(conn.Ended-conn.Established))
+	}
+	c.finish = func() error { return c.floodResult(f.tally.result(f.job), f.plan.SkipReply) }
+	return f.rules.New
+}
+
+// floodTruth is how a connection of a flood must have ended.
+func (c *simulatedCall) floodTruth(conn *simulated.Conn, skip bool) (fate, error) {
+	if conn.Established == 0 {
+		return c.dialTruth(conn, ClassNone)
+	}
+	f := fate{connected: true}
+	switch {
+	case conn.SendFault != ClassNone:
+		f.class = conn.SendFault
+	case skip && conn.Sent == int64(len(c.plan.Payload)):
+	case conn.HasData && !skip && conn.Script.Host == "":
+		f.class = ClassBadReply
+	case conn.HasData && !skip:
+		f.host = conn.Script.Host
+	case conn.PeerEnded:
+		f.class = conn.EndFault
+		if f.class == ClassNone {
+			f.class = ClassClosed
+		}
+	case conn.EndedIn == simulated.Stopping:
+		f.class = ClassAborted
+	case conn.EndedIn == simulated.CheckingTime && conn.Ended >= c.job.Start()+int64(c.plan.Timeout):
+		f.class = ClassNoReply
+	case conn.EndedIn == simulated.Expiring && conn.Ended >= conn.Established+int64(c.plan.ConnectTimeout):
+		f.class = ClassNoReply
+	default:
+		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
+	}
+	return f, nil
+}
+
+// floodResult checks what the flood says in the end.
+func (c *simulatedCall) floodResult(r *FloodResult, skip bool) error {
+	hosts, classes := Hosts{}, map[Class]int64{}
+	var failedConnects, failedReads int64
+	for _, f := range c.fates {
+		switch {
+		case f.class == ClassNone && !skip:
+			hosts[f.host]++
+		case f.class != ClassNone:
+			classes[f.class]++
+			if f.connected {
+				failedReads++
+			} else {
+				failedConnects++
+			}
+		}
+	}
+	for i := 0; i < len(c.fates); i++ { // each kind of failure is explained
+		if class := c.fates[i].class; class != ClassNone {
+			if first, known := r.First[class]; !known || first.Err == nil {
+				return fmt.Errorf("class %s is not explained", class)
+			}
+		}
+	}
+	if fmt.Sprint(r.Hosts) != fmt.Sprint(hosts) || fmt.Sprint(r.Errors) != fmt.Sprint(classes) {
+		return fmt.Errorf("hosts %v and errors %v, but they are %v and %v", r.Hosts, r.Errors, hosts, classes)
+	}
+	return match(r.FailedConnects == failedConnects && r.FailedReads == failedReads && r.Connects == c.plan.Connections,
+		"%d failed connects and %d failed reads, but they are %d and %d", r.FailedConnects, r.FailedReads, failedConnects, failedReads)
+}
