@@ -125,12 +125,15 @@ func Text(s string, most int) string {
 const maxError = 2000
 
 // Error is err with a text that is printable, and of a length that can be read; nil if err is nil. It unwraps to err.
-func Error(err error) error {
+func Error(err error) error { return Shorten(err, maxError) }
+
+// Shorten is Error with a text of about most bytes.
+func Shorten(err error, most int) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	safe := Printable(Middle(text, maxError))
+	safe := Printable(Middle(text, most))
 	if safe == text {
 		return err
 	}
