@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 func trafficSection(t *connect.TrafficResult, name string) Section {
@@ -67,7 +67,7 @@ func notes(errors map[connect.Class]int64, first map[connect.Class]string) []str
 		if message := first[class]; message != "" {
 			line += "; the first: " + message
 		}
-		lines = append(lines, recording.Printable(line))
+		lines = append(lines, quote.Printable(line))
 	}
 	return lines
 }
