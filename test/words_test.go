@@ -35,7 +35,8 @@ func TestInternationalNames(t *testing.T) {
 	for _, name := range []string{"bücher.example", "BÜCHER。example", "xn--bcher-kva.example", "ＬＯＣＡＬＨＯＳＴ", "localhost"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"-e", "NAME=" + name}
+			args := make([]string, 0, 11)
+			args = append(args, "-e", "NAME="+name)
 			for variable, address := range map[string]string{"PORT": plain, "ECHO": echo, "HTTP": pages, "SECURE": secure} {
 				args = append(args, "-e", variable+"="+portOf(t, address))
 			}
