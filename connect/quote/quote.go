@@ -66,6 +66,7 @@ func Middle(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
+	most = max(most, 0)
 	head := most / 3
 	tail := len(s) - (most - head)
 	end := boundary(s, tail)

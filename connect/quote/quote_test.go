@@ -98,11 +98,13 @@ func TestError(t *testing.T) {
 
 func FuzzPrintable(f *testing.F) {
 	f.Add("a\x1b\u202e\xff", 3)
+	f.Add("0", -5)
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		shown := quote.Printable(text)
 		assert.True(t, utf8.ValidString(shown))
 		assert.Equal(t, shown, quote.Printable(shown))
 		assert.True(t, utf8.ValidString(quote.Cut(shown, most)))
 		assert.True(t, utf8.ValidString(quote.Middle(shown, most)))
+		assert.NotPanics(t, func() { quote.Middle(text, most); quote.Text(text, most); quote.Cut(text, most) }, "of what is no UTF-8")
 	})
 }
