@@ -28,6 +28,10 @@ export type Duration = string | number;
  * `'host:port'` or `'[v6]:port'`. A host name is looked up once a call, with k6's resolver: `hosts`, `dns`, `blacklistIPs`
  * and `blockHostnames` hold. What these forbid is counted as `blocked`, what does not resolve as `dns`; no packet leaves.
  * The names of a call are looked up at the same time, before its first connection is dialled.
+ *
+ * A name in another alphabet is looked up as DNS has it (UTS 46), in all calls alike, and so is the server name of TLS and HTTP's Host
+ * header: `bücher.example` is `xn--bcher-kva.example`, which k6's `hosts` and `blockHostnames` have to be given. Results and tags keep the
+ * name as the script has written it.
  */
 export type Target = string;
 
@@ -688,6 +692,9 @@ export interface PingResult {
  * Makes one HTTP or HTTPS request (HTTP/1.1) on a connection of its own, and times its phases as perftest does. Redirects are not followed,
  * proxies not used, TLS sessions not resumed. k6's TLS options, `hosts`, `dns`, `blacklistIPs` and `blockHostnames` apply. A ping that
  * fails is a result, too; only wrong options reject. Of the answer, at most 64 MiB are read.
+ *
+ * The URL is read as browsers read it: spaces and letters of other alphabets in path and query are percent-encoded, the host becomes the one
+ * that DNS has (`xn--…`), and the result's `url` is what was asked for. Control characters in URL, method and headers are wrong options.
  *
  * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
  * `mconnect_ping_last_byte`, `mconnect_ping_total` (Trends; each phase that took place and ended, the total of whole answers) and

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Failure is one connection that failed: what it tried, and why it failed. It is an error.
@@ -66,7 +67,7 @@ func (f Failure) Error() string {
 	if f.Text != "" {
 		return f.Text
 	}
-	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.from(), f.Class, f.After.Round(time.Microsecond), f.Err)
+	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.from(), f.Class, f.After.Round(time.Microsecond), quote.Error(f.Err))
 	if f.Class == ClassFDLimit {
 		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
 	}

@@ -6,17 +6,24 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
 )
 
-// SplitTarget takes apart 'host:port' or '[v6]:port'. The host may be a name or an address, the port is 1 to 65535.
+// SplitTarget takes apart 'host:port' or '[v6]:port'. The host may be a name or an address, the port is 1 to 65535. A name in another
+// alphabet is returned as DNS has it; see hostname.ASCII.
 func SplitTarget(text string) (host string, port uint16, err error) {
 	const accepted = "want host:port or [v6]:port, the port within 1 to 65535"
 	host, portText, err := net.SplitHostPort(text)
 	if err != nil {
 		return "", 0, fmt.Errorf("%q: %s; %s", text, strings.TrimPrefix(err.Error(), "address "+text+": "), accepted)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n/") {
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return "", 0, fmt.Errorf("%q: %q is no host; %s", text, host, accepted)
+	}
+	if host, err = hostname.ASCII(host); err != nil {
+		return "", 0, fmt.Errorf("%q: %w; %s", text, err, accepted)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "" {
 		return "", 0, fmt.Errorf("%q: a link-local address needs the interface that it is on, such as [%s%%eth0]:%s", text, addr, portText)

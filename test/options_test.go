@@ -73,6 +73,18 @@ func TestWrongOptions(t *testing.T) {
 		{"disruption: flows that are code", `mconnect.disruption({flows: () => 1}, {}, {model: 'maglev'})`, []string{"disruption()", "before: ", "no data"}},
 		{"an object inside itself", `const o = {}; o.tags = o; await flood('127.0.0.1:1', o)`, []string{`"tags"`, "(circular)"}},
 		{"a list inside itself", `const a = []; a.push(a); await flood(a)`, []string{"target", "(circular)"}},
+		{"shared references", `let o = {x: 'y'}; for (let i = 0; i < 40; i++) o = {a: o, b: o}; await flood('127.0.0.1:1', {tags: o})`, []string{`"tags"`, "250000 parts", "want an object"}},
+		{"an endless list", `await flood(new Array(2 ** 32 - 1))`, []string{"target", "250000 parts", "host:port"}},
+		{"many levels", `let o = []; for (let i = 0; i < 1e5; i++) o = [o]; await flood('127.0.0.1:1', {source: o})`, []string{`"source"`, "100 levels", "CIDR"}},
+		{"a getter that throws", `await flood('127.0.0.1:1', {get payload() { throw new Error('boom') }})`, []string{`"payload"`, `throws "Error: boom"`, "ArrayBuffer"}},
+		{"options that throw", `await flood('127.0.0.1:1', new Proxy({}, {ownKeys() { throw new Error('boom') }}))`, []string{"options", `throws "Error: boom"`, "object"}},
+		{"a promise", `await flood(Promise.resolve('127.0.0.1:1'))`, []string{"target", "await it"}},
+		{"a long source", `await flood('127.0.0.1:1', {source: 'ü'.repeat(1e6)})`, []string{`"source"`, "CIDR"}},
+		{"a long target", `await flood('😀'.repeat(1e6))`, []string{"target", "host:port"}},
+		{"a name that DNS can't have", `await flood('ü\u202e.example:80')`, []string{"target", `\u202e`, "host:port"}},
+		{"ping: a long URL", `await mconnect.ping('http://a/' + 'ü'.repeat(1e6))`, []string{"URL", "at most"}},
+		{"ping: a line break in a URL", `await mconnect.ping('http://127.0.0.1:1/\r\nX: y')`, []string{"URL", "control character"}},
+		{"ping: a line break in a header", `await mconnect.ping('http://127.0.0.1:1/', {headers: {a: 'b\r\nc: d'}})`, []string{"header", "without control characters"}},
 		{"listen: options that are no object", `listen('127.0.0.1:0')`, []string{"listen()", "options", "127.0.0.1:0", "object"}},
 		{"listen: unknown option", `listen({port: 5001})`, []string{"listen()", `"port"`, "address, "}},
 		{"listen: no such address", `listen({address: '192.0.2.77:0'})`, []string{"listen()", "192.0.2.77:0"}},
@@ -104,6 +116,8 @@ func TestWrongOptions(t *testing.T) {
 			for _, part := range test.says {
 				assert.Contains(t, got.Message, part)
 			}
+			assert.Less(t, len(got.Message), 1500, "an error is there to be read")
+			assert.NotContains(t, got.Message, "\u202e")
 			assert.NotContains(t, k.stdout.String()+k.stderr.String(), "goroutine ", "a Go panic")
 		})
 	}

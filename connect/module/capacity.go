@@ -15,7 +15,7 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 	if i.vu.State() == nil {
 		return i.rejected(fmt.Errorf("capacity() %w", errInitContext))
 	}
-	o, err := options.ParseCapacity(exported(target), exported(opts))
+	o, err := options.ParseCapacity(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

@@ -13,7 +13,7 @@ import (
 // disruption is disruption(before, after, options) of the JS API. It waits for nothing. In the init context it only
 // computes; elsewhere its verdict is also in the metrics and the report.
 func (i *instance) disruption(before, after, opts sobek.Value) (sobek.Value, error) {
-	o, err := options.ParseDisruption(i.flowsOf(before), i.flowsOf(after), exported(opts))
+	o, err := options.ParseDisruption(i.flowsOf(before), i.flowsOf(after), i.exported(opts))
 	if err != nil {
 		i.throw(err)
 	}
@@ -34,7 +34,8 @@ func (i *instance) flowsOf(result sobek.Value) any {
 	if !ok {
 		return nil
 	}
-	return exported(object.Get("flows"))
+	r := i.newReader()
+	return r.tried(func() (any, error) { return r.value(object.Get("flows")) })
 }
 
 // verdict emits what a change of the backends did to flows.

@@ -15,7 +15,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	if state == nil {
 		return i.rejected(fmt.Errorf("flood() %w", errInitContext))
 	}
-	o, err := options.ParseFlood(exported(target), exported(opts))
+	o, err := options.ParseFlood(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

@@ -16,7 +16,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 	if state == nil {
 		return i.rejected(fmt.Errorf("hold() %w", errInitContext))
 	}
-	o, err := options.ParseHold(exported(target), exported(opts))
+	o, err := options.ParseHold(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

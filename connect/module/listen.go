@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
 )
@@ -22,7 +23,7 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	if state == nil {
 		i.throw(fmt.Errorf("listen() %w", errInitContext))
 	}
-	o, err := options.ParseListen(exported(opts))
+	o, err := options.ParseListen(i.exported(opts))
 	if err != nil {
 		i.throw(err)
 	}
@@ -99,12 +100,12 @@ func startMesh(hostname string, listening netip.AddrPort) (server.Mesh, error) {
 // listenError tells the server's errors in terms of the script's options.
 func listenError(err error) error {
 	if wrong, ok := errors.AsType[*server.OptionError](err); ok {
-		return fmt.Errorf("listen(): option %q: got %q; %s", optionName(wrong.Option), wrong.Value, wrong.Reason)
+		return fmt.Errorf("listen(): option %q: got %s; %s", optionName(wrong.Option), quote.Text(wrong.Value, 100), quote.Middle(wrong.Reason, 400))
 	}
 	if taken, ok := errors.AsType[*server.ListenError](err); ok {
 		err = &server.ListenError{Option: fmt.Sprintf("option %q", optionName(taken.Option)), Address: taken.Address, Err: taken.Err}
 	}
-	return failure{fmt.Errorf("listen(): %w", err)}
+	return failure{fmt.Errorf("listen(): %w", quote.Shorten(err, 600))}
 }
 
 // optionName is how a script calls a field of the server's options.

@@ -26,7 +26,7 @@ func lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limi
 	awaited := map[int]<-chan connect.Target{}
 	slots := make(chan struct{}, mostLookUps)
 	for i, name := range names {
-		if _, err := netip.ParseAddrPort(name); err == nil {
+		if hasAddress(name) {
 			targets[i] = resolve(resolver, name)
 			continue
 		}
@@ -48,6 +48,16 @@ func lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limi
 		targets[i] = awaitTarget(ctx, limited, names[i], answer)
 	}
 	return targets, time.Since(begun)
+}
+
+// hasAddress reports whether a target needs no look-up.
+func hasAddress(target string) bool {
+	host, _, err := connect.SplitTarget(target)
+	if err != nil {
+		return false
+	}
+	_, err = netip.ParseAddr(host)
+	return err == nil
 }
 
 // awaitTarget waits for an answer until the limited context is done, which the other one is if the iteration has ended.

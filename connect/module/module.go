@@ -9,6 +9,7 @@ import (
 	"go.k6.io/k6/v2/js/modules"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // RootModule is what all VUs of a k6 process share.
@@ -91,7 +92,7 @@ func (f failure) Unwrap() error { return f.error }
 // wrong, which is all that can go wrong there if nothing says otherwise.
 func (i *instance) errorOf(err error) *sobek.Object {
 	if _, ok := errors.AsType[failure](err); ok {
-		return i.vu.Runtime().NewGoError(err)
+		return i.vu.Runtime().NewGoError(quote.Error(err))
 	}
 	return i.typeError(err)
 }
@@ -102,7 +103,7 @@ func (i *instance) reasonOf(err error) *sobek.Object {
 	if _, ok := errors.AsType[*connect.PlanError](err); ok {
 		return i.typeError(err)
 	}
-	return i.vu.Runtime().NewGoError(err)
+	return i.vu.Runtime().NewGoError(quote.Error(err))
 }
 
 // throw makes the function that JavaScript has called throw.
@@ -111,5 +112,5 @@ func (i *instance) throw(err error) {
 }
 
 func (i *instance) typeError(err error) *sobek.Object {
-	return i.vu.Runtime().NewTypeError("%s", err.Error()) // whose text may have a % of the script's
+	return i.vu.Runtime().NewTypeError("%s", quote.Error(err).Error()) // whose text may have a % of the script's
 }

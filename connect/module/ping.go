@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"strconv"
 
@@ -24,13 +23,13 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	if state == nil {
 		return i.rejected(fmt.Errorf("ping() %w", errInitContext))
 	}
-	o, err := options.ParsePing(exported(target), exported(opts))
+	o, err := options.ParsePing(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}
 	plan := o.Plan
 	host := plan.IP.String()
-	if u, err := url.Parse(plan.URL); err == nil && !plan.IP.IsValid() {
+	if u, err := ping.ParseURL(plan.URL); err == nil && !plan.IP.IsValid() {
 		host = u.Hostname()
 	}
 	from, err := pingSource(i.vu.Context(), o.Source, host, state)
@@ -95,7 +94,7 @@ func pingResolver(state *lib.State, plan *ping.Plan) ping.Resolver {
 
 func errIfBlocked(state *lib.State, plan *ping.Plan) error {
 	names := state.Options.BlockedHostnames
-	u, err := url.Parse(plan.URL)
+	u, err := ping.ParseURL(plan.URL)
 	if !names.Valid || err != nil {
 		return nil //nolint:nilerr // ping.Do tells of wrong URLs
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // pingResult is a ping.Result with durations in milliseconds.
@@ -72,7 +73,7 @@ func (r *pingResult) wholeStatus() int {
 func toPingFailure(failed bool, class connect.Class, err error) pingFailure {
 	f := pingFailure{Failed: failed, Error: class}
 	if err != nil {
-		f.Message = err.Error()
+		f.Message = quote.Error(err).Error()
 	}
 	return f
 }
@@ -115,7 +116,7 @@ func addrText(a netip.AddrPort) string {
 
 // format is format(result) of the JS API: perftest's line for a result of ping().
 func (i *instance) format(of sobek.Value) string {
-	line, err := formatPing(exported(of))
+	line, err := formatPing(i.exported(of))
 	if err != nil {
 		i.throw(fmt.Errorf("format(): %w", err))
 	}

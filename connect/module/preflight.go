@@ -16,7 +16,7 @@ type preflightResult struct {
 
 // preflight is preflight(options) of the JS API. It needs neither network nor VU.
 func (i *instance) preflight(opts sobek.Value) (sobek.Value, error) {
-	need, err := options.ParsePreflight(exported(opts))
+	need, err := options.ParsePreflight(i.exported(opts))
 	if err != nil {
 		i.throw(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // report is report(options) of the JS API: all calls of this process that have ended, in mconnect's own format or in pictures.
 func (i *instance) report(opts sobek.Value) sobek.Value {
-	o, err := options.ParseReport(exported(opts))
+	o, err := options.ParseReport(i.exported(opts))
 	if err != nil {
 		i.throw(err)
 	}

@@ -17,7 +17,7 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 	if state == nil {
 		return i.rejected(fmt.Errorf("sockets() %w", errInitContext))
 	}
-	o, err := options.ParseSockets(exported(opts))
+	o, err := options.ParseSockets(i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

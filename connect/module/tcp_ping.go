@@ -16,7 +16,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	if state == nil {
 		return i.rejected(fmt.Errorf("tcpPing() %w", errInitContext))
 	}
-	o, err := options.ParseTCPPing(exported(target), exported(opts))
+	o, err := options.ParseTCPPing(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

@@ -16,7 +16,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 	if i.vu.State() == nil {
 		return i.rejected(fmt.Errorf("traffic() %w", errInitContext))
 	}
-	o, err := options.ParseTraffic(exported(target), exported(opts))
+	o, err := options.ParseTraffic(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected(err)
 	}

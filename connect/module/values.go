@@ -2,54 +2,278 @@ package module
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
-// exported returns the Go value of an argument: nil if it is missing, bytes for an ArrayBuffer, and so on down into
-// objects and arrays.
-func exported(v sobek.Value) any {
-	if v == nil {
-		return nil
-	}
-	return plainGo(v.Export(), map[uintptr]bool{})
+// What an argument may consist of at most. Options need little of it; flows have the most, in long texts.
+const (
+	maxDepth  = 100     // objects and lists inside of each other
+	maxValues = 250_000 // with what is there several times counted as often
+	maxWork   = 3 * maxValues
+	maxBytes  = 1 << 20 // of an ArrayBuffer that is copied; options refuse larger ones
+)
+
+var errTooMuch = fmt.Errorf("of more than %d parts", maxValues)
+
+// exported returns the Go value of an argument: nil if it is missing, bytes for an ArrayBuffer, and so on down into objects and lists.
+// The time it takes grows with the number of different objects, not with the number of ways to them. What can't be read is an
+// options.Unreadable, which says why: in place of the member of the argument that has it, so that an error can name the option. To be
+// called on the VU's goroutine.
+func (i *instance) exported(v sobek.Value) any {
+	r := i.newReader()
+	return r.tried(func() (any, error) { return r.value(v) })
 }
 
-// plainGo walks down a value that sobek has copied. Objects and arrays that it is inside of already, by address, would
-// lead it around forever.
-func plainGo(v any, inside map[uintptr]bool) any {
-	switch v := v.(type) {
-	case sobek.ArrayBuffer:
-		return v.Bytes()
-	case map[string]any:
-		return within(reflect.ValueOf(v).Pointer(), inside, func() any {
-			for name, value := range v {
-				v[name] = plainGo(value, inside)
-			}
-			return v
-		})
-	case []any:
-		if len(v) == 0 {
-			return v
+// reader makes Go values of JavaScript's. It copies them, as the script may change its own while a call runs.
+type reader struct {
+	rt     *sobek.Runtime
+	known  map[*sobek.Object]known
+	path   []string        // to the value that is being read
+	inside []*sobek.Object // that are being read, each in the one before
+	values int             // so far, without what could not be read
+	work   int             // likewise, with it
+}
+
+func (i *instance) newReader() *reader {
+	return &reader{rt: i.vu.Runtime(), known: map[*sobek.Object]known{}}
+}
+
+// known is an object that was met.
+type known struct {
+	value any
+	size  int // in values; 0 while it is being read
+}
+
+// tried returns what read does, or the reason why it can't: an error, or an exception of the script's, of a getter or a proxy.
+func (r *reader) tried(read func() (any, error)) (v any) {
+	var err error
+	depth, inside, values := len(r.path), len(r.inside), r.values
+	if thrown := r.rt.Try(func() { v, err = read() }); thrown != nil {
+		err = fmt.Errorf("that throws %s", r.words(thrown))
+	}
+	if err == nil {
+		return v
+	}
+	at := ""
+	if len(r.path) > depth {
+		at = " at " + quote.Middle(quote.Printable(strings.Join(r.path[depth:], "")), 60)
+	}
+	for _, unfinished := range r.inside[inside:] {
+		delete(r.known, unfinished)
+	}
+	r.path, r.inside, r.values = r.path[:depth], r.inside[:inside], values+1
+	return options.Unreadable{Reason: "a value " + err.Error() + at}
+}
+
+// words are those of an exception, whose text may be a method of the script's.
+func (r *reader) words(thrown *sobek.Exception) string {
+	text := "something that is no text"
+	_ = r.rt.Try(func() { text = thrown.Value().String() })
+	return quote.Text(text, 80)
+}
+
+func (r *reader) value(v sobek.Value) (any, error) {
+	r.values++
+	if r.work++; r.values > maxValues || r.work > maxWork {
+		return nil, errTooMuch
+	}
+	if v == nil {
+		return nil, nil
+	}
+	object, ok := v.(*sobek.Object)
+	if !ok {
+		return v.Export(), nil
+	}
+	if k, met := r.known[object]; met {
+		if k.size == 0 {
+			return nil, errors.New("inside itself (circular)")
 		}
-		return within(reflect.ValueOf(v).Pointer(), inside, func() any {
-			for i, value := range v {
-				v[i] = plainGo(value, inside)
-			}
-			return v
-		})
+		if r.values += k.size - 1; r.values > maxValues {
+			return nil, errTooMuch
+		}
+		return k.value, nil
+	}
+	if len(r.path) > maxDepth {
+		return nil, fmt.Errorf("with more than %d levels", maxDepth)
+	}
+	before := r.values - 1
+	r.known[object] = known{}
+	r.inside = append(r.inside, object)
+	value, err := r.object(object)
+	if err != nil {
+		return nil, err
+	}
+	r.inside = r.inside[:len(r.inside)-1]
+	r.known[object] = known{value, r.values - before}
+	return value, nil
+}
+
+// object reads what is more than a text, a number or the like.
+func (r *reader) object(o *sobek.Object) (any, error) {
+	class, kind := o.ClassName(), o.ExportType()
+	switch {
+	case kind == reflect.TypeFor[sobek.Proxy]():
+		return r.proxy(o)
+	case class == "Array":
+		return r.list(o)
+	case kind == reflect.TypeFor[sobek.ArrayBuffer]():
+		return bytesOf(o), nil
+	case kind == reflect.TypeFor[[]any]():
+		return r.set(o)
+	case kind == reflect.TypeFor[[][2]any]():
+		return options.Unreadable{Reason: "a Map (Object.fromEntries makes an object of it)"}, nil
+	case kind == reflect.TypeFor[*sobek.Promise]():
+		return options.Unreadable{Reason: "a Promise (await it)"}, nil
+	case class == "RegExp":
+		return options.Pattern{Source: o.Get("source").String(), Flags: o.Get("flags").String()}, nil
+	case isNumbers(kind):
+		return numbersOf(o), nil
+	case class == "String":
+		return o.String(), nil
+	case class == "Date" || isWord(kind):
+		return o.Export(), nil
+	}
+	return r.members(o)
+}
+
+// isWord reports whether an object of this type stands for a value without parts, as new String('x') does, or is a function.
+func isWord(kind reflect.Type) bool {
+	switch kind.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int64, reflect.Float64, reflect.Func:
+		return true
+	}
+	return false
+}
+
+func (r *reader) list(o *sobek.Object) (any, error) {
+	length := o.Get("length").ToInteger()
+	if length > maxValues-int64(r.values) {
+		return nil, errTooMuch
+	}
+	list := make([]any, length)
+	for i := range list {
+		name := strconv.Itoa(i)
+		v, err := r.member("["+name+"]", func() sobek.Value { return o.Get(name) })
+		if err != nil {
+			return nil, err
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+func (r *reader) set(o *sobek.Object) (any, error) {
+	list := []any{}
+	var err error
+	r.rt.ForOf(o, func(element sobek.Value) bool {
+		var v any
+		if v, err = r.member("["+strconv.Itoa(len(list))+"]", func() sobek.Value { return element }); err == nil {
+			list = append(list, v)
+		}
+		return err == nil
+	})
+	return list, err
+}
+
+func (r *reader) members(o *sobek.Object) (any, error) {
+	names := o.Keys()
+	if len(names) > maxValues-r.values {
+		return nil, errTooMuch
+	}
+	object := make(map[string]any, len(names))
+	for _, name := range names {
+		v, err := r.member("."+name, func() sobek.Value { return o.Get(name) })
+		if err != nil {
+			return nil, err
+		}
+		object[name] = v
+	}
+	return object, nil
+}
+
+// member reads a part of an object. What is wrong with a part of the argument itself is told in its place.
+func (r *reader) member(name string, get func() sobek.Value) (any, error) {
+	read := func() (any, error) {
+		r.path = append(r.path, name)
+		v, err := r.value(get())
+		if err == nil {
+			r.path = r.path[:len(r.path)-1]
+		}
+		return v, err
+	}
+	if len(r.path) > 0 {
+		return read()
+	}
+	r.path = append(r.path, "") // the option, which the error will name
+	v := r.tried(func() (any, error) { return r.value(get()) })
+	r.path = r.path[:0]
+	return v, nil
+}
+
+// proxy reads what a proxy shows. A list is one that stands for a list.
+func (r *reader) proxy(o *sobek.Object) (any, error) {
+	const mostInEachOther = 1000
+	target := o
+	for range mostInEachOther {
+		proxy, isProxy := target.Export().(sobek.Proxy)
+		if !isProxy {
+			break
+		}
+		if target = proxy.Target(); target == nil {
+			return nil, errors.New("that is a revoked proxy")
+		}
+		if target.ExportType() != reflect.TypeFor[sobek.Proxy]() {
+			break
+		}
+	}
+	switch target.ClassName() {
+	case "Array":
+		return r.list(o)
+	case "Function":
+		return options.Unreadable{Reason: "a function"}, nil
+	}
+	return r.members(o)
+}
+
+func bytesOf(o *sobek.Object) []byte {
+	buffer, _ := o.Export().(sobek.ArrayBuffer)
+	return copyOfBytes(buffer.Bytes())
+}
+
+func copyOfBytes(data []byte) []byte {
+	if len(data) > maxBytes {
+		return data
+	}
+	return append([]byte{}, data...)
+}
+
+// isNumbers reports whether a typed array has this type.
+func isNumbers(kind reflect.Type) bool {
+	if kind.Kind() != reflect.Slice {
+		return false
+	}
+	switch kind.Elem().Kind() {
+	case reflect.Int8, reflect.Uint8, reflect.Int16, reflect.Uint16, reflect.Int32, reflect.Uint32, reflect.Int64, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return kind.PkgPath() == ""
+	}
+	return false
+}
+
+func numbersOf(o *sobek.Object) any {
+	v := o.Export()
+	if data, ok := v.([]byte); ok {
+		return copyOfBytes(data)
 	}
 	return v
-}
-
-func within(address uintptr, inside map[uintptr]bool, walk func() any) any {
-	if inside[address] {
-		return "(circular)"
-	}
-	inside[address] = true
-	defer delete(inside, address)
-	return walk()
 }
 
 // plain makes an ordinary JavaScript object of a value, one that can be changed, copied and printed as any other.

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // canvas is a drawing with the origin at the top left. It draws with gonum's vgsvg, and notes of each element what vgsvg has no words
@@ -101,7 +101,7 @@ const (
 
 // text writes one line, whose baseline goes through a point.
 func (c *canvas) text(p paint, size float64, anchor string, x, y float64, s string) {
-	if s = recording.Printable(s); s == "" {
+	if s = quote.Printable(s); s == "" {
 		return
 	}
 	c.notes = append(c.notes, note{class: "f-" + string(p), anchor: anchor})
@@ -141,7 +141,7 @@ func textWidth(size float64, s string) float64 {
 // fit shortens a text to a width.
 func fit(size float64, s string, width float64) string {
 	const longest = 200 // runes; the names of a hostile peer may have more
-	runes := []rune(recording.Printable(s))
+	runes := []rune(quote.Printable(s))
 	runes = runes[:min(len(runes), longest)]
 	if whole := string(runes); textWidth(size, whole) <= width {
 		return whole

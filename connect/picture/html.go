@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"html/template"
 	"strings"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 //go:embed page.html
@@ -33,5 +35,23 @@ func (p *Page) HTML() (string, error) {
 	if err := page.Execute(&out, p); err != nil {
 		return "", err
 	}
-	return out.String(), nil
+	return readable(out.String()), nil
+}
+
+// readable escapes characters that can't be seen or that reorder text, wherever in the page a name has them. Line breaks and tabs, of
+// which HTML makes spaces, stay.
+func readable(page string) string {
+	var out strings.Builder
+	for len(page) > 0 {
+		plain := strings.IndexAny(page, "\n\t")
+		if plain < 0 {
+			plain = len(page)
+		}
+		out.WriteString(quote.Printable(page[:plain]))
+		page = page[plain:]
+		spaces := len(page) - len(strings.TrimLeft(page, "\n\t"))
+		out.WriteString(page[:spaces])
+		page = page[spaces:]
+	}
+	return out.String()
 }

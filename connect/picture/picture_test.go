@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -321,6 +322,9 @@ func TestSeveralCalls(t *testing.T) {
 
 const hostile = `</title></style><script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;` + "\x00\x1b\u202e\xff"
 
+// isUnreadable reports whether a character can't be seen, or reorders others.
+func isUnreadable(r rune) bool { return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) }
+
 // Names come from others: on the page they are text.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
@@ -356,9 +360,12 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 	assert.Contains(t, shown.String(), `<script>alert(1)</script>`, "the name is shown as it is")
+	assert.Contains(t, shown.String(), `\u202e`)
+	assert.False(t, strings.ContainsFunc(text, isUnreadable))
 	for name, svg := range page.SVGs() {
 		readSVG(t, svg)
 		assert.NotContains(t, svg, "<script", name)
+		assert.False(t, strings.ContainsFunc(svg, isUnreadable), name)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // fonts are those of the width that the drawing reckons with.
@@ -109,9 +111,9 @@ func attribute(out *strings.Builder, name, value string) {
 	}
 }
 
-// escaped is text that XML takes as text, in elements and attributes.
+// escaped is text that XML takes as text, in elements and attributes, and that reads as it was written.
 func escaped(s string) string {
 	var out strings.Builder
-	_ = xml.EscapeText(&out, []byte(s)) // a builder takes everything
+	_ = xml.EscapeText(&out, []byte(quote.Printable(s))) // a builder takes everything
 	return out.String()
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 func trafficSection(t *connect.TrafficResult, name string) Section {
@@ -67,7 +67,7 @@ func notes(errors map[connect.Class]int64, first map[connect.Class]connect.Failu
 		if failure, known := first[class]; known {
 			line += "; the first: " + failure.Error()
 		}
-		lines = append(lines, recording.Printable(line))
+		lines = append(lines, quote.Printable(line))
 	}
 	return lines
 }

@@ -7,8 +7,12 @@ import (
 	"net"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
+
+// shownURL is how many bytes of the URL a failure names.
+const shownURL = 300
 
 // fail notes why there is no whole answer. limited is the caller's context with the plan's timeout.
 func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
@@ -21,7 +25,8 @@ func (r *Result) fail(caller, limited context.Context, in Phase, err error) {
 	if r.Status != 0 {
 		doing = fmt.Sprintf("reading the answer's body, after status %d and %d bytes of it", r.Status, r.Size)
 	}
-	r.Err = fmt.Errorf("ping %s%s: %s: %w", r.URL, at, doing, err)
+	// What a peer sends, such as the names of its certificate, may be anything.
+	r.Err = fmt.Errorf("ping %s%s: %s: %w", quote.Cut(r.URL, shownURL), at, doing, quote.Error(err))
 	if advice := r.advice(); advice != "" {
 		r.Err = fmt.Errorf("%w; %s", r.Err, advice)
 	}

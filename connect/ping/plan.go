@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Limits of a ping.
@@ -22,11 +22,13 @@ const (
 	DefaultTimeout = 10 * time.Second
 	MaxBody        = 64 << 20 // bytes of the answer's body
 	maxHeader      = 64 << 10 // bytes of the answer's header
+	maxRequest     = 64 << 10 // bytes of the URL, and of the request's headers
+	shownInput     = 100      // bytes of a wrong input that an error repeats
 )
 
 // Plan is what to ping, and how. All but URL has a zero value that makes sense.
 type Plan struct {
-	// URL is absolute, http or https. Redirects are not followed, proxies not used.
+	// URL is absolute, http or https; see ParseURL. Redirects are not followed, proxies not used.
 	URL string
 	// Method is the request's; "" is GET.
 	Method string
@@ -80,69 +82,44 @@ func (p *Plan) Check() error {
 		return err
 	}
 	if p.Method != "" && !httpguts.ValidHeaderFieldName(p.Method) { // RFC 9110: both are tokens
-		return fmt.Errorf("method %q: want one such as GET or HEAD", p.Method)
+		return fmt.Errorf("method %s: want one such as GET or HEAD", quote.Text(p.Method, shownInput))
 	}
+	var size int
 	for name, values := range p.Header {
-		switch {
-		case !httpguts.ValidHeaderFieldName(name):
-			return fmt.Errorf("header %q: want a name such as Accept", name)
-		case slices.Contains(framing, http.CanonicalHeaderKey(name)):
-			return fmt.Errorf("header %q: says how a request is framed, and this one has no body; leave it out", name)
-		}
+		size += len(name)
 		for _, value := range values {
-			if !httpguts.ValidHeaderFieldValue(value) {
-				return fmt.Errorf("header %q: got %q; want a value without control characters", name, value)
-			}
-			if strings.EqualFold(name, "Host") && !validHost(value) {
-				return fmt.Errorf("header %q: got %q; want a host, such as example.com or example.com:8080", name, value)
+			size += len(value)
+			if err := checkHeader(name, value); err != nil {
+				return err
 			}
 		}
+	}
+	if size > maxRequest {
+		return fmt.Errorf("headers: got %d bytes; want at most %d", size, maxRequest)
+	}
+	return nil
+}
+
+func checkHeader(name, value string) error {
+	header := "header " + quote.Text(name, shownInput)
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return fmt.Errorf("%s: want a name such as Accept", header)
+	case slices.Contains(framing, http.CanonicalHeaderKey(name)):
+		return fmt.Errorf("%s: says how a request is framed, and this one has no body; leave it out", header)
+	case !httpguts.ValidHeaderFieldValue(value):
+		return fmt.Errorf("%s: got %s; want a value without control characters", header, quote.Text(value, shownInput))
+	case !strings.EqualFold(name, "Host"):
+		return nil
+	}
+	if _, err := hostHeader(value); err != nil {
+		return fmt.Errorf("%s: got %s; want a host, such as example.com or example.com:8080", header, quote.Text(value, shownInput))
 	}
 	return nil
 }
 
 // framing are headers that package http writes as the request needs them.
 var framing = []string{"Content-Length", "Transfer-Encoding", "Trailer"}
-
-// CheckURL says why a text can't be pinged, and what can; nil if it can.
-func CheckURL(text string) error {
-	const accepted = "want http://host[:port]/path or https://…"
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return fmt.Errorf("URL %q: %w; %s", text, errors.Unwrap(err), accepted)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("URL %q: the scheme is %q; %s", text, u.Scheme, accepted)
-	case u.Hostname() == "":
-		return fmt.Errorf("URL %q has no host; %s", text, accepted)
-	case !validHost(u.Host):
-		return fmt.Errorf("URL %q: the host is %q, which is neither a name nor an address; %s", text, u.Hostname(), accepted)
-	}
-	if _, port, err := endpoint(u); err != nil || port == 0 {
-		return fmt.Errorf("URL %q: the port is %s; want 1 to 65535", text, u.Port())
-	}
-	return nil
-}
-
-// validHost reports whether a request can name the host.
-func validHost(hostPort string) bool {
-	ascii, err := httpguts.PunycodeHostPort(hostPort)
-	return err == nil && httpguts.ValidHostHeader(ascii)
-}
-
-// endpoint is where to connect to, with the name as DNS has it.
-func endpoint(u *url.URL) (host string, port uint16, err error) {
-	ascii, err := httpguts.PunycodeHostPort(u.Host)
-	if err != nil {
-		return "", 0, err
-	}
-	text := u.Port()
-	if text == "" {
-		text = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	return (&url.URL{Host: ascii}).Hostname(), uint16(n), err
-}
 
 func (p *Plan) timeout() time.Duration {
 	if p.Timeout > 0 {
@@ -155,7 +132,11 @@ func (p *Plan) request() (*http.Request, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(context.Background(), p.Method, p.URL, http.NoBody)
+	u, err := ParseURL(p.URL)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(context.Background(), p.Method, u.String(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +144,7 @@ func (p *Plan) request() (*http.Request, error) {
 		request.Header = p.Header.Clone()
 	}
 	if host := request.Header.Get("Host"); host != "" {
-		request.Host = host
+		request.Host, _ = hostHeader(host) // has been checked
 	}
 	if user := request.URL.User; user != nil && request.Header.Get("Authorization") == "" {
 		password, _ := user.Password()

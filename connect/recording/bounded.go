@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // What a file may contain at most.
@@ -16,6 +16,7 @@ const (
 	maxElements = 200_000 // of a list
 	maxCount    = 1 << 53
 	maxName     = 255            // bytes
+	maxFirst    = 2000           // bytes of an error
 	maxLength   = 48 * time.Hour // of a call; a list has room for its seconds
 	maxObjects  = 400_000        // in all lists together
 	maxFigure   = 1e15           // what may have a fraction
@@ -178,7 +179,7 @@ func hostName(s string) string {
 }
 
 // name makes a text of one line of what may be anything.
-func name(s string) string { return Printable(cut(s, maxName)) }
+func name(s string) string { return cut(s, maxName) }
 
 func namesOf(texts []string) []string {
 	for i := range texts {
@@ -200,15 +201,10 @@ func toErrors(counts map[connect.Class]count) map[connect.Class]int64 {
 func toFirst(texts map[connect.Class]string) map[connect.Class]connect.Failure {
 	first := make(map[connect.Class]connect.Failure, len(texts))
 	for class, text := range texts {
-		first[class] = connect.Failure{Class: class, Text: Printable(text)}
+		first[class] = connect.Failure{Class: class, Text: quote.Printable(quote.Middle(text, maxFirst))}
 	}
 	return first
 }
 
-// cut shortens a text to a number of bytes.
-func cut(s string, most int) string {
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+// cut makes a text that can be shown, of about so many bytes at most.
+func cut(s string, most int) string { return quote.Printable(quote.Cut(s, most)) }

@@ -52,8 +52,8 @@ func readCtraffic(text []byte) (*Report, error) {
 	switch {
 	case c.Duration <= 0 || float64(c.Duration) > float64(maxLength):
 		return nil, fmt.Errorf("duration %v ns; want one above 0, up to %s", float64(c.Duration), maxLength)
-	case len(c.ConnStats) == 0 && len(c.Samples) == 0:
-		return nil, errors.New("it has neither ConnStats nor Samples; want what ctraffic writes with -stats all")
+	case len(c.ConnStats) == 0 && len(c.Samples) == 0 && c.Connections == 0:
+		return nil, errors.New("it has neither ConnStats nor Samples, nor Connections as a summary has; want what ctraffic writes with -stats all, or with -stats summary")
 	case len(c.ConnStats) > connect.MaxTrafficRecords:
 		return nil, fmt.Errorf("%d connections; want at most %d", len(c.ConnStats), connect.MaxTrafficRecords)
 	}
@@ -70,6 +70,9 @@ func (c *ctraffic) result() *connect.TrafficResult {
 	}
 	for i := range c.ConnStats {
 		c.ConnStats[i].enter(r)
+	}
+	if len(c.ConnStats) == 0 && len(c.Samples) == 0 {
+		return r // a summary
 	}
 	r.Samples = Seconds(r.Records, r.Duration)
 	c.throughput(r.Samples)

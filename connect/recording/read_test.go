@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -132,6 +134,60 @@ func TestReadMconnect(t *testing.T) {
 	}
 }
 
+// mconnect writes lines before its JSON, and who redirects standard error has lines of a log around it.
+func TestReadAmongLines(t *testing.T) {
+	t.Parallel()
+	// What mconnect has written to standard output about a server that closes every third connection.
+	const output = "Read err: EOF\nRead err: EOF\nRead err: EOF\nRead err: EOF\n" +
+		`{"hosts":{"web-1":8},"connects":12,"failed_connects":0,"failed_reads":4,"start_time":"2026-11-28T22:09:45.788995339Z","timeout":2012000000,"duration":4720072}` + "\n"
+	for name, text := range map[string]string{
+		"mconnect's own":           output,
+		"with returns":             strings.ReplaceAll(output, "\n", "\r\n"),
+		"after a byte order mark":  "\ufeff" + output,
+		"and lines of JSON":        `{"level":"info","msg":"{\"connects\":1}"}` + "\n" + output + `{"level":"info"}` + "\n",
+		"and lines after it":       output + "exit status 1\n",
+		"and what looks like JSON": "{\n{ no\n{\"connects\":\n" + output,
+		"formatted":                strings.NewReplacer(":{", ": {\n", ",", ",\n  ").Replace(output),
+		"indented":                 strings.ReplaceAll(output, "{\"hosts", "  \t{\"hosts"),
+	} {
+		got, err := recording.Read(strings.NewReader(text))
+		require.NoError(t, err, name)
+		assert.Equal(t, connect.Hosts{"web-1": 8}, got.Hosts, name)
+		assert.EqualValues(t, 12, got.Connects, name)
+		assert.EqualValues(t, 4, got.FailedReads, name)
+		assert.Equal(t, 4720072*time.Nanosecond, got.Duration, name)
+	}
+	for name, row := range map[string]struct{ text, says string }{
+		"two of them":       {output + output, "no recording, but several"},
+		"lines alone":       {"Read err: EOF\nRead err: EOF\n", "no recording: at byte 1"},
+		"other JSON":        {"a line\n{\"a\":1}\n", "no recording: at byte 1"},
+		"a terminal's line": {"\x1b[2J\n", "no recording: at byte 1"},
+		"no end":            {strings.Repeat("{\"connects\":[\n", 300_000), "no recording: "},
+	} {
+		_, err := recording.Read(strings.NewReader(row.text))
+		require.Error(t, err, name)
+		assert.ErrorContains(t, err, row.says, name)
+		assert.NotContains(t, err.Error(), "\x1b")
+	}
+}
+
+// Whatever is wrong with a file, what is shown of it is short, and leaves a terminal alone.
+func TestReadShowsLittle(t *testing.T) {
+	t.Parallel()
+	hostile := strings.Repeat("ü\u202e\u009b\x7f", 100_000)
+	for _, text := range []string{
+		`{"` + hostile + `":1}`, `{"connects":"` + hostile + `"}`, `{"connects":1,"hosts":"` + hostile + `"}`,
+		`{"calls":1,"start_time":"` + hostile + `"}`, `{"packet_size":1,"samples":"` + hostile + `"}`, `{"calls":1,"balance":{"expected":{"` + hostile + `":2}}}`,
+		`{"PacketSize":1,"Duration":1e9,"ConnStats":"` + hostile + `"}`, hostile, "{" + hostile,
+	} {
+		_, err := recording.Read(strings.NewReader(text))
+		require.Error(t, err)
+		assert.Less(t, len(err.Error()), 1000)
+		assert.True(t, utf8.ValidString(err.Error()))
+		assert.False(t, strings.ContainsFunc(err.Error(), func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }), "%q", err)
+	}
+}
+
 // A file that is no recording is refused with what is wrong with it.
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
@@ -185,7 +241,7 @@ func TestReadKeepsTextsPrintable(t *testing.T) {
 	require.NoError(t, err)
 	text, err := json.Marshal(got)
 	require.NoError(t, err)
-	assert.Equal(t, 9, strings.Count(string(text), "\uFFFD[2J"), "%s", text)
+	assert.Equal(t, 9, strings.Count(string(text), `\\x1b[2J`), "%s", text)
 	assert.NotContains(t, string(text), `\u001b`)
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // WriteText writes what a recording amounts to: totals, lost and lasting connections by host, and, as ctraffic's own analyses word
@@ -26,7 +26,7 @@ func WriteText(w io.Writer, r *Report) error {
 	}
 	for _, v := range r.Disruptions {
 		writeRows(out, "Flows moved", [][2]any{
-			{"Model", Printable(string(v.Model))},
+			{"Model", quote.Printable(string(v.Model))},
 			{"Flows", v.Flows},
 			{"Moved", v.Moved},
 			{"Moved share", fmt.Sprintf("%.4f", v.MovedShare)},
@@ -48,7 +48,7 @@ func writeCalls(w io.Writer, r *Report) {
 	if len(r.Hosts) > 0 {
 		fmt.Fprintln(w, "Host\tAnswers")
 		for _, name := range byCount(r.Hosts) {
-			fmt.Fprintf(w, "%s\t%d\n", Printable(name), r.Hosts[name])
+			fmt.Fprintf(w, "%s\t%d\n", quote.Printable(name), r.Hosts[name])
 		}
 		fmt.Fprintln(w)
 	}
@@ -57,20 +57,24 @@ func writeCalls(w io.Writer, r *Report) {
 func writeTraffic(w io.Writer, t *connect.TrafficResult) {
 	title := "Traffic"
 	if len(t.Targets) > 0 {
-		title += " to " + Printable(strings.Join(t.Targets, ", "))
+		title += " to " + quote.Printable(strings.Join(t.Targets, ", "))
 	}
 	writeRows(w, title, [][2]any{
 		{"Start", t.StartTime.Format(time.RFC3339)},
 		{"Duration", t.Duration.Round(time.Millisecond)},
+		{"Rate", perSecond(t.Rate)},
+		{"Packet size", t.PacketSize},
 		{"Connections", t.Connections},
+		{"Failed connections", t.Lost}, // as ctraffic calls them
 		{"Lost", t.Lost},
-		{"Lasting", t.Lasting},
+		{"Lasting", lasting(t)},
 		{"Reconnects", t.Reconnects},
 		{"Failed connects", t.FailedConnects},
 		{"Packets sent", t.Sent},
 		{"Packets received", t.Received},
 		{"Packets dropped", t.Dropped},
 		{"Retransmits", t.Retransmits},
+		{"Throughput", perSecond(KBPerSecond(t.Received, t.PacketSize, t.Duration))},
 		{"First loss", instant(t.FirstLoss)},
 		{"Last loss", instant(t.LastLoss)},
 		{"Recovered", instant(t.Recovered)},
@@ -79,6 +83,25 @@ func writeTraffic(w io.Writer, t *connect.TrafficResult) {
 	writeHosts(w, t)
 	writeSeconds(w, t)
 }
+
+// perSecond is a rate in KB/s; 0 stands for none that was asked for.
+func perSecond(rate float64) string {
+	if rate == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f KB/s", rate)
+}
+
+// lasting is how many connections were alive at the end, which a summary of ctraffic's does not tell.
+func lasting(t *connect.TrafficResult) any {
+	if isSummary(t) {
+		return "-"
+	}
+	return t.Lasting
+}
+
+// isSummary reports whether a result has totals alone.
+func isSummary(t *connect.TrafficResult) bool { return len(t.Samples) == 0 }
 
 func writeHosts(w io.Writer, t *connect.TrafficResult) {
 	all := connect.Hosts{}
@@ -90,15 +113,19 @@ func writeHosts(w io.Writer, t *connect.TrafficResult) {
 	if len(all) == 0 {
 		return
 	}
+	fmt.Fprintf(w, "Lost connections:\t%d\nLasting connections:\t%d\n", sum(t.LostByHost), sum(t.LastingByHost))
 	fmt.Fprintln(w, "Host\tLost\tLasting")
 	for _, name := range byCount(all) {
-		fmt.Fprintf(w, "%s\t%d\t%d\n", Printable(name), t.LostByHost[name], t.LastingByHost[name])
+		fmt.Fprintf(w, "%s\t%d\t%d\n", quote.Printable(name), t.LostByHost[name], t.LastingByHost[name])
 	}
 	fmt.Fprintln(w)
 }
 
 // writeSeconds writes ctraffic's two tables side by side. Its instants are the middles of the seconds, its throughput is in KB/s.
 func writeSeconds(w io.Writer, t *connect.TrafficResult) {
+	if isSummary(t) {
+		return
+	}
 	fmt.Fprintln(w, "Time\tActive\tNew\tFailed\tConnecting\tThroughput\tDropped")
 	var last time.Duration
 	for _, s := range Whole(t.Samples) {
@@ -107,6 +134,13 @@ func writeSeconds(w io.Writer, t *connect.TrafficResult) {
 		last = s.Time
 	}
 	fmt.Fprintln(w)
+}
+
+func sum(counts connect.Hosts) (all int64) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
 }
 
 // KBPerSecond is the throughput of a number of packets, in the KB of 1024 bytes that ctraffic counts.
@@ -148,14 +182,4 @@ func byCount(counts connect.Hosts) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
-}
-
-// Printable replaces what would change the state of a terminal, or is no text in XML, since names come from others. Spaces of any width stay.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

@@ -12,7 +12,7 @@ import (
 
 // Whatever is accepted can be pinged, and means the same when it is read again, as from a state file.
 func FuzzParseTarget(f *testing.F) {
-	for _, text := range []string{"http://a:8090/v1/ping#Oslo,NO", "https://[::1]:443/?addpeers=true&x=%20y", "a", "//a", "http://a/v1/peers?addpeers=true#", "http://A:80"} {
+	for _, text := range []string{"http://a:8090/v1/ping#Oslo,NO", "https://[::1]:443/?addpeers=true&x=%20y", "a", "//a", "http://a/v1/peers?addpeers=true#", "http://A:80", "p/:8090@? /pin #", "http://bücher.example/ü?ö=ä b#ß", "a/ /%2f?%zz"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -46,12 +46,9 @@ func ParseTarget(text string) (Target, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text // as pingmesh does
 	}
-	if err := ping.CheckURL(text); err != nil {
-		return Target{}, err //nolint:wrapcheck // says what was wrong
-	}
-	u, err := url.Parse(text)
+	u, err := ping.ParseURL(text)
 	if err != nil {
-		return Target{}, fmt.Errorf("URL %q: %w", text, err)
+		return Target{}, err //nolint:wrapcheck // says what was wrong
 	}
 	if u.User != nil {
 		return Target{}, errors.New("the URL has a user or password: leave them out, as everybody can read the list of peers")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -322,7 +323,8 @@ func (r *runner) config(number int64) *tls.Config {
 		config = r.job.Plan.TLS.Clone()
 	}
 	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(r.job.Plan.Targets[r.job.TargetOf(number)].Name)
+		host, _, _ := net.SplitHostPort(r.job.Plan.Targets[r.job.TargetOf(number)].Name)
+		config.ServerName, _ = hostname.ASCII(host) // has been checked
 	}
 	return config
 }

@@ -10,13 +10,15 @@ import (
 	"go.k6.io/k6/v2/cmd/state"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
-const reportHelp = `Reads what ctraffic -stats all, mconnect -output json, or a script with report() or the
-result of traffic() or flood() has written, and prints what it amounts to: totals, lost
-and lasting connections by host, connections and throughput by second. With --html or
---svg it draws it instead.`
+const reportHelp = `Reads what ctraffic -stats all or summary, mconnect -output json, or a script with report()
+or the result of traffic() or flood() has written, and prints what it amounts to: totals,
+lost and lasting connections by host, connections and throughput by second. With --html
+or --svg it draws it instead. Lines before and after the JSON, such as mconnect's
+"Read err: EOF", are passed over.`
 
 const reportExample = `  ctraffic -address [1000::2]:5003 -nconn 400 -rate 4000 -stats all > run.json
   k6 x mconnect report run.json
@@ -80,6 +82,9 @@ func (f *files) report(in io.Reader, out io.Writer) error {
 		}
 	}
 	if f.svg != "" {
+		if len(page.SVGs()) == 0 {
+			return fmt.Errorf("--svg: %q has totals alone, and nothing to draw; want one that ctraffic writes with -stats all, or print or --html it", f.recording)
+		}
 		return writeSVGs(f.svg, page)
 	}
 	return nil
@@ -89,7 +94,7 @@ func (f *files) read(in io.Reader) (*recording.Report, error) {
 	if f.recording != "-" {
 		file, err := os.Open(f.recording)
 		if err != nil {
-			return nil, fmt.Errorf("can't read the recording: %w", err)
+			return nil, fmt.Errorf("can't read the recording: %w", quote.Error(err))
 		}
 		defer file.Close()
 		in = file

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Call is what flood(), hold(), capacity() and traffic() have in common.
@@ -52,7 +56,7 @@ func (c *Call) setters(more map[string]setter) map[string]setter {
 		"sourcePorts":    ports(&p.Sources.Ports),
 		"close":          choice(&p.Reset, "fin", "rst"),
 		"payload":        payload(&p.Payload),
-		"serverName":     text(&c.ServerName),
+		"serverName":     hostName(&c.ServerName),
 		"monitor":        duration(&p.Monitor),
 		"tags":           tags(&c.Tags),
 	}
@@ -70,9 +74,38 @@ func parseTargets(v any) ([]string, error) {
 		return nil, fmt.Errorf("target: got %s; %s", show(v), accepted)
 	}
 	for _, t := range list {
-		if _, _, err := connect.SplitTarget(t); err != nil {
-			return nil, fmt.Errorf("target %w", err)
+		if err := checkTarget(t); err != nil {
+			return nil, err
 		}
 	}
 	return list, nil
+}
+
+// maxTarget is how many bytes a target may have: as many as the longest name in another alphabet.
+const maxTarget = 1100
+
+func checkTarget(text string) error {
+	if len(text) > maxTarget {
+		return fmt.Errorf("target %s has %d bytes; want host:port or [v6]:port", quote.Text(text, readable), len(text))
+	}
+	if _, _, err := connect.SplitTarget(text); err != nil {
+		return fmt.Errorf("target %w", quote.Shorten(err, maxReason))
+	}
+	return nil
+}
+
+// hostName is a name as DNS and certificates have it.
+func hostName(to *string) setter {
+	return func(v any) error {
+		var name string
+		if err := text(&name)(v); err != nil {
+			return err
+		}
+		if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return errors.New("want a name without spaces and control characters")
+		}
+		ascii, err := hostname.ASCII(name)
+		*to = ascii
+		return err
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Disruption is what a script asks of disruption().
@@ -38,7 +39,7 @@ func ParseDisruption(before, after, options any) (*Disruption, error) {
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("disruption(): %w", err)
+		return nil, fmt.Errorf("disruption(): %w", quote.Shorten(err, 2*maxReason))
 	}
 	return d, nil
 }

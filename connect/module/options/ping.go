@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
@@ -64,8 +63,8 @@ func ParseTCPPing(target, options any) (*TCPPing, error) {
 	if p.Target, ok = target.(string); !ok {
 		return nil, fmt.Errorf("tcpPing(): target: got %s; want 'host:port' or '[v6]:port'", show(target))
 	}
-	if _, _, err := connect.SplitTarget(p.Target); err != nil {
-		return nil, fmt.Errorf("tcpPing(): target %w", err)
+	if err := checkTarget(p.Target); err != nil {
+		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
 	if err := p.parse(options, nil); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)

@@ -11,8 +11,12 @@ import (
 
 	"go.k6.io/k6/v2/lib/types"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
+
+// maxReason is how many bytes an option's error has, besides its value.
+const maxReason = 400
 
 // setter checks one option's value and stores it. Its error says what is accepted.
 type setter func(value any) error
@@ -22,14 +26,14 @@ func parse(options map[string]any, known map[string]setter) error {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		set, ok := known[name]
 		if !ok {
-			return fmt.Errorf("option %q is unknown; want one of %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return fmt.Errorf("option %s is unknown; want one of %s", quote.Text(name, readable), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		value := options[name]
 		if value == nil { // undefined and null leave an option out
 			continue
 		}
 		if err := set(value); err != nil {
-			return fmt.Errorf("option %q: got %s; %w", name, show(value), err)
+			return fmt.Errorf("option %q: got %s; %w", name, show(value), quote.Shorten(err, maxReason))
 		}
 	}
 	return nil

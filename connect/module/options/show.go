@@ -8,47 +8,86 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
-// show prints a value as it would stand in a script, cut to a readable length.
+// readable is how many bytes of a value an error shows.
+const readable = 80
+
+// show prints a value as it would stand in a script, cut to a readable length. What it costs does not grow with the value.
 func show(v any) string {
-	text := literal(v)
-	const readable = 80
-	if len(text) > readable {
-		return text[:readable] + "…"
+	if u, ok := v.(Unreadable); ok {
+		return u.Reason
 	}
-	return text
+	var out strings.Builder
+	literal(&out, v)
+	return quote.Cut(out.String(), readable)
 }
 
-// literal is JSON, and what JSON does not know.
-func literal(v any) string {
+// literal writes JSON, and what JSON does not know, until there is more than can be shown.
+func literal(out *strings.Builder, v any) {
 	switch v := v.(type) {
-	case float64:
+	case string:
+		out.WriteString(quote.Text(v, readable))
+	case []byte:
+		fmt.Fprintf(out, "an ArrayBuffer of %d bytes", len(v))
+	case []any:
+		out.WriteByte('[')
+		for i := range v {
+			if out.Len() > readable {
+				return
+			}
+			comma(out, i)
+			literal(out, v[i])
+		}
+		out.WriteByte(']')
+	case map[string]any:
+		out.WriteByte('{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if out.Len() > readable {
+				return
+			}
+			comma(out, i)
+			literal(out, name)
+			out.WriteByte(':')
+			literal(out, v[name])
+		}
+		out.WriteByte('}')
+	case Unreadable:
+		out.WriteString(v.Reason)
+	case Pattern:
+		out.WriteString(quote.Printable(quote.Cut(v.String(), readable)))
+	default:
+		out.WriteString(word(v))
+	}
+}
+
+func comma(out *strings.Builder, at int) {
+	if at > 0 {
+		out.WriteByte(',')
+	}
+}
+
+// word is a value that has no parts.
+func word(v any) string {
+	if f, ok := v.(float64); ok {
 		switch {
-		case math.IsInf(v, 0):
-			return strings.TrimPrefix(strings.ReplaceAll(fmt.Sprint(v), "Inf", "Infinity"), "+")
-		case math.IsNaN(v):
+		case math.IsInf(f, 0):
+			return strings.TrimPrefix(strings.ReplaceAll(fmt.Sprint(f), "Inf", "Infinity"), "+")
+		case math.IsNaN(f):
 			return "NaN"
 		}
-	case []any:
-		items := make([]string, len(v))
-		for i := range v {
-			items[i] = literal(v[i])
-		}
-		return "[" + strings.Join(items, ",") + "]"
-	case map[string]any:
-		items := make([]string, 0, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			items = append(items, literal(name)+":"+literal(v[name]))
-		}
-		return "{" + strings.Join(items, ",") + "}"
+	}
+	switch of := reflect.ValueOf(v); of.Kind() {
+	case reflect.Func:
+		return "a function"
+	case reflect.Slice:
+		return fmt.Sprintf("a typed array of %d", of.Len())
 	}
 	text, err := json.Marshal(v)
-	switch {
-	case reflect.ValueOf(v).Kind() == reflect.Func:
-		return "a function"
-	case err != nil:
-		return fmt.Sprint(v)
+	if err != nil {
+		text = []byte(fmt.Sprint(v))
 	}
-	return string(text)
+	return quote.Printable(quote.Cut(string(text), readable))
 }
