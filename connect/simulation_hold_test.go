@@ -12,9 +12,9 @@ import (
 func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	r := c.world.Random
 	maybeRate(&plan, r)
-	hp := HoldPlan{Plan: plan, Duration: time.Duration(1+r.IntN(3000)) * time.Millisecond}
+	hp := HoldPlan{Plan: plan, Duration: time.Duration(1+r.IntN(2000)) * time.Millisecond}
 	if r.IntN(3) > 0 {
-		hp.Keepalive = time.Duration(5+r.IntN(500)) * time.Millisecond
+		hp.Keepalive = time.Duration(30+r.IntN(500)) * time.Millisecond
 	}
 	hp = hp.withDefaults()
 	if err := hp.validate(); err != nil {
@@ -50,7 +50,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		case seen >= c.job.Start()+int64(hp.Duration):
 			return "still established after the duration"
 		case hp.Keepalive == 0 || c.backlogged(conn):
-		case seen >= max(conn.Established, conn.LastSent)+int64(hp.Keepalive):
+		case seen >= max(conn.Established, conn.LastPacket)+int64(hp.Keepalive):
 			return "no keepalive in its time, or no answer to one"
 		}
 		return ""
@@ -99,7 +99,7 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan) (fate, e
 		f.class = conn.EndFault
 	case conn.EndedIn == simulated.Stopping:
 	case conn.EndedIn == simulated.CheckingTime && conn.Ended >= c.job.Start()+int64(plan.Duration):
-	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.LastSent+int64(plan.Keepalive):
+	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.LastPacket+int64(plan.Keepalive):
 		f.class = ClassNoReply
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)

@@ -12,12 +12,12 @@ import (
 // traffic makes the call one of traffic.
 func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	r := c.world.Random
-	plan.Connections = min(plan.Connections, 1+r.Int64N(40))
+	plan.Connections = min(plan.Connections, 1+r.Int64N(20))
 	tp := TrafficPlan{
-		Plan: plan, Duration: time.Duration(1+r.IntN(3000)) * time.Millisecond, LossTimeout: time.Duration(20+r.IntN(400)) * time.Millisecond,
+		Plan: plan, Duration: time.Duration(1+r.IntN(1500)) * time.Millisecond, LossTimeout: time.Duration(20+r.IntN(400)) * time.Millisecond,
 		NoReconnect: r.IntN(4) == 0, PacketSize: 72 + r.IntN(400),
 	}
-	tp.Throughput = float64(tp.PacketSize) * float64(plan.Connections) * (1 + 40*r.Float64()) / 1024
+	tp.Throughput = float64(tp.PacketSize) * float64(plan.Connections) * (1 + 20*r.Float64()) / 1024
 	tp = tp.withDefaults()
 	if err := tp.validate(); err != nil {
 		panic(err) // the plan is this test's
@@ -76,23 +76,13 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	return t.rules.New
 }
 
-// redial checks that a connection is dialed again when it should be.
-func (c *simulatedCall) redial(conn *simulated.Conn) {
-	if c.dials == nil {
-		c.dials = map[int64]int64{}
-	}
-	if c.dials[conn.Number]++; c.dials[conn.Number] > 1 {
-		c.redials++
-	}
-}
-
 // trafficTruth is how a connection of traffic must have ended.
 func (c *simulatedCall) trafficTruth(conn *simulated.Conn, plan *TrafficPlan) (fate, error) {
 	if conn.Established == 0 {
 		return c.dialTruth(conn, ClassTimeout)
 	}
 	f := fate{connected: true}
-	draining := conn.Ended >= c.job.Start()+int64(plan.Duration)
+	draining := conn.CheckedTo >= c.job.Start()+int64(min(plan.Duration, plan.Timeout))
 	switch {
 	case conn.SendFault != ClassNone:
 		f.class = conn.SendFault

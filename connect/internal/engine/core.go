@@ -152,12 +152,16 @@ func (c *Core) CheckTime(now, seen int64) {
 	if c.finished {
 		return
 	}
+	timeUp := seen >= c.job.deadline && !c.late
+	if timeUp && c.job.deadline < c.job.until { // after a pause, what came first counts
+		c.stopDialing(now, class.Timeout)
+	}
 	if seen >= c.job.until && !c.over {
 		c.over = true
 		c.stopDialing(now, c.job.Plan.Late)
 		c.rules.Stop(now, class.None)
 	}
-	if seen >= c.job.deadline && !c.late {
+	if timeUp {
 		c.late = true
 		c.stopDialing(now, class.Timeout)
 		c.rules.TimeUp(now)

@@ -19,6 +19,7 @@ type Conn struct {
 	Established int64 // when the core was told; 0 if it was not
 	Ended       int64 // when the core closed it
 	EndedIn     Phase // what the driver was doing then
+	CheckedTo   int64 // the time that the core had been told of last
 	IsClosed    bool
 	DialFault   class.Class // that the core was told
 	PeerEnded   bool        // the core was told that the peer has ended the connection, or that it has failed
@@ -71,7 +72,7 @@ func (c *Conn) later(after int64, a Arrival) {
 	if after == Never {
 		return
 	}
-	c.driver.World.push(&happening{at: c.driver.World.now + after, conn: c, arrival: a})
+	c.driver.World.push(c.driver.World.now+after, happening{conn: c, arrival: a})
 }
 
 // arrives puts something before the process.
@@ -119,6 +120,8 @@ func (c *Conn) told(a Arrival, now int64) bool {
 	switch a.Kind {
 	case engine.Connected:
 		c.Established = now
+		c.driver.Dialing--
+		c.driver.Established++
 	case engine.Ended:
 		if c.PeerEnded {
 			return false
@@ -151,8 +154,9 @@ func (c *Conn) tookEcho(data []byte) {
 		if c.Unique == nil {
 			c.Unique = map[uint64]bool{}
 		}
-		c.Unheard = 0
-		c.Unique[binary.BigEndian.Uint64(data[len(data)-8:])] = true
+		if stamp := binary.BigEndian.Uint64(data[len(data)-8:]); !c.Unique[stamp] {
+			c.Unique[stamp], c.Unheard = true, 0
+		}
 	default:
 		c.owed -= len(data)
 		c.TooMuch = c.TooMuch || c.owed < 0

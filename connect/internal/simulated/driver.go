@@ -23,18 +23,22 @@ type Driver struct {
 	Dialed func(c *Conn)
 
 	Settled, Finished bool
-	Lanes             int
-	Seen              int64 // all that had arrived by then has been told
-	More              bool  // there are more arrivals or deadlines than one look takes
-	NoDescriptor      int   // dials that found none
-	Dirty             bool  // the core was stopped, and has not been called since
-	Phase             Phase // what the driver is doing
+	// Dialing and Established are how many connections are open.
+	Dialing, Established int64
+	Lanes                int
+	Seen                 int64 // all that had arrived by then has been told
+	More                 bool  // there are more arrivals or deadlines than one look takes
+	NoDescriptor         int   // dials that found none
+	Dirty                bool  // the core was stopped, and has not been called since
+	Phase                Phase // what the driver is doing
 
 	conns  []*Conn // by key
 	timers timers.Timers
 	inbox  []delivery
 	lookAt int64
-	ports  uint16
+	// checkedTo is the time that the core has been told of last.
+	checkedTo int64
+	ports     uint16
 }
 
 // Phase is what a driver is doing when it calls the core.
@@ -88,17 +92,20 @@ func (d *Driver) look(at int64) {
 		return
 	}
 	d.lookAt = at
-	d.World.At(at, func() {
-		if d.lookAt != at || d.Finished {
-			return
-		}
-		d.lookAt = Never
-		if d.World.paused > at {
-			d.look(d.World.paused)
-			return
-		}
-		d.turn()
-	})
+	d.World.push(at, happening{driver: d})
+}
+
+// looks makes the process look, unless it is paused or has looked already.
+func (d *Driver) looks(at int64) {
+	if d.lookAt != at || d.Finished {
+		return
+	}
+	d.lookAt = Never
+	if d.World.paused > at {
+		d.look(d.World.paused)
+		return
+	}
+	d.turn()
 }
 
 const (
@@ -126,7 +133,7 @@ func (d *Driver) turn() {
 		d.Phase = Expiring
 		more = d.expire()
 	}
-	d.More, d.Phase = more, CheckingTime
+	d.More, d.Phase, d.checkedTo = more, CheckingTime, d.Seen
 	d.Core.CheckTime(now, d.Seen)
 	d.Phase = Dialing
 	wake := d.Core.Turn(now, d.Seen)
@@ -192,6 +199,7 @@ func (d *Driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	d.ports++
 	c.Local = netip.AddrPortFrom(netip.IPv6LinkLocalAllNodes(), d.ports)
 	d.conns[key], d.Open[key] = c, c
+	d.Dialing++
 	c.shakeHands()
 	return w.now, engine.Fault{}
 }
@@ -236,8 +244,13 @@ func (d *Driver) Close(key uint32, reset bool) {
 	if reset && !c.Job().Plan.Reset {
 		d.World.fail(fmt.Errorf("connection %d is reset, which the plan does not want", c.Number))
 	}
-	c.IsClosed, c.Ended, c.EndedIn = true, d.World.now, d.Phase
+	c.IsClosed, c.Ended, c.EndedIn, c.CheckedTo = true, d.World.now, d.Phase, d.checkedTo
 	d.World.Descriptors++
 	delete(d.Open, key)
+	if c.Established != 0 {
+		d.Established--
+	} else {
+		d.Dialing--
+	}
 	d.timers.Set(key, Never)
 }

@@ -1,7 +1,6 @@
 package simulated
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 
@@ -20,8 +19,7 @@ type World struct {
 
 	now    int64
 	paused int64 // until then, the process does not run
-	queue  happenings
-	order  uint64
+	queue  queue
 	open   int // drivers that have not finished
 	wrong  error
 }
@@ -37,27 +35,12 @@ const start = 1e9
 // Now is the time.
 func (w *World) Now() int64 { return w.now }
 
-// happening is something that is going to happen.
-type happening struct {
-	at    int64
-	order uint64
-	do    func()
-	// Without do, an arrival on a connection.
-	conn    *Conn
-	arrival Arrival
-}
-
 // At lets something happen at an instant.
 func (w *World) At(at int64, do func()) {
-	w.push(&happening{at: at, do: do})
+	w.push(at, happening{do: do})
 }
 
-func (w *World) push(h *happening) {
-	h.at = max(h.at, w.now)
-	h.order = w.order
-	w.order++
-	heap.Push(&w.queue, h)
-}
+func (w *World) push(at int64, h happening) { w.queue.push(max(at, w.now), h) }
 
 // AtWork lets the process do something at an instant, or when it runs again.
 func (w *World) AtWork(at int64, do func()) {
@@ -79,19 +62,23 @@ const maxHappenings = 3_000_000
 // Run lets time pass until all drivers have finished. An error says what is wrong.
 func (w *World) Run() error {
 	for n := 0; w.open > 0; n++ {
-		if len(w.queue) == 0 {
+		if len(w.queue.heap) == 0 {
 			return fmt.Errorf("nothing happens any more, but %d drivers have not finished", w.open)
 		}
 		if n == maxHappenings {
 			return fmt.Errorf("no end after %d happenings, at %d ns", n, w.now-start)
 		}
-		h := heap.Pop(&w.queue).(*happening) //nolint:forcetypeassert // only happenings are pushed
-		w.now = h.at
-		if h.do == nil {
+		var h happening
+		w.now, h = w.queue.pop()
+		switch {
+		case h.conn != nil:
 			h.conn.arrives(h.arrival)
-			continue
+		case h.driver != nil:
+			h.driver.looks(w.now)
+		default:
+			h.do()
 		}
-		if h.do(); w.wrong != nil {
+		if w.wrong != nil {
 			return fmt.Errorf("at %d ns: %w", w.now-start, w.wrong)
 		}
 	}
@@ -103,29 +90,6 @@ func (w *World) fail(err error) {
 	if w.wrong == nil {
 		w.wrong = err
 	}
-}
-
-// happenings is a heap by time, and by order within an instant.
-type happenings []*happening
-
-func (h happenings) Len() int { return len(h) }
-func (h happenings) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
-}
-func (h happenings) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements heap.Interface.
-func (h *happenings) Push(x any) {
-	*h = append(*h, x.(*happening)) //nolint:forcetypeassert // only happenings are pushed
-}
-
-// Pop implements heap.Interface.
-func (h *happenings) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return x
 }
 
 // Never is an instant that does not come.
