@@ -34,7 +34,7 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
 		c.ledger.enterCapacity(r)
 		s.states() // failures are what was looked for: no warnings
-		return object{toCapacityResult(r)}, nil
+		return object{r}, nil
 	})
 }
 
@@ -58,14 +58,4 @@ func (s searchSampler) Outcomes(batch []connect.Outcome) {
 		s.totals(t, at)
 	}
 	s.push()
-}
-
-// capacityResult is a connect.CapacityResult with its duration in milliseconds.
-type capacityResult struct {
-	*connect.CapacityResult
-	Duration float64 `json:"duration"`
-}
-
-func toCapacityResult(r *connect.CapacityResult) *capacityResult {
-	return &capacityResult{CapacityResult: r, Duration: ms(r.Duration)}
 }

@@ -35,6 +35,6 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		advise(res.First)
 		s.finish(c.ctx, res)
 		c.ledger.enterFlood(res)
-		return object{toFloodResult(res)}, nil
+		return object{res}, nil
 	})
 }

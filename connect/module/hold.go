@@ -94,10 +94,10 @@ func (h *held) value(i *instance) (sobek.Value, error) {
 	return object, nil
 }
 
-func (h *held) result() *holdResult {
+func (h *held) result() *connect.HoldResult {
 	r := h.connections.Result()
 	advise(r.First)
-	return toHoldResult(r)
+	return r
 }
 
 func (h *held) close(i *instance) *sobek.Promise {

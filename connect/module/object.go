@@ -1,7 +1,7 @@
 package module
 
 import (
-	"encoding/json"
+	"reflect"
 
 	"github.com/grafana/sobek"
 )
@@ -12,7 +12,7 @@ type object struct{ data any }
 // value implements result.
 func (o object) value(i *instance) (sobek.Value, error) { return i.plain(o.data) }
 
-// objectWithList is a result that is data, and has one more property: a list that may be long, and that few scripts look at.
+// objectWithList is a result that is data, and one of its fields by name: a list that may be long, and that few scripts look at.
 type objectWithList struct {
 	object
 	name string
@@ -26,7 +26,7 @@ func encoded(r result, err error) (result, error) {
 	}
 	switch r := r.(type) {
 	case object:
-		return encode(r.data)
+		return encode(r.data, milliseconds)
 	case objectWithList:
 		return r.encode()
 	}
@@ -34,21 +34,19 @@ func encoded(r result, err error) (result, error) {
 }
 
 func (o objectWithList) encode() (result, error) {
-	data, err := encode(o.data)
+	rest := encoder{unit: milliseconds, skip: o.name}
+	if err := rest.value(reflect.ValueOf(o.data)); err != nil {
+		return nil, err
+	}
+	list, err := encode(o.list, milliseconds)
 	if err != nil {
 		return nil, err
 	}
-	list, err := encode(o.list)
-	if err != nil {
-		return nil, err
-	}
-	return jsonWithList{data, o.name, list}, nil
+	return jsonWithList{rest.out.Bytes(), o.name, list}, nil
 }
 
 // jsonText is a result in JSON.
 type jsonText []byte
-
-func encode(data any) (jsonText, error) { return json.Marshal(data) }
 
 // value implements result.
 func (t jsonText) value(i *instance) (sobek.Value, error) { return i.parsed(t) }

@@ -25,7 +25,11 @@ func (i *instance) report(opts sobek.Value) sobek.Value {
 func (i *instance) reportAs(o *options.Report) (sobek.Value, error) {
 	all := i.root.ledger.report(i.root.engine.Total.States())
 	if o.Format == options.FormatObject {
-		return i.plain(all)
+		text, err := encode(&all, nanoseconds)
+		if err != nil {
+			return nil, err
+		}
+		return i.parsed(text)
 	}
 	page := picture.Draw(&all, o.Title)
 	if o.Format == options.FormatSVG {

@@ -1,7 +1,6 @@
 package module
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -278,7 +277,7 @@ func numbersOf(o *sobek.Object) any {
 
 // plain makes an ordinary JavaScript object of a value, one that can be changed, copied and printed as any other.
 func (i *instance) plain(value any) (sobek.Value, error) {
-	text, err := json.Marshal(value)
+	text, err := encode(value, milliseconds)
 	if err != nil {
 		return nil, err
 	}
