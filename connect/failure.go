@@ -15,6 +15,7 @@ type Failure struct {
 	Class   Class
 	Network string
 	Target  string
+	Addr    netip.AddrPort // that the target's name resolved to
 	Source  netip.AddrPort // what was asked for; an invalid address or port 0 was the system's choice
 	After   time.Duration  // from the planned instant
 	Err     error          // the cause: a [Reason], a [HandshakeError], or the system's
@@ -55,7 +56,8 @@ const (
 
 // failure says what a failed connection tried, and why it failed.
 func (p *Plan) failure(o *Outcome) Failure {
-	f := Failure{Class: o.Class, Network: p.Network, Target: p.Targets[o.Number%int64(len(p.Targets))].Name, After: o.Elapsed(), Err: o.Err}
+	to := &p.Targets[o.Number%int64(len(p.Targets))]
+	f := Failure{Class: o.Class, Network: p.Network, Target: to.Name, Addr: to.Addr, After: o.Elapsed(), Err: o.Err}
 	if p.Sources.Chosen() {
 		f.Source = p.Sources.At(uint64(o.Number)) // #nosec G115 -- connections count from 0
 	}
@@ -67,11 +69,19 @@ func (f Failure) Error() string {
 	if f.Text != "" {
 		return f.Text
 	}
-	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.from(), f.Class, f.After.Round(time.Microsecond), quote.Error(f.Err))
+	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.at()+f.from(), f.Class, f.After.Round(time.Microsecond), quote.Error(f.Err))
 	if f.Class == ClassFDLimit {
 		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
 	}
 	return text
+}
+
+// at is the address, unless that is the target's name.
+func (f Failure) at() string {
+	if !f.Addr.IsValid() || f.Addr.String() == f.Target {
+		return ""
+	}
+	return " at " + f.Addr.String()
 }
 
 // from leaves out what the system chooses.

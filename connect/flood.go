@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
@@ -23,6 +24,8 @@ type FloodPlan struct {
 	// Weights are the shares of the connections that hosts are due, in relation to each other; nil means equal ones for all
 	// that answer. The result's balance is judged by them.
 	Weights map[string]float64
+	// Affinity makes the result say whether sources stay with a host; Source whether the answers tell the source that was used.
+	Affinity, Source bool
 }
 
 // validate returns a *PlanError for what is wrong.
@@ -78,10 +81,36 @@ type FloodResult struct {
 
 	Weights map[string]float64 `json:"-"` // the plan's, by which Balance is judged
 
+	ByHost     map[string]HostTimes `json:"by_host"`    // of the hosts that answered, at most MaxHostTimes
+	Missing    []string             `json:"missing"`    // hosts that were expected, and did not answer
+	Unexpected Hosts                `json:"unexpected"` // hosts that answered, and were not expected
+	Judged
+
+	Source        SourceSeen      `json:"-"` // whether backends saw the sources that were used, if the plan asks for it
+	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
+	Retried       int64           `json:"-"` // connections that took more than one SYN
+	Interrupted   bool            `json:"-"` // the call was ended from outside
+
 	// If the plan asks for flows, who answered which 5-tuple, and whether sources stay with a host; else nil.
 	Flows    *disruption.Flows    `json:"flows,omitempty"`
 	Affinity *disruption.Affinity `json:"affinity,omitempty"`
 }
+
+// SourceSeen counts answers by whether the source that they tell is the one that was used.
+type SourceSeen struct {
+	Same, Other, Untold int64
+	Told, Used          netip.Addr // of the first other one
+}
+
+// HostTimes are the answers of one host.
+type HostTimes struct {
+	Answers     int64         `json:"answers"`
+	ConnectTime stats.Summary `json:"connect_time"` // of the connections that it answered
+	ReplyTime   stats.Summary `json:"reply_time"`
+}
+
+// MaxHostTimes bounds how many hosts' times are told one by one.
+const MaxHostTimes = 1000
 
 // Flood connects to the plan's targets, reads the host name that each answers with, and closes. It returns when every
 // connection has ended, when the plan's time is up, or soon after ctx is done. The result accounts for every connection
@@ -99,7 +128,19 @@ func (e *Engine) Flood(ctx context.Context, plan FloodPlan) (*FloodResult, error
 	defer r.Release()
 	collector := collector{job: c.job, runner: r, observer: c.plan.Observer, monitor: c.plan.Monitor, tally: c.tally, atEnd: ClassAborted}
 	collector.run(ctx)
-	return c.tally.result(c.job), nil
+	result := c.tally.result(c.job)
+	result.Source = SourceSeen(c.rules.Seen())
+	result.Interrupted = ctx.Err() != nil && result.Errors[ClassAborted]+result.States.NotInitiated > 0
+	return result, nil
+}
+
+// exchange is what a plan sends, and what counts as its answer.
+func exchange(p *Plan) rules.Exchange {
+	x := rules.Exchange{Payload: p.Payload}
+	if p.Reply != nil {
+		x.Want = *p.Reply
+	}
+	return x
 }
 
 // floodCall is a flood under way.
@@ -116,7 +157,7 @@ func (e *Engine) newFlood(plan FloodPlan) (*floodCall, error) {
 		return nil, err
 	}
 	c := &floodCall{plan: plan, job: e.newJob(&plan.Plan, nil)}
-	c.rules = rules.Flood{Exchange: rules.Exchange{Payload: plan.Payload}, SkipReply: plan.SkipReply}
+	c.rules = rules.Flood{Exchange: exchange(&plan.Plan), SkipReply: plan.SkipReply, TellSource: plan.Source}
 	c.tally = newFloodTally(&c.plan)
 	return c, nil
 }

@@ -1,12 +1,16 @@
 package connect
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -16,15 +20,17 @@ type floodTally struct {
 	failures
 	flood       *FloodPlan
 	hosts       Hosts
-	reply       []time.Duration
+	byHost      map[string]*answers
 	failedReads int64
+	doubled     int64               // answers that were united
 	sources     map[uint64]struct{} // positions used, if taken at random
 	started     int64
 	flows       *disruption.Flows // nil unless the plan asks for them
+	affinity    affinity
 }
 
 func newFloodTally(plan *FloodPlan) *floodTally {
-	t := &floodTally{failures: newFailures(&plan.Plan), flood: plan, hosts: Hosts{}}
+	t := &floodTally{failures: newFailures(&plan.Plan), flood: plan, hosts: Hosts{}, byHost: map[string]*answers{}}
 	if plan.Flows {
 		t.flows = disruption.New(plan.Protocol(), addresses(plan.Targets), plan.Sources)
 	}
@@ -52,13 +58,75 @@ func (t *floodTally) add(batch []Outcome) {
 				t.failedReads++
 			}
 		case !t.flood.SkipReply:
-			t.reply = append(t.reply, o.Reply)
-			t.hosts.Add(o.Host, 1)
+			t.answered(o)
+			if t.flood.Affinity {
+				t.affinity.add(o.Number%int64(len(t.plan.Targets)), t.plan.Sources.Position(uint64(o.Number)), o.Host) // #nosec G115 -- connections count from 0
+			}
 			if t.flows != nil {
 				t.flows.Record(o.Number, o.Host)
 			}
 		}
 		t.source(o)
+	}
+}
+
+// answers are the times of one host's answers.
+type answers struct{ connect, reply []time.Duration }
+
+func (t *floodTally) answered(o *Outcome) {
+	t.hosts.Add(o.Host, 1)
+	host := o.Host
+	if _, known := t.hosts[host]; !known {
+		host = engine.OtherHosts
+	}
+	a := t.byHost[host]
+	if a == nil {
+		a = &answers{}
+		t.byHost[host] = a
+	}
+	a.connect, a.reply = append(a.connect, o.Connect), append(a.reply, o.Reply)
+}
+
+// replies are all answers' times.
+func (t *floodTally) replies() []time.Duration {
+	var all []time.Duration
+	for _, a := range t.byHost {
+		all = append(all, a.reply...)
+	}
+	return all
+}
+
+// times are those of the hosts that answered most.
+func (t *floodTally) times() map[string]HostTimes {
+	names := slices.SortedFunc(maps.Keys(t.byHost), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(t.byHost[b].reply), len(t.byHost[a].reply)), cmp.Compare(a, b))
+	})
+	times := map[string]HostTimes{}
+	for _, name := range names[:min(len(names), MaxHostTimes)] {
+		a := t.byHost[name]
+		times[name] = HostTimes{Answers: int64(len(a.reply)), ConnectTime: stats.Summarize(a.connect), ReplyTime: stats.Summarize(a.reply)}
+	}
+	return times
+}
+
+// unite finds the answers that were a known host's name twice over, but came before that host had answered. They are bad replies.
+func (t *floodTally) unite() {
+	if t.plan.Reply != nil {
+		return
+	}
+	for host, n := range t.hosts {
+		half := rules.HalfOf(host)
+		if half == "" || t.hosts[half] == 0 {
+			continue
+		}
+		for i := range t.byHost[host].reply {
+			a := t.byHost[host]
+			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: a.connect[i] + a.reply[i]})
+		}
+		delete(t.byHost, host)
+		delete(t.hosts, host)
+		t.failedReads += n
+		t.doubled += n
 	}
 }
 
@@ -84,6 +152,7 @@ func (t *floodTally) sourcesUsed() int64 {
 }
 
 func (t *floodTally) result(j *engine.Job) *FloodResult {
+	t.unite()
 	r := &FloodResult{
 		Hosts:          t.hosts,
 		Connects:       j.Plan.Connections,
@@ -97,17 +166,27 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		First:          t.first,
 		ConnectTime:    t.connect.summary(), // sorts them
 		ConnectTimes:   stats.BucketsOf(t.connect.each),
-		ReplyTime:      stats.Summarize(t.reply),
+		ReplyTime:      stats.Summarize(t.replies()),
 		ErrorTime:      t.error.summary(),
 		RTT:            t.rtt.summary(),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
 		Weights:        t.flood.Weights,
 		Balance:        balance.Of(t.hosts, t.flood.Weights),
+		ByHost:         t.times(),
+		Missing:        []string{},
+		Unexpected:     Hosts{},
+		ConnectErrors:  counts(&t.connectClasses),
+		Retried:        t.retried,
 	}
-	if t.flows != nil {
+	r.States.Completed -= t.doubled
+	r.States.Error += t.doubled
+	switch {
+	case t.flows != nil:
 		affinity := t.flows.Affinity()
 		r.Flows, r.Affinity = t.flows, &affinity
+	case t.flood.Affinity:
+		r.Affinity = t.affinity.result()
 	}
 	return r
 }

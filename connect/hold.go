@@ -20,6 +20,8 @@ type HoldPlan struct {
 	// Keepalive is the interval in which every connection is sent the payload and must have answered the last one with
 	// something, or it counts as an error of class no_reply. 0 sends nothing.
 	Keepalive time.Duration
+	// KeepaliveTimeout is how long a keepalive may be without an answer; 0 means Keepalive.
+	KeepaliveTimeout time.Duration
 }
 
 func (p HoldPlan) withDefaults() HoldPlan {
@@ -59,6 +61,15 @@ type HoldResult struct {
 	SYNRetransmits     int64 `json:"syn_retransmits"`
 	BytesReceived      int64 `json:"bytes_received"` // by connections that have ended
 	Served             int64 `json:"-"`              // open connections on which something has arrived
+
+	Hosts      Hosts    `json:"hosts"`      // connections by the host that has told its name on them
+	Missing    []string `json:"missing"`    // hosts that were expected, and told no name
+	Unexpected Hosts    `json:"unexpected"` // hosts that were not expected
+	Losses
+	Judged
+
+	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
+	Retried       int64           `json:"-"` // connections that took more than one SYN
 }
 
 // Held are connections that are kept open. It must be closed, or its context be done, to free them.
@@ -101,8 +112,10 @@ func (e *Engine) newHold(plan HoldPlan) *Held {
 	j := e.newJob(&plan.Plan, func(p *engine.Plan) {
 		p.Keeps, p.Duration, p.Late = true, plan.Duration, ClassAborted
 	})
+	sign := exchange(&plan.Plan)
+	sign.Any = plan.Reply == nil
 	return &Held{
-		job: j, rules: rules.Hold{Exchange: rules.Exchange{Payload: plan.Payload, Any: true}, Interval: plan.Keepalive},
+		job: j, rules: rules.Hold{Exchange: sign, Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout},
 		tally: newHoldTally(&plan.Plan), settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
 	}
 }
@@ -166,6 +179,12 @@ func (h *Held) Result() *HoldResult {
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,
 		Served:             t.served,
+		Hosts:              t.hosts,
+		Missing:            []string{},
+		Unexpected:         Hosts{},
+		Losses:             t.losses,
+		ConnectErrors:      counts(&t.connectClasses),
+		Retried:            t.retried,
 	}
 }
 

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -16,10 +17,12 @@ type holdTally struct {
 	received  int64
 	completed int64 // connections that were closed from here
 	served    int64 // connections on which something has arrived, and which have not ended
+	hosts     Hosts // of connections, by the name that was told first
+	losses    Losses
 }
 
 func newHoldTally(plan *Plan) *holdTally {
-	return &holdTally{failures: newFailures(plan), echo: times{limit: maxTimes}}
+	return &holdTally{failures: newFailures(plan), echo: times{limit: maxTimes}, hosts: Hosts{}}
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -32,6 +35,9 @@ func (t *holdTally) add(batch []Outcome) {
 			t.dialled(o)
 		case Spoke:
 			t.served++
+			if o.Host != "" {
+				t.hosts.Add(o.Host, 1)
+			}
 		case Echoed:
 			t.echo.add(o.Reply)
 		case Ended:
@@ -51,8 +57,10 @@ func (t *holdTally) ended(o *Outcome) {
 		t.fail(o)
 	case o.Closed:
 		t.lifetime = append(t.lifetime, o.Lifetime())
+		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: cmp.Or(o.Class, ClassClosed)})
 	case o.Class != ClassNone:
 		t.fail(o)
+		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class})
 	default:
 		t.completed++
 	}
@@ -74,6 +82,7 @@ func (t *holdTally) snapshot() *holdTally {
 	defer t.mu.Unlock()
 	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.clone(), received: t.received, completed: t.completed, served: t.served}
 	s.connect, s.error, s.rtt = t.connect.clone(), t.error.clone(), t.rtt.clone()
-	s.first = maps.Clone(t.first)
+	s.first, s.hosts, s.losses = maps.Clone(t.first), maps.Clone(t.hosts), t.losses
+	s.losses.List = slices.Clone(t.losses.List)
 	return s
 }

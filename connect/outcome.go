@@ -19,6 +19,8 @@ type (
 	Event = engine.News
 	// Echo is a packet of traffic that came back.
 	Echo = rules.Echo
+	// SizeCount is what has become of the packets of one size.
+	SizeCount = rules.SizeCount
 )
 
 // The events in the life of a connection. A flood reports only the end.

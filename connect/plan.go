@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -39,6 +40,10 @@ type Plan struct {
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system
 	Payload []byte          // what is sent once a connection is established; nil means nothing, or DefaultPayload over UDP
+	// Reply says what counts as an answer; nil means a host name in the first read, or, for a keepalive, anything.
+	Reply *reply.Want
+	// ProxyProtocol is the version of the PROXY header that each connection begins with, 1 or 2; 0 is none. It is not for UDP.
+	ProxyProtocol int
 	// Reset closes with a RST, which leaves no TIME_WAIT behind and frees the port at once, instead of a FIN.
 	Reset bool
 	// TLS configures the handshake for network tls. A nil Config means Go's defaults; an empty ServerName means the target's host.
@@ -134,6 +139,9 @@ func (p *Plan) check() error {
 		return fmt.Errorf("timeout %v; want a positive duration", p.Timeout)
 	}
 	proto, version := p.protocol()
+	if p.ProxyProtocol < 0 || p.ProxyProtocol > 2 || p.ProxyProtocol > 0 && proto == "udp" {
+		return fmt.Errorf("PROXY protocol %d with network %s; want version 1 or 2 with tcp or tls", p.ProxyProtocol, p.Network)
+	}
 	if proto != "tcp" && proto != "udp" && (proto != "tls" || version != "") {
 		return fmt.Errorf("network %q; want tcp, tcp4, tcp6, udp, udp4, udp6 or tls", p.Network)
 	}

@@ -7,7 +7,9 @@ type failures struct {
 	plan                *Plan
 	connect, error, rtt times
 	synRetransmits      int64
+	retried             int64 // connections that took more than one SYN
 	failedConnects      int64
+	connectClasses      [class.Count]int64 // of failed connects alone
 	classes             [class.Count]int64
 	first               map[Class]Failure
 }
@@ -26,6 +28,9 @@ func newEndlessFailures(plan *Plan) failures {
 // dialled takes note of the end of dialling, good or bad.
 func (f *failures) dialled(o *Outcome) {
 	f.synRetransmits += o.SYNRetransmits
+	if o.SYNRetransmits > 0 {
+		f.retried++
+	}
 	if o.Connected {
 		f.connect.add(o.Connect)
 	} else {
@@ -40,14 +45,20 @@ func (f *failures) dialled(o *Outcome) {
 func (f *failures) fail(o *Outcome) {
 	f.error.add(o.Elapsed())
 	f.classes[o.Class]++
+	if !o.Connected {
+		f.connectClasses[o.Class]++
+	}
 	if _, known := f.first[o.Class]; !known {
 		f.first[o.Class] = f.plan.failure(o)
 	}
 }
 
-func (f *failures) byClass() map[Class]int64 {
+func (f *failures) byClass() map[Class]int64 { return counts(&f.classes) }
+
+// counts leaves out the classes that did not occur.
+func counts(classes *[class.Count]int64) map[Class]int64 {
 	errors := map[Class]int64{}
-	for class, n := range f.classes {
+	for class, n := range classes {
 		if n > 0 {
 			errors[Class(class)] = n // #nosec G115 -- an index below class.Count
 		}

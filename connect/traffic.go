@@ -2,8 +2,10 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
@@ -24,6 +26,9 @@ type TrafficPlan struct {
 	Duration    time.Duration // 0 means DefaultTrafficDuration
 	Throughput  float64       // KB/s (1024 bytes) of all connections together; 0 sends a packet as soon as the last one has come back
 	PacketSize  int           // bytes; 0 means DefaultPacketSize
+	PacketSizes []int         // if set, sizes of packets that take turns, in place of PacketSize
+	Verify      bool          // compare each echo with what was sent
+	HalfClose   bool          // at the end, shut down the sending side of each connection, and wait for the peer's FIN
 	LossTimeout time.Duration // a connection without an echo for so long is lost; 0 means DefaultLossTimeout
 	NoReconnect bool          // do not dial again what is lost
 
@@ -65,6 +70,10 @@ func (p TrafficPlan) withDefaults() TrafficPlan {
 	if p.PacketSize == 0 {
 		p.PacketSize = DefaultPacketSize
 	}
+	if len(p.PacketSizes) == 0 {
+		p.PacketSizes = []int{p.PacketSize}
+	}
+	p.PacketSize = p.PacketSizes[0]
 	if p.LossTimeout == 0 {
 		p.LossTimeout = DefaultLossTimeout
 	}
@@ -95,8 +104,10 @@ func (p *TrafficPlan) check() error {
 		return fmt.Errorf("rate %v of connections; want none, but for packets a throughput", p.Rate)
 	case p.Throughput < 0:
 		return fmt.Errorf("throughput %v; want KB/s of all connections together, or 0 for as fast as the echoes come", p.Throughput)
-	case p.PacketSize < smallest || p.PacketSize > largest:
-		return fmt.Errorf("packet size %d; want %d to %d bytes with network %s", p.PacketSize, smallest, largest, p.Network)
+	case slices.Min(p.PacketSizes) < smallest || slices.Max(p.PacketSizes) > largest:
+		return fmt.Errorf("packet sizes %v; want %d to %d bytes with network %s", p.PacketSizes, smallest, largest, p.Network)
+	case p.HalfClose && p.Protocol() == "udp":
+		return errors.New("half-close with network udp; want tcp or tls, since UDP has no end of a stream")
 	case p.LossTimeout < 0:
 		return fmt.Errorf("loss timeout %v; want a positive duration", p.LossTimeout)
 	}
@@ -123,7 +134,9 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	}
 	collector.run(ctx)
 	c.tally.sample(c.job.Length())
-	return c.tally.result(), nil
+	result := c.tally.result()
+	result.BySize, result.Interrupted = c.rules.BySize(), ctx.Err() != nil
+	return result, nil
 }
 
 // trafficCall is a call of traffic under way.
@@ -136,9 +149,9 @@ type trafficCall struct {
 // newTraffic starts the time of a plan, which has its defaults.
 func (e *Engine) newTraffic(plan TrafficPlan) *trafficCall {
 	j := e.newJob(&plan.Plan, func(p *engine.Plan) {
-		p.Keeps, p.Duration, p.Late, p.ReadSize = true, plan.Duration, ClassTimeout, plan.PacketSize
+		p.Keeps, p.Duration, p.Late, p.ReadSize = true, plan.Duration, ClassTimeout, slices.Max(plan.PacketSizes)
 	})
-	r := &rules.Traffic{Throughput: plan.Throughput, Sizes: []int{plan.PacketSize}, LossTimeout: plan.LossTimeout, NoReconnect: plan.NoReconnect}
+	r := &rules.Traffic{Throughput: plan.Throughput, Sizes: plan.PacketSizes, LossTimeout: plan.LossTimeout, NoReconnect: plan.NoReconnect, Verify: plan.Verify, HalfClose: plan.HalfClose}
 	r.Init(j)
 	return &trafficCall{job: j, rules: r, tally: newTrafficTally(&plan, j, r)}
 }
@@ -196,6 +209,22 @@ type TrafficResult struct {
 	LastLoss  *time.Duration `json:"last_loss"`
 	Recovered *time.Duration `json:"recovered"`
 
+	BySize    []SizeCount `json:"by_size"`   // packets by their sizes
+	Corrupted int64       `json:"corrupted"` // packets that came back with other bytes than were sent
+	Losses
+	Judged
+
+	Begun       int64           `json:"-"` // connections that were dialed at least once
+	FailedFirst int64           `json:"-"` // of these, those whose first dial failed
+	FirstErrors map[Class]int64 `json:"-"` // why
+	Down        int64           `json:"-"` // connections that are not up and echoing at the end
+	LossTimeout time.Duration   `json:"-"`
+	Reconnect   bool            `json:"-"`
+	Fixed       bool            `json:"-"` // the source ports are the plan's
+	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent.
+	NewPortAnswered *bool `json:"-"`
+	Interrupted     bool  `json:"-"` // the call was ended from outside
+
 	Samples []TrafficSample `json:"samples"` // one for each second
 	Records []TrafficRecord `json:"records"` // at most MaxTrafficRecords
 	Omitted int64           `json:"records_omitted"`
@@ -211,6 +240,8 @@ type TrafficSample struct {
 	Sent       int64         `json:"sent"`       // packets during it
 	Received   int64         `json:"received"`   // packets during it
 	Dropped    int64         `json:"dropped"`    // packets during it
+
+	BytesSent, BytesReceived int64 `json:"-"` // during it
 }
 
 // MaxTrafficRecords bounds how many connections' records a result keeps.

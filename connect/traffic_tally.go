@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
@@ -15,7 +16,8 @@ type trafficTally struct {
 	failures
 	traffic    *TrafficPlan
 	job        *engine.Job
-	counts     interface{ Counts() rules.PacketCounts }
+	counts     packetCounts
+	lastBytes  [2]int64 // sent and received, as of the last sample
 	roundTrips *stats.Histogram
 	unmade     map[int64]unmade // connections that are being dialled, and have failed at it
 	records    []TrafficRecord
@@ -29,6 +31,11 @@ type trafficTally struct {
 	silent              int64         // lasting connections that have sent in vain
 	retransmits         int64
 	omitted             int64 // records
+
+	dialed      map[int64]bool // connections whose first dial has ended
+	failedFirst [class.Count]int64
+	losses      Losses
+	down        map[int64][]int // losses, by index, of a connection that is not up again
 }
 
 // unmade is a connection that could not be established so far.
@@ -37,10 +44,16 @@ type unmade struct {
 	class   Class
 }
 
-func newTrafficTally(plan *TrafficPlan, j *engine.Job, counts interface{ Counts() rules.PacketCounts }) *trafficTally {
+// packetCounts is what the rules of traffic count.
+type packetCounts interface {
+	Counts() rules.PacketCounts
+	BySize() []rules.SizeCount
+}
+
+func newTrafficTally(plan *TrafficPlan, j *engine.Job, counts packetCounts) *trafficTally {
 	return &trafficTally{
 		failures: newEndlessFailures(&plan.Plan), traffic: plan, job: j, counts: counts, roundTrips: stats.NewHistogram(),
-		unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
+		dialed: map[int64]bool{}, down: map[int64][]int{}, unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
 	}
 }
 
@@ -50,14 +63,48 @@ func (t *trafficTally) add(batch []Outcome) {
 		switch {
 		case o.Event == Established:
 			t.dialled(o)
+			t.firstDial(o)
 		case o.Event == Moved:
+			t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Moved: true})
 		case !o.Connected:
 			t.dialled(o)
 			t.fail(o)
+			t.firstDial(o)
 			t.failedDial(o)
 		default:
 			t.ended(o)
 		}
+	}
+}
+
+// firstDial takes note of the end of a connection's first dial. Redials are another matter.
+func (t *trafficTally) firstDial(o *Outcome) {
+	if t.dialed[o.Number] {
+		return
+	}
+	t.dialed[o.Number] = true
+	if !o.Connected {
+		t.failedFirst[o.Class]++
+	}
+}
+
+// up takes note that a connection has echoed, in place of those that were lost.
+func (t *trafficTally) up(number int64, at time.Duration) {
+	for _, i := range t.down[number] {
+		t.losses.List[i].Until = &at
+	}
+	delete(t.down, number)
+}
+
+// lost takes note of a connection that ended before its time.
+func (t *trafficTally) lost(o *Outcome) {
+	l := Loss{Number: o.Number, At: o.At, Host: o.Packets.Host, Class: o.Class}
+	if o.Class == ClassNoReply {
+		l.At = max(o.Packets.LastEcho, o.Planned+o.Connect)
+	}
+	before := len(t.losses.List)
+	if t.losses.add(l); len(t.losses.List) > before {
+		t.down[o.Number] = append(t.down[o.Number], before)
 	}
 }
 
@@ -85,6 +132,9 @@ func (t *trafficTally) ended(o *Outcome) {
 	t.retransmits += r.Retransmits
 	r.Remote = t.remote(o.Number)
 	t.keep(r)
+	if p.Received > 0 {
+		t.up(o.Number, p.Answered)
+	}
 	host := r.Host
 	if host == "" {
 		host = UnknownHost
@@ -101,6 +151,7 @@ func (t *trafficTally) ended(o *Outcome) {
 		return
 	}
 	t.fail(o)
+	t.lost(o)
 	t.lostBy.Add(host, 1)
 	if t.firstLoss == 0 || o.At < t.firstLoss {
 		t.firstLoss = o.At
@@ -144,6 +195,13 @@ func (t *trafficTally) sample(at time.Duration) {
 		Received:   now.Received - last.Received,
 		Dropped:    now.Dropped - last.Dropped,
 	}
+	sent, received := int64(0), int64(0)
+	for _, n := range t.counts.BySize() {
+		sent += n.Sent * int64(n.Size)
+		received += n.Received * int64(n.Size)
+	}
+	s.BytesSent, s.BytesReceived = sent-t.lastBytes[0], received-t.lastBytes[1]
+	t.lastBytes = [2]int64{sent, received}
 	t.samples = append(t.samples, s)
 	if observer := t.traffic.Packets; observer != nil {
 		observer.Sample(s, now.Reconnected-last.Reconnected, now.Moved-last.Moved)
@@ -184,6 +242,17 @@ func (t *trafficTally) result() *TrafficResult {
 		Samples:        t.samples,
 		Records:        t.records,
 		Omitted:        t.omitted,
+		Corrupted:      t.last.Corrupted,
+		Losses:         t.losses,
+		Begun:          int64(len(t.dialed)),
+		FirstErrors:    counts(&t.failedFirst),
+		Down:           plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
+		LossTimeout:    plan.LossTimeout,
+		Reconnect:      !plan.NoReconnect,
+		Fixed:          plan.Sources.Ports.Count() > 0,
+	}
+	for _, n := range t.failedFirst {
+		r.FailedFirst += n
 	}
 	for i := range r.Samples { // one that was taken while the end was on its way
 		r.Samples[i].Time = min(r.Samples[i].Time, r.Duration)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -73,6 +74,7 @@ func startHTTP(s *Server, listener net.Listener, peers Mesh) service {
 		"/metrics": readOnly(metricsHandler(s, peers)),
 		"/sockets": readOnly(newSocketsHandler(s.options.HTTPTimeout)),
 	}
+	maps.Copy(h.endpoints, s.options.Endpoints)
 	h.http = http.Server{
 		Handler: h,
 		// Not ReadTimeout and WriteTimeout, which would count the slow listener's delay: limit sets both for each request.

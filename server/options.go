@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"runtime"
@@ -68,8 +69,10 @@ type Options struct {
 	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose API is at /v1. MeshPage gives its
 	// page the path /, which is the slow listener's otherwise. MeshDescriptors is how many file descriptors it takes at most, which are
 	// set aside.
-	Mesh            func(listening netip.AddrPort) (Mesh, error)
-	MeshPage        bool
+	Mesh     func(listening netip.AddrPort) (Mesh, error)
+	MeshPage bool
+	// Endpoints are further paths of the HTTP listener, before the slow listener's.
+	Endpoints       map[string]http.Handler
 	MeshDescriptors int
 
 	// Collectors are told on /metrics, besides the server's own.

@@ -22,9 +22,6 @@ type Change struct {
 
 // settle fills in what the change leaves open, and checks that it makes sense for those who answered before and after it.
 func (c *Change) settle(before, after []string) error {
-	if !slices.Contains(Models, string(c.Model)) {
-		return fmt.Errorf("option \"model\": got %q; want the way that the load balancer chooses backends: '%s'", c.Model, strings.Join(Models, "', '"))
-	}
 	if err := c.settleBackends(before, after); err != nil {
 		return err
 	}
@@ -43,6 +40,13 @@ func (c *Change) settle(before, after []string) error {
 	return c.settleShares()
 }
 
+func (c *Change) checkModel() error {
+	if !slices.Contains(Models, string(c.Model)) {
+		return fmt.Errorf("option \"model\": got %q; want the way that the load balancer chooses backends: '%s'", c.Model, strings.Join(Models, "', '"))
+	}
+	return nil
+}
+
 func (c *Change) settleBackends(before, after []string) error {
 	answered := slices.Concat(before, without(after, before))
 	if c.Backends == nil && c.Model == ECMP {
@@ -56,7 +60,7 @@ func (c *Change) settleBackends(before, after []string) error {
 		return fmt.Errorf("option \"backends\": got %q twice; want each name once", twice)
 	}
 	if strangers := without(answered, c.Backends); len(strangers) > 0 {
-		return fmt.Errorf("option \"backends\": got %s, but flows were answered by %s; want all names that backends answer with", names(c.Backends), names(strangers))
+		return misfitError(fmt.Sprintf("flows were answered by %s, and backends are %s: a host that is not in the list answers, or the list lacks it", names(strangers), names(c.Backends)))
 	}
 	return nil
 }
@@ -140,3 +144,9 @@ func names(list []string) string {
 	}
 	return "[" + strings.Join(list, ", ") + "]"
 }
+
+// misfitError says that what has answered does not fit the change.
+type misfitError string
+
+// Error implements error.
+func (e misfitError) Error() string { return string(e) }

@@ -1,6 +1,7 @@
 package disruption
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -30,35 +31,52 @@ type Verdict struct {
 
 	From map[string]int64 `json:"from"` // moved flows by the host that answered before
 	To   map[string]int64 `json:"to"`   // moved flows by the host that answered after
+
+	Due     map[string]float64 `json:"-"` // the share of flows that each host is due after the change
+	Trouble string             `json:"-"` // why the two calls can't be compared, or do not fit the change; "" if they do
 }
 
-// Of compares who answered the same 5-tuples before and after a change. The error says which part of the change does not
-// fit the answers, or that the two calls have no 5-tuple in common.
+// Of compares who answered the same 5-tuples before and after a change. The error says which part of the change makes no sense. That
+// others have answered than it names, or that the two calls have no 5-tuple in common, is the verdict's trouble.
 func Of(before, after *Flows, change Change) (*Verdict, error) {
 	if before.protocol != after.protocol {
 		return nil, fmt.Errorf("before is %s and after is %s; want two floods of the same protocol", before, after)
 	}
-	if len(before.hosts) == 0 || len(after.hosts) == 0 {
-		return nil, nothingInCommon(before, after)
+	if err := change.checkModel(); err != nil {
+		return nil, err
 	}
-	if err := change.settle(before.hosts, after.hosts); err != nil {
+	if len(before.hosts) == 0 || len(after.hosts) == 0 {
+		return &Verdict{
+			Model: change.Model, Backends: listed(change.Backends), Removed: listed(change.Removed), Added: listed(change.Added),
+			From: map[string]int64{}, To: map[string]int64{}, Trouble: nothingInCommon(before, after),
+		}, nil
+	}
+	err := change.settle(before.hosts, after.hosts)
+	misfit, isMisfit := errors.AsType[misfitError](err)
+	if err != nil && !isMisfit {
 		return nil, err
 	}
 	v := &Verdict{
 		Model: change.Model, Backends: change.Backends, Removed: listed(change.Removed), Added: listed(change.Added),
-		IdealShare: exact(change.ideal()), From: map[string]int64{}, To: map[string]int64{},
+		From: map[string]int64{}, To: map[string]int64{},
 	}
-	v.compare(before, after)
-	if v.Flows == 0 {
-		return nil, nothingInCommon(before, after)
+	if isMisfit {
+		v.Trouble = misfit.Error()
+		v.compare(before, after)
+		return v, nil
 	}
+	if v.compare(before, after); v.Flows == 0 {
+		v.Trouble = nothingInCommon(before, after)
+		return v, nil
+	}
+	v.IdealShare, v.Due = exact(change.ideal()), change.shares(without(change.Backends, change.Removed))
 	v.MovedShare = float64(v.Moved) / float64(v.Flows)
 	v.Excess = exact(v.MovedShare - v.IdealShare)
 	return v, nil
 }
 
-func nothingInCommon(before, after *Flows) error {
-	return fmt.Errorf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
+func nothingInCommon(before, after *Flows) string {
+	return fmt.Sprintf("no 5-tuple was answered both before and after: before are %s, after are %s; want two floods with the same target, source, sourcePorts and connections, in the same iteration or in setup(), and answers in both", before, after)
 }
 
 // exact takes away what sums of fractions are off by, so that a threshold such as excess<=0 holds for the ideal.

@@ -1,6 +1,11 @@
 package module
 
-import "github.com/grafana/sobek"
+import (
+	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
 
 // result is what a promise is resolved with. It becomes a JavaScript value on the VU's goroutine.
 type result interface {
@@ -12,12 +17,16 @@ type nothing struct{}
 
 func (nothing) value(*instance) (sobek.Value, error) { return sobek.Undefined(), nil }
 
-// async runs work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
-func (i *instance) async(work func() (result, error)) *sobek.Promise {
+// async runs a call's work on a goroutine of its own and settles the promise with what it returns. k6 waits for it.
+func (i *instance) async(call string, work func() (result, error)) *sobek.Promise {
 	promise, resolve, reject := i.vu.Runtime().NewPromise()
 	settle, release := i.vu.RegisterCallback(), i.delayEnd()
+	e := newEmitter(i, nil)
 	go func() {
 		r, err := encoded(work())
+		if err != nil {
+			e.judged(call, e.base.Tags, []connect.Verdict{verdicts.Failed(call, err)})
+		}
 		release()
 		settle(func() error {
 			if err != nil {

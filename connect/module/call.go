@@ -22,7 +22,8 @@ type call struct {
 	resolver lib.AddrResolver
 	sampler  *sampler
 	ledger   *ledger
-	redials  bool // what does not resolve is dialled again, as long as there is time
+	all      *allAddresses // nil unless each address of a name is a target
+	redials  bool          // what does not resolve is dialled again, as long as there is time
 }
 
 // newCall takes what a call needs from the VU. To be called on the VU's goroutine.
@@ -38,7 +39,11 @@ func (i *instance) newCall(o *options.Call) (*call, error) {
 	if plan.Protocol() == "tls" {
 		plan.TLS = tlsConfig(state.TLSConfig, o.ServerName)
 	}
-	return &call{options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
+	var all *allAddresses
+	if o.AllAddresses {
+		all = newAllAddresses(state)
+	}
+	return &call{all: all, options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
 }
 
 // lookUpPatience is what names have at least to resolve in if the script sets no limit: a resolver asks again after 5 s.
@@ -53,7 +58,12 @@ func (c *call) begin(observer connect.Observer) connect.Plan {
 		limit = max(limit, lookUpPatience)
 	}
 	var took time.Duration
-	plan.Targets, took = lookUp(c.ctx, c.resolver, c.options.Targets, limit)
+	if c.all != nil {
+		plan.Targets, took = c.all.lookUp(c.ctx, c.resolver, c.options.Targets, limit)
+		c.sampler.resolved(plan.Targets)
+	} else {
+		plan.Targets, took = lookUp(c.ctx, c.resolver, c.options.Targets, limit)
+	}
 	isKnown := func(t connect.Target) bool { return t.Err == nil }
 	if plan.Timeout > 0 && (c.redials || slices.ContainsFunc(plan.Targets, isKnown)) { // else there is nothing to wait for, and all to count
 		plan.Timeout = left(plan.Timeout, took)

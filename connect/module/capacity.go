@@ -8,22 +8,23 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // capacity is capacity(target, options) of the JS API.
 func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 	if i.vu.State() == nil {
-		return i.rejected(fmt.Errorf("capacity() %w", errInitContext))
+		return i.rejected("capacity", fmt.Errorf("capacity() %w", errInitContext))
 	}
 	o, err := options.ParseCapacity(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("capacity", err)
 	}
 	c, err := i.newCall(&o.Call)
 	if err != nil {
-		return i.rejected(fmt.Errorf("capacity(): %w", err))
+		return i.rejected("capacity", fmt.Errorf("capacity(): %w", err))
 	}
-	return i.async(func() (result, error) {
+	return i.async("capacity", func() (result, error) {
 		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}
 		r, err := i.root.engine.Capacity(c.ctx, plan)
 		if err != nil {
@@ -34,7 +35,12 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
 		c.ledger.enterCapacity(r)
 		s.states() // failures are what was looked for: no warnings
-		return object{r}, nil
+		judged := verdicts.CapacityOf(r, &o.Expect)
+		s.judged("capacity", s.allTags(), judged.Verdicts)
+		return object{struct {
+			*connect.CapacityResult
+			connect.Judged
+		}{r, judged}}, nil
 	})
 }
 

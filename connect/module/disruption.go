@@ -6,8 +6,10 @@ import (
 
 	"github.com/grafana/sobek"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // disruption is disruption(before, after, options) of the JS API. It waits for nothing. In the init context it only
@@ -15,17 +17,23 @@ import (
 func (i *instance) disruption(before, after, opts sobek.Value) (sobek.Value, error) {
 	o, err := options.ParseDisruption(i.flowsOf(before), i.flowsOf(after), i.exported(opts))
 	if err != nil {
-		i.throw(err)
+		i.throw("disruption", err)
 	}
 	verdict, err := disruption.Of(&o.Before, &o.After, o.Change)
 	if err != nil {
-		i.throw(fmt.Errorf("disruption(): %w", err))
+		i.throw("disruption", fmt.Errorf("disruption(): %w", err))
 	}
+	judged := verdicts.Disruption(verdict, &o.Expect)
 	if i.vu.State() != nil {
-		newEmitter(i, o.Tags).verdict(verdict)
+		e := newEmitter(i, o.Tags)
+		e.verdict(verdict)
+		e.judged("disruption", e.base.Tags.With("model", string(verdict.Model)), judged.Verdicts)
 		i.root.ledger.enterDisruption(verdict)
 	}
-	return i.plain(verdict)
+	return i.plain(struct {
+		*disruption.Verdict
+		connect.Judged
+	}{verdict, judged})
 }
 
 // flowsOf takes the flows out of a flood's result, and leaves the rest of it in JavaScript.

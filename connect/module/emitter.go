@@ -18,7 +18,8 @@ type emitter struct {
 
 	base    metrics.TagsAndMeta // the script's tags, and the call's
 	samples []metrics.Sample
-	mayEnd  bool // k6 may close the channel before the call has ended
+	mayEnd  bool            // k6 may close the channel before the call has ended
+	atExit  func(do func()) // lets something be done when k6 is about to exit
 }
 
 // newEmitter takes what an emitter needs from the VU. To be called on the VU's goroutine.
@@ -28,7 +29,7 @@ func newEmitter(i *instance, tags map[string]string) *emitter {
 	base.Tags = base.Tags.WithTagsFromMap(tags)
 	return &emitter{
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
-		out: state.Samples, logger: state.Logger, base: base, mayEnd: inSetup(state),
+		out: state.Samples, logger: state.Logger, base: base, mayEnd: inSetup(state), atExit: i.atExit,
 	}
 }
 

@@ -7,33 +7,36 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // flood is flood(target, options) of the JS API.
 func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(fmt.Errorf("flood() %w", errInitContext))
+		return i.rejected("flood", fmt.Errorf("flood() %w", errInitContext))
 	}
 	o, err := options.ParseFlood(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("flood", err)
 	}
 	c, err := i.newCall(&o.Call)
 	if err != nil {
-		return i.rejected(fmt.Errorf("flood(): %w", err))
+		return i.rejected("flood", fmt.Errorf("flood(): %w", err))
 	}
 	s := &floodSampler{c.sampler, !o.SkipReply}
-	return i.async(func() (result, error) {
+	return i.async("flood", func() (result, error) {
 		c.warn(inFlight(&o.Plan))
 		res, err := i.root.engine.Flood(c.ctx, connect.FloodPlan{
-			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights,
+			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights, Affinity: o.Expect.Affinity, Source: o.Expect.Source,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", startError(err))
 		}
 		advise(res.First)
+		verdicts.Flood(res, &o.Expect, !o.SkipReply)
 		s.finish(c.ctx, res)
+		s.judged("flood", s.allTags(), res.Verdicts)
 		c.ledger.enterFlood(res)
 		return object{res}, nil
 	})

@@ -3,34 +3,36 @@ package module
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // hold is hold(target, options) of the JS API.
 func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(fmt.Errorf("hold() %w", errInitContext))
+		return i.rejected("hold", fmt.Errorf("hold() %w", errInitContext))
 	}
 	o, err := options.ParseHold(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("hold", err)
 	}
 	c, err := i.newCall(&o.Call)
 	if err != nil {
-		return i.rejected(fmt.Errorf("hold(): %w", err))
+		return i.rejected("hold", fmt.Errorf("hold(): %w", err))
 	}
 	s := &holdSampler{c.sampler, thinned(o.Plan.Connections, o.Keepalive)}
 	h := &held{call: c, sampler: s, finished: make(chan struct{}), release: i.delayEnd()}
 	if o.Duration > 0 {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
-	return i.async(func() (result, error) {
-		plan := connect.HoldPlan{Plan: c.begin(s), Duration: o.Duration, Keepalive: o.Keepalive}
+	return i.async("hold", func() (result, error) {
+		plan := connect.HoldPlan{Plan: c.begin(s), Duration: o.Duration, Keepalive: o.Keepalive, KeepaliveTimeout: o.KeepaliveTimeout}
 		c.warn(o.Plan.Connections)
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
@@ -56,6 +58,8 @@ type held struct {
 	finished    chan struct{}      // closed when the connections are, and everything is reported
 	release     func()             // lets iteration and test end
 	keepAlive   func(func() error) // lets the script end; nil if it need not wait for the connections
+
+	judgedResult atomic.Pointer[connect.HoldResult] // once all is over
 }
 
 // watch closes the connections when the iteration ends, or the test is stopped, and reports when nothing is left of them.
@@ -67,8 +71,12 @@ func (h *held) watch() {
 	case <-h.ctx.Done():
 	}
 	r := h.connections.Close()
-	advise(r.First)
+	r = h.result()
+	verdicts.Hold(r, &h.options.Expect, h.sampler.root.changes.during(r.StartTime, r.Duration))
+	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)
+	h.sampler.losses(&r.Losses)
+	h.sampler.judged("hold", h.sampler.allTags(), r.Verdicts)
 	h.ledger.enterHold(r)
 }
 
@@ -94,14 +102,19 @@ func (h *held) value(i *instance) (sobek.Value, error) {
 	return object, nil
 }
 
+// result is what has become of the connections so far. It is judged once, at the end.
 func (h *held) result() *connect.HoldResult {
+	if r := h.judgedResult.Load(); r != nil {
+		return r
+	}
 	r := h.connections.Result()
 	advise(r.First)
+	r.OK, r.Verdicts = true, []connect.Verdict{}
 	return r
 }
 
 func (h *held) close(i *instance) *sobek.Promise {
-	return i.async(func() (result, error) {
+	return i.async("hold", func() (result, error) {
 		h.connections.Close()
 		<-h.finished
 		return object{h.result()}, nil

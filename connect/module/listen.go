@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -21,15 +22,15 @@ import (
 func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	state := i.vu.State()
 	if state == nil {
-		i.throw(fmt.Errorf("listen() %w", errInitContext))
+		i.throw("listen", fmt.Errorf("listen() %w", errInitContext))
 	}
 	o, err := options.ParseListen(i.exported(opts))
 	if err != nil {
-		i.throw(err)
+		i.throw("listen", err)
 	}
 	if o.TLS {
 		if o.Server.TLS, err = serverTLS(o); err != nil {
-			i.throw(fmt.Errorf("listen(): %w", err))
+			i.throw("listen", fmt.Errorf("listen(): %w", err))
 		}
 	}
 	if o.Echo {
@@ -37,11 +38,12 @@ func (i *instance) listen(opts sobek.Value) *sobek.Object {
 	}
 	if o.Server.HTTP != "" {
 		o.Server.MeshPage = true
+		o.Server.Endpoints = map[string]http.Handler{"/change": &i.root.changes}
 		o.Server.Mesh = func(listening netip.AddrPort) (server.Mesh, error) { return startMesh(o.Server.Hostname, listening) }
 	}
 	responder, err := server.Start(o.Server)
 	if err != nil {
-		i.throw(listenError(err))
+		i.throw("listen", listenError(err))
 	}
 	if !inSetup(state) {
 		i.closeAtEnd(responder)
@@ -68,7 +70,7 @@ func (i *instance) closeAtEnd(responder *server.Server) {
 // closeResponder frees the addresses before it returns. Connections to clients that don't read take longer, which the promise tells.
 func (i *instance) closeResponder(responder *server.Server) *sobek.Promise {
 	responder.CloseListeners()
-	return i.async(func() (result, error) {
+	return i.async("listen", func() (result, error) {
 		responder.Close()
 		return nothing{}, nil
 	})

@@ -14,18 +14,27 @@ import (
 
 // RootModule is what all VUs of a k6 process share.
 type RootModule struct {
-	engine  connect.Engine
-	stamps  stamps
-	hosts   hostLimit // of mconnect_replies
-	peers   hostLimit // of the pings' tag "to"
-	gauges  gauges
-	notices notices
-	ledger  ledger
-	test    delay // of its end
+	engine   connect.Engine
+	stamps   stamps
+	hosts    hostLimit // of mconnect_replies
+	peers    hostLimit // of the pings' tag "to"
+	gauges   gauges
+	notices  notices
+	failures failedVerdicts
+	changes  changes
+
+	maxShare, pValue *worst // of all floods
+	ledger           ledger
+	test             delay // of its end
 }
 
 // New returns the module that k6 registers.
-func New() *RootModule { return &RootModule{} }
+func New() *RootModule {
+	return &RootModule{
+		maxShare: newWorst(func(a, b float64) bool { return a > b }),
+		pValue:   newWorst(func(a, b float64) bool { return a < b }),
+	}
+}
 
 // NewModuleInstance implements modules.Module.
 func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
@@ -62,6 +71,7 @@ func (i *instance) export() modules.Exports {
 		"capacity":   i.capacity,
 		"traffic":    i.traffic,
 		"disruption": i.disruption,
+		"change":     i.change,
 		"ping":       i.ping,
 		"tcpPing":    i.tcpPing,
 		"format":     i.format,
@@ -76,8 +86,9 @@ func (i *instance) export() modules.Exports {
 	return modules.Exports{Default: named, Named: named}
 }
 
-// rejected returns a promise that is rejected with a TypeError.
-func (i *instance) rejected(err error) *sobek.Promise {
+// rejected returns a promise of a call that is rejected with a TypeError.
+func (i *instance) rejected(call string, err error) *sobek.Promise {
+	i.failedToRun(call, err)
 	promise, _, reject := i.vu.Runtime().NewPromise()
 	_ = reject(i.typeError(err)) // fails only if the runtime is being interrupted
 	return promise
@@ -106,8 +117,9 @@ func (i *instance) reasonOf(err error) *sobek.Object {
 	return i.vu.Runtime().NewGoError(quote.Error(err))
 }
 
-// throw makes the function that JavaScript has called throw.
-func (i *instance) throw(err error) {
+// throw makes the call that JavaScript has made throw.
+func (i *instance) throw(call string, err error) {
+	i.failedToRun(call, err)
 	panic(i.errorOf(err)) // how sobek lets Go code throw
 }
 

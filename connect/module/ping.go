@@ -15,17 +15,18 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // ping is ping(url, options) of the JS API.
 func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(fmt.Errorf("ping() %w", errInitContext))
+		return i.rejected("ping", fmt.Errorf("ping() %w", errInitContext))
 	}
 	o, err := options.ParsePing(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("ping", err)
 	}
 	plan := o.Plan
 	host := plan.IP.String()
@@ -34,20 +35,35 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	}
 	from, err := pingSource(i.vu.Context(), o.Source, host, state)
 	if err != nil {
-		return i.rejected(fmt.Errorf("ping(): %w", err))
+		return i.rejected("ping", fmt.Errorf("ping(): %w", err))
 	}
 	plan.Source, plan.TLS, plan.From = from, tlsConfig(state.TLSConfig, ""), placeOf(o.From)
 	plan.Resolve = pingResolver(state, &plan)
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
-	return i.async(func() (result, error) {
+	return i.async("ping", func() (result, error) {
 		done, err := ping.Do(ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("ping(): %w", &connect.PlanError{Err: err}) // nothing else is an error there
 		}
 		r := toPingResult(done, o.To)
 		e.ping(r)
-		return object{r}, nil
+		judged := verdicts.PingOf(verdicts.Exchange{
+			Connected: done.FailedIn == ping.PhaseNone || done.FailedIn >= ping.PhaseFirstByte, Answered: !r.Failed, Target: done.URL, Why: pingTrouble(r),
+		}, &o.Expect, true)
+		e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
+		return object{struct {
+			*pingResult
+			connect.Judged
+		}{r, judged}}, nil
 	})
+}
+
+// pingTrouble says why a ping has failed.
+func pingTrouble(r *pingResult) string {
+	if r.Message != "" {
+		return r.Message
+	}
+	return fmt.Sprintf("it answers with HTTP status %d, and a ping fails from %d up: check the URL, and the service's log", r.Status, ping.FailedFrom)
 }
 
 // pingSource is where this iteration's pings of a host come from; not valid if that is the operating system's choice. It is an error if

@@ -118,7 +118,7 @@ func addrText(a netip.AddrPort) string {
 func (i *instance) format(of sobek.Value) string {
 	line, err := formatPing(i.exported(of))
 	if err != nil {
-		i.throw(fmt.Errorf("format(): %w", err))
+		i.throw("format", fmt.Errorf("format(): %w", err))
 	}
 	return line
 }

@@ -18,7 +18,7 @@ type preflightResult struct {
 func (i *instance) preflight(opts sobek.Value) (sobek.Value, error) {
 	need, err := options.ParsePreflight(i.exported(opts))
 	if err != nil {
-		i.throw(err)
+		i.throw("preflight", err)
 	}
 	r := preflightResult{OK: true, Checks: limits.Preflight(need)}
 	for _, c := range r.Checks {

@@ -13,11 +13,11 @@ import (
 func (i *instance) report(opts sobek.Value) sobek.Value {
 	o, err := options.ParseReport(i.exported(opts))
 	if err != nil {
-		i.throw(err)
+		i.throw("report", err)
 	}
 	value, err := i.reportAs(o)
 	if err != nil {
-		i.throw(failure{fmt.Errorf("report(): %w", err)})
+		i.throw("report", failure{fmt.Errorf("report(): %w", err)})
 	}
 	return value
 }

@@ -17,15 +17,58 @@ type sampler struct {
 	start   time.Time       // of the call, from which outcomes count
 	call    *metrics.TagSet // the script's and the call's tags, and the protocol
 	targets []*targetSeries
+	names   []string // of the targets as the script has them, if each address of theirs is one
 }
 
 // targetSeries are the tag sets and batch totals of one target.
 type targetSeries struct {
-	tags   *metrics.TagSet
-	failed map[connect.Class]*metrics.TagSet
-	hosts  map[string]*hostSeries
+	tags     *metrics.TagSet
+	failed   map[connect.Class]*metrics.TagSet
+	failures map[failureOf]*failureSeries
+	hosts    map[string]*hostSeries
 
 	connects, synRetransmits, sent, received int64
+}
+
+// failureOf is a series of mconnect_failures.
+type failureOf struct {
+	class connect.Class
+	phase string
+	host  string
+}
+
+type failureSeries struct {
+	tags *metrics.TagSet
+	n    int64
+}
+
+// The phases in which a connection can fail.
+const (
+	phaseConnect = "connect"
+	phaseReply   = "reply"
+	phaseHeld    = "held"
+	phaseTraffic = "traffic"
+)
+
+// fail counts a failure, in the phase of an established connection, or in that of its connect.
+func (s *sampler) fail(t *targetSeries, o *connect.Outcome, phase, host string) {
+	if !o.Connected {
+		phase = phaseConnect
+	}
+	if host != "" {
+		host = s.root.hosts.tag(host)
+	}
+	of := failureOf{o.Class, phase, host}
+	series := t.failures[of]
+	if series == nil {
+		tags := s.failedTags(t, o.Class).With("phase", phase)
+		if host != "" {
+			tags = tags.With("host", host)
+		}
+		series = &failureSeries{tags: tags}
+		t.failures[of] = series
+	}
+	series.n++
 }
 
 type hostSeries struct {
@@ -37,9 +80,30 @@ func newSampler(i *instance, o *options.Call) *sampler {
 	e := newEmitter(i, o.Tags)
 	s := &sampler{emitter: e, start: time.Now(), call: e.base.Tags.With("proto", o.Plan.Protocol())}
 	for _, name := range o.Targets {
-		s.targets = append(s.targets, &targetSeries{tags: s.call.With("target", name), failed: map[connect.Class]*metrics.TagSet{}, hosts: map[string]*hostSeries{}})
+		s.targets = append(s.targets, newTargetSeries(s.call.With("target", name)))
 	}
 	return s
+}
+
+func newTargetSeries(tags *metrics.TagSet) *targetSeries {
+	return &targetSeries{tags: tags, failed: map[connect.Class]*metrics.TagSet{}, failures: map[failureOf]*failureSeries{}, hosts: map[string]*hostSeries{}}
+}
+
+// resolved makes each address a target of its own, with a tag that tells it.
+func (s *sampler) resolved(targets []connect.Target) {
+	s.names = nil
+	for _, t := range s.targets {
+		name, _ := t.tags.Get("target")
+		s.names = append(s.names, name)
+	}
+	s.targets = s.targets[:0]
+	for i := range targets {
+		tags := s.call.With("target", targets[i].Name)
+		if addr := targets[i].Addr.Addr(); addr.IsValid() {
+			tags = tags.With("ip", addr.String())
+		}
+		s.targets = append(s.targets, newTargetSeries(tags))
+	}
 }
 
 // sample turns a batch into samples: those that take makes of each outcome, and what it adds up for the whole batch.
@@ -83,6 +147,12 @@ func (s *sampler) totals(t *targetSeries, at time.Time) {
 		s.add(s.builtin.DataSent, t.tags, at, float64(t.sent))
 		s.add(s.builtin.DataReceived, t.tags, at, float64(t.received))
 	}
+	for _, f := range t.failures {
+		if f.n > 0 {
+			s.add(s.metrics.failures, f.tags, at, float64(f.n))
+			f.n = 0
+		}
+	}
 	for _, h := range t.hosts {
 		if h.replies > 0 {
 			s.add(s.metrics.replies, h.tags, at, float64(h.replies))
@@ -121,8 +191,14 @@ func (s *sampler) conclude(connects int64, errors map[connect.Class]int64, first
 	}
 }
 
+// allTags are those of samples about all targets of the call.
+func (s *sampler) allTags() *metrics.TagSet { return s.call.With("target", s.targetTag()) }
+
 // targetTag names all targets of the call.
 func (s *sampler) targetTag() string {
+	if s.names != nil {
+		return strings.Join(s.names, ",")
+	}
 	all := make([]string, 0, len(s.targets))
 	for _, t := range s.targets {
 		name, _ := t.tags.Get("target")

@@ -25,6 +25,9 @@ func (s *floodSampler) ended(o *connect.Outcome, t *targetSeries, at time.Time) 
 	t.received += o.Received
 	s.dialled(o, t, at)
 	s.answered(o, t, at)
+	if o.Class != connect.ClassNone {
+		s.fail(t, o, phaseReply, "")
+	}
 }
 
 // answered takes note of a flood's answer, or of why there was none.
@@ -35,8 +38,9 @@ func (s *floodSampler) answered(o *connect.Outcome, t *targetSeries, at time.Tim
 		s.add(s.metrics.replyFailed, s.failedTags(t, o.Class), at, 1)
 	case s.readReply:
 		s.add(s.metrics.replyFailed, t.tags, at, 0)
-		s.add(s.metrics.replyDuration, t.tags, at, metrics.D(o.Reply))
-		s.host(t, o.Host).replies++
+		h := s.host(t, o.Host)
+		s.add(s.metrics.replyDuration, h.tags, at, metrics.D(o.Reply))
+		h.replies++
 	}
 }
 
@@ -57,7 +61,7 @@ func (s *floodSampler) host(t *targetSeries, name string) *hostSeries {
 func (s *floodSampler) finish(ctx context.Context, res *connect.FloodResult) {
 	s.fairness(res)
 	if left := res.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
-		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency, and set a threshold on mconnect_not_initiated", left, res.Connects, res.Timeout)
+		s.logger.Warnf("mconnect: %d of %d connections were not begun when the call's time (%s) was up; raise timeout or concurrency", left, res.Connects, res.Timeout)
 	}
 	s.conclude(res.Connects, res.Errors, res.First)
 }
@@ -70,8 +74,8 @@ func (s *floodSampler) fairness(res *connect.FloodResult) {
 	}
 	tags := s.call.With("target", s.targetTag())
 	at := s.root.stamps.next(time.Now())
-	s.add(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
-	s.add(s.metrics.balancePValue, tags, at, b.PValue)
+	s.root.maxShare.note(tags, b.MaxShare, func(of *metrics.TagSet, value float64) { s.add(s.metrics.balanceMaxShare, of, at, value) })
+	s.root.pValue.note(tags, b.PValue, func(of *metrics.TagSet, value float64) { s.add(s.metrics.balancePValue, of, at, value) })
 	s.add(s.metrics.balanceCV, tags, at, b.CV)
 	s.add(s.metrics.balanceJain, tags, at, b.Jain)
 	if a := res.Affinity; a != nil && a.Sources > 0 {

@@ -7,7 +7,6 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
 // maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip. Of more packets one in so many is chosen by
@@ -17,7 +16,6 @@ const maxRoundTrips = 10_000
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
 type packetSampler struct {
 	*holdSampler
-	size int64
 	all  *metrics.TagSet // the call's, with all targets
 	lost map[lostFrom]*metrics.TagSet
 
@@ -33,12 +31,9 @@ type lostFrom struct {
 
 var _ connect.PacketObserver = &packetSampler{}
 
-func newPacketSampler(s *sampler, o *options.Traffic) *packetSampler {
+func newPacketSampler(s *sampler) *packetSampler {
 	p := &packetSampler{
-		holdSampler: &holdSampler{sampler: s}, size: int64(o.PacketSize), all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
-	}
-	if p.size == 0 {
-		p.size = connect.DefaultPacketSize
+		holdSampler: &holdSampler{sampler: s}, all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
 	}
 	return p
 }
@@ -102,8 +97,8 @@ func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64)
 		{p.metrics.packetsDropped, s.Dropped},
 		{p.metrics.reconnects, reconnects},
 		{p.metrics.flowsMoved, moved},
-		{p.builtin.DataSent, s.Sent * p.size},
-		{p.builtin.DataReceived, s.Received * p.size},
+		{p.builtin.DataSent, s.BytesSent},
+		{p.builtin.DataReceived, s.BytesReceived},
 	} {
 		p.add(counter.metric, p.all, at, float64(counter.n))
 	}
@@ -114,6 +109,10 @@ func (p *packetSampler) Sample(s connect.TrafficSample, reconnects, moved int64)
 func (p *packetSampler) finish(r *connect.TrafficResult, wanted time.Duration) {
 	if r.Timeout < wanted && p.root.notices.first("cut short") {
 		p.logger.Warnf("mconnect: traffic() may take %s (timeout), so it ends before its duration, %s; raise timeout, or leave it out", r.Timeout, wanted)
+	}
+	if lost := r.Sent - r.Received; lost > 0 {
+		p.add(p.metrics.packetsLost, p.all, p.root.stamps.next(time.Now()), float64(lost))
+		p.push()
 	}
 	if r.Lost > 0 && p.root.notices.first("lost") {
 		p.logger.Warnf("mconnect: %d connections were lost under traffic, the first %s and the last %s after the start; %d lasted", r.Lost, r.FirstLoss.Round(time.Millisecond), r.LastLoss.Round(time.Millisecond), r.Lasting)

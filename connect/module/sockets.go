@@ -1,46 +1,81 @@
 package module
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/metrics"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // sockets is sockets(options) of the JS API.
 func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(fmt.Errorf("sockets() %w", errInitContext))
+		return i.rejected("sockets", fmt.Errorf("sockets() %w", errInitContext))
 	}
 	o, err := options.ParseSockets(i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("sockets", err)
 	}
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
 	way := sockets.Way{Dial: state.Dialer.DialContext, TLS: state.TLSConfig}
-	return i.async(func() (result, error) {
-		var table sockets.Table
-		var err error
+	return i.async("sockets", func() (result, error) {
+		table, judged, err := watchTable(ctx, way, o)
+		if err != nil {
+			return nil, failure{fmt.Errorf("sockets(): %w", err)}
+		}
+		tags := e.table(o, table)
+		e.judged("sockets", tags, judged.Verdicts)
+		return object{struct {
+			sockets.Table
+			connect.Judged
+		}{table, judged}}, nil
+	})
+}
+
+// lookAgain is how long is waited between two looks at a table that is not yet as expected.
+const lookAgain = 200 * time.Millisecond
+
+// watchTable looks at the socket table until it is as expected, or the time for that is up.
+func watchTable(ctx context.Context, way sockets.Way, o *options.Sockets) (table sockets.Table, judged connect.Judged, err error) {
+	for until := time.Now().Add(o.Within); ; {
 		if o.Remote != "" {
 			table, err = sockets.Fetch(ctx, way, o.Remote, o.Query)
 		} else {
 			table, err = sockets.Count(ctx, o.Query)
 		}
 		if err != nil {
-			return nil, failure{fmt.Errorf("sockets(): %w", err)}
+			return table, judged, err
 		}
-		e.table(o, table)
-		return object{table}, nil
-	})
+		judged = verdicts.SocketsOf(statesOf(&table), o.Most, nil)
+		if judged.OK || time.Now().After(until) {
+			return table, judged, nil
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return table, judged, nil
+		}
+	}
 }
 
-// table emits a socket table, tagged with what it is the table of.
-func (e *emitter) table(o *options.Sockets, t sockets.Table) {
+// statesOf are the states of a table by their names.
+func statesOf(t *sockets.Table) map[string]int64 {
+	return map[string]int64{
+		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
+		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing, "total": t.Total,
+	}
+}
+
+// table emits a socket table, tagged with what it is the table of, and returns these tags.
+func (e *emitter) table(o *options.Sockets, t sockets.Table) *metrics.TagSet {
 	tags := e.base.Tags
 	for name, values := range o.Query.Values() {
 		if name != "queue" {
@@ -51,10 +86,10 @@ func (e *emitter) table(o *options.Sockets, t sockets.Table) {
 		tags = tags.With("remote", o.Remote)
 	}
 	at := e.root.stamps.next(time.Now())
-	for state, n := range map[string]int64{
-		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
-		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing,
-	} {
+	for state, n := range statesOf(&t) {
+		if state == "total" {
+			continue
+		}
 		e.add(e.metrics.sockets, tags.With("state", state), at, float64(n))
 	}
 	for _, gauge := range []struct {
@@ -66,4 +101,5 @@ func (e *emitter) table(o *options.Sockets, t sockets.Table) {
 		}
 	}
 	e.push()
+	return tags
 }

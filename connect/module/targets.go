@@ -30,6 +30,11 @@ func resolve(resolver lib.AddrResolver, text string) connect.Target {
 	return connect.Target{Name: text, Addr: netip.AddrPortFrom(addr.Unmap().WithZone(zone), uint16(resolvedPort))} // #nosec G115 -- a port
 }
 
+func isBlockedHost(err error) bool {
+	_, is := errors.AsType[netext.BlockedHostError](err)
+	return is
+}
+
 func classOfResolver(err error) connect.Class {
 	var ip netext.BlackListedIPError
 	var name netext.BlockedHostError

@@ -8,30 +8,36 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // tcpPing is tcpPing(target, options) of the JS API.
 func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	state := i.vu.State()
 	if state == nil {
-		return i.rejected(fmt.Errorf("tcpPing() %w", errInitContext))
+		return i.rejected("tcpPing", fmt.Errorf("tcpPing() %w", errInitContext))
 	}
 	o, err := options.ParseTCPPing(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("tcpPing", err)
 	}
 	host, _, _ := connect.SplitTarget(o.Target) // has been checked
 	from, err := pingSource(i.vu.Context(), o.Source, host, state)
 	if err != nil {
-		return i.rejected(fmt.Errorf("tcpPing(): %w", err))
+		return i.rejected("tcpPing", fmt.Errorf("tcpPing(): %w", err))
 	}
 	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
-	return i.async(func() (result, error) {
+	return i.async("tcpPing", func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
 		to, lookup := lookUp(ctx, resolver, []string{o.Target}, limit)
 		p := connect.TCPPing{Target: to[0], Source: from, Timeout: left(limit, lookup)}
 		r := toTCPPingResult(p.Do(ctx), lookup, placeOf(o.From), cmp.Or(o.To, o.Target))
 		e.tcpPing(o.Target, r)
-		return object{r}, nil
+		judged := verdicts.PingOf(verdicts.Exchange{Connected: !r.Failed, Target: o.Target, Why: r.Message}, &o.Expect, false)
+		e.judged("tcpPing", e.pingTags(r.From, r.To, "tcp://"+o.Target), judged.Verdicts)
+		return object{struct {
+			*tcpPingResult
+			connect.Judged
+		}{r, judged}}, nil
 	})
 }

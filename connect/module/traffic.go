@@ -8,33 +8,37 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // traffic is traffic(target, options) of the JS API.
 func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 	if i.vu.State() == nil {
-		return i.rejected(fmt.Errorf("traffic() %w", errInitContext))
+		return i.rejected("traffic", fmt.Errorf("traffic() %w", errInitContext))
 	}
 	o, err := options.ParseTraffic(i.exported(target), i.exported(opts))
 	if err != nil {
-		return i.rejected(err)
+		return i.rejected("traffic", err)
 	}
 	c, err := i.newCall(&o.Call)
 	if err != nil {
-		return i.rejected(fmt.Errorf("traffic(): %w", err))
+		return i.rejected("traffic", fmt.Errorf("traffic(): %w", err))
 	}
 	c.redials = true
-	return i.async(func() (result, error) {
+	return i.async("traffic", func() (result, error) {
 		c.warn(o.Plan.Connections)
-		packets := newPacketSampler(c.sampler, o)
+		packets := newPacketSampler(c.sampler)
 		r, err := i.root.engine.Traffic(c.ctx, connect.TrafficPlan{
-			Plan: c.begin(packets), Duration: o.Duration, Throughput: o.Rate, PacketSize: o.PacketSize,
+			Plan: c.begin(packets), Duration: o.Duration, Throughput: o.Rate, PacketSizes: o.PacketSizes, Verify: o.Verify, HalfClose: o.HalfClose,
 			LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: packets,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("traffic(): %w", startError(err))
 		}
 		advise(r.First)
+		verdicts.Traffic(r, &o.Expect, o.Verify, i.root.changes.during(r.StartTime, r.Duration))
+		packets.losses(&r.Losses)
+		packets.judged("traffic", packets.allTags(), r.Verdicts)
 		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
 		c.ledger.enterTraffic(r)
 		return objectWithList{object{r}, "records", r.Records}, nil

@@ -6,6 +6,7 @@ import "sync"
 const (
 	testEnd      = 3
 	iterationEnd = 5
+	exit         = 6
 )
 
 // delayEnd makes k6 wait, at the end of the iteration and at the end of the test, until release is called. k6 waits by itself
@@ -35,6 +36,18 @@ func (i *instance) delayEnd() (release func()) {
 		i.iteration.give()
 		i.root.test.give()
 	}
+}
+
+// atExit lets something be done when k6 is about to exit, after its summary.
+func (i *instance) atExit(do func()) {
+	id, events := i.vu.Events().Global.Subscribe(exit)
+	go func() {
+		if event, isOpen := <-events; isOpen {
+			do()
+			event.Done()
+			i.vu.Events().Global.Unsubscribe(id)
+		}
+	}()
 }
 
 // delay is a subscription to an event of k6's, which k6 waits for until all who have taken it have given it back. One for all, since k6

@@ -34,8 +34,8 @@ type Result struct {
 	Err      error       // says both in words, and what to do
 }
 
-// failedFrom is the first HTTP status that pingmesh counts as a failure.
-const failedFrom = 305
+// FailedFrom is the first HTTP status that pingmesh counts as a failure.
+const FailedFrom = 305
 
 // Failed reports whether there was no whole answer, or one with an HTTP status from 305 up, as pingmesh counts.
-func (r *Result) Failed() bool { return r.Class != class.None || r.Status >= failedFrom }
+func (r *Result) Failed() bool { return r.Class != class.None || r.Status >= FailedFrom }

@@ -1,22 +1,88 @@
 package rules
 
 import (
+	"net/netip"
+	"sync"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Flood sends the payload if there is one, reads the answer, and closes.
 type Flood struct {
 	Exchange
-	SkipReply bool // close without waiting for an answer
+	SkipReply  bool // close without waiting for an answer
+	TellSource bool // compare the source that an answer tells with the one that was used
+
+	mu    sync.Mutex
+	seen  SourceSeen
+	hosts map[string]bool // that have answered on any core
+}
+
+// SourceSeen counts answers by whether the source that they tell is the one that was used.
+type SourceSeen struct {
+	Same, Other, Untold int64
+	Told, Used          netip.Addr // of the first other one
+}
+
+// Seen returns what sources the answers have told.
+func (f *Flood) Seen() SourceSeen {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
+// compare takes note of the source that an answer tells.
+func (f *Flood) compare(answer []byte, used netip.Addr) {
+	told, ok := reply.Source(answer)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !ok:
+		f.seen.Untold++
+	case told.Addr().Unmap() == used.Unmap().WithZone(""):
+		f.seen.Same++
+	default:
+		if f.seen.Other++; f.seen.Other == 1 {
+			f.seen.Told, f.seen.Used = told.Addr(), used
+		}
+	}
+}
+
+// meet takes note of a host that is new to a core. It reports whether its name is that of a known host twice over: then something
+// has put data before the answer that the server has answered, too, such as a header of the PROXY protocol.
+func (f *Flood) meet(host string) (twice bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if half := HalfOf(host); half != "" && f.hosts[half] {
+		return true
+	}
+	if f.hosts == nil {
+		f.hosts = map[string]bool{}
+	}
+	if len(f.hosts) < engine.MaxHosts {
+		f.hosts[host] = true
+	}
+	return false
+}
+
+// HalfOf returns the name that another consists of twice over, "" if it does not.
+func HalfOf(name string) string {
+	half := len(name) / 2
+	if len(name)%2 != 0 || name[:half] != name[half:] {
+		return ""
+	}
+	return name[:half]
 }
 
 // New returns the rules of one core.
 func (f *Flood) New(c *engine.Core) engine.Rules {
-	return &flood{exchanges: newExchanges(c, &f.Exchange), core: c, skip: f.SkipReply, patience: int64(c.Job().Plan.ConnectTimeout)}
+	return &flood{shared: f, exchanges: newExchanges(c, &f.Exchange), core: c, skip: f.SkipReply, patience: int64(c.Job().Plan.ConnectTimeout)}
 }
 
 type flood struct {
+	shared *Flood
 	exchanges
 	core     *engine.Core
 	skip     bool
@@ -62,11 +128,19 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 	if f.skip {
 		return
 	}
+	known := len(f.names)
 	host, done, fault := f.take(key, data)
+	if done && len(f.names) > known && f.shared.meet(host) {
+		delete(f.names, host) // to be looked at again
+		fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
+	}
 	switch {
 	case fault.Class != class.None:
 		f.fail(key, now, fault)
 	case done:
+		if f.shared.TellSource {
+			f.shared.compare(data, f.core.Local(key).Addr())
+		}
 		f.complete(key, now, host)
 	}
 }

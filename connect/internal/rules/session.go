@@ -205,9 +205,10 @@ func (p *pace) lacksLast(s *session) bool {
 // echoed is a packet that has come back.
 type echoed struct {
 	planned   int64
-	size      int  // index in sizes
-	corrupted bool // with other bytes
-	moved     bool // from another host than before, for the first time on this connection
+	size      int    // index in sizes
+	corrupted bool   // with other bytes
+	moved     bool   // from another host than before, for the first time on this connection
+	from      string // that host
 }
 
 // tookStream takes what came on a stream. done says that this completes an echo; ok is false if more came than was sent.
@@ -293,7 +294,7 @@ func (p *pace) tookDatagram(s *session, data []byte, now int64) (e echoed, ok bo
 	before := s.host
 	p.name(s, data[:min(end, reply.MaxLength+1)])
 	if e.moved = !s.moved && before != "" && s.host != before; e.moved {
-		s.moved = true
+		s.moved, e.from = true, before
 	}
 	return e, true
 }

@@ -251,7 +251,7 @@ func (t *traffic) note(s *sessionAt, e *echoed, now int64) {
 	}
 	if e.moved {
 		t.counts.Moved++
-		t.core.Report(s.key, now, engine.NewsMoved).Host = s.host
+		t.core.Report(s.key, now, engine.NewsMoved).Host = e.from
 	}
 	if t.echoes == nil {
 		t.echoes = make([]Echo, 0, echoBatch)

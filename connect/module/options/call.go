@@ -11,17 +11,20 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Call is what flood(), hold(), capacity() and traffic() have in common.
 type Call struct {
-	Targets    []string          // each of the form that connect.SplitTarget reads
-	Plan       connect.Plan      // without targets, TLS and observer
-	ServerName string            // "" is the target's host
-	Tags       map[string]string // added to those of the script
-	Seed       *uint64           // of Plan.Sources.Random; nil is any
-	Most       int64             // connections that the call makes at most; 0 is Plan.Connections
-	Limit      time.Duration     // Plan.Timeout, or the default that the call has
+	Targets      []string          // each of the form that connect.SplitTarget reads
+	Plan         connect.Plan      // without targets, TLS and observer
+	ServerName   string            // "" is the target's host
+	Tags         map[string]string // added to those of the script
+	Seed         *uint64           // of Plan.Sources.Random; nil is any
+	Most         int64             // connections that the call makes at most; 0 is Plan.Connections
+	Limit        time.Duration     // Plan.Timeout, or the default that the call has
+	Expect       verdicts.Expect
+	AllAddresses bool // of a name, each is a target
 }
 
 // parseTo checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil.
@@ -58,6 +61,8 @@ func (c *Call) setters(more map[string]setter) map[string]setter {
 		"payload":        payload(&p.Payload),
 		"serverName":     hostName(&c.ServerName),
 		"monitor":        duration(&p.Monitor),
+		"proxyProtocol":  whole(&p.ProxyProtocol, 1, 2),
+		"addresses":      choice(&c.AllAddresses, "one", "all"),
 		"tags":           tags(&c.Tags),
 	}
 	maps.Copy(known, more)
@@ -108,4 +113,12 @@ func hostName(to *string) setter {
 		*to = ascii
 		return err
 	}
+}
+
+// settleShared checks options that depend on each other in all calls.
+func (c *Call) settleShared() error {
+	if c.Plan.ProxyProtocol > 0 && c.Plan.Protocol() == "udp" {
+		return fmt.Errorf("option \"proxyProtocol\": got %d with network '%s'; want tcp or tls with it", c.Plan.ProxyProtocol, c.Plan.Network)
+	}
+	return nil
 }

@@ -60,7 +60,7 @@ func TestParseTraffic(t *testing.T) {
 	assert.InDelta(t, 4000, tr.Rate, 0)
 	assert.Zero(t, tr.Plan.Rate, "connections are dialled at once")
 	assert.Equal(t, 30*time.Second, tr.Duration)
-	assert.Equal(t, 2048, tr.PacketSize)
+	assert.Equal(t, []int{2048}, tr.PacketSizes)
 	assert.Equal(t, 1500*time.Millisecond, tr.LossTimeout)
 	assert.True(t, tr.NoReconnect)
 }

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,12 +18,18 @@ type Capacity struct {
 // ParseCapacity checks the arguments of capacity().
 func ParseCapacity(target, options any) (*Capacity, error) {
 	c := &Capacity{}
-	known := c.setters(map[string]setter{"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience)})
+	known := c.setters(map[string]setter{"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience), "reply": answer(&c.Plan.Reply), "expect": c.expectations("capacity")})
 	if err := c.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("capacity(): %w", err)
 	}
 	if c.Plan.Protocol() == "udp" && c.Plan.Payload == nil {
 		return nil, fmt.Errorf("capacity(): option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
+	}
+	if c.Plan.Reply != nil && c.Plan.Payload == nil {
+		return nil, errors.New("capacity(): option \"reply\": got one without payload; want payload with it, since it judges the answer to that")
+	}
+	if err := c.settleShared(); err != nil {
+		return nil, fmt.Errorf("capacity(): %w", err)
 	}
 	plan := connect.CapacityPlan{Plan: c.Plan, Step: c.Step, Patience: c.Patience}
 	c.Most, c.Limit = plan.Most(), plan.TimeLimit()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Disruption is what a script asks of disruption().
@@ -15,6 +16,7 @@ type Disruption struct {
 	Before, After disruption.Flows
 	Change        disruption.Change
 	Tags          map[string]string
+	Expect        verdicts.Expect
 }
 
 // ParseDisruption checks the arguments of disruption(): the flows of two floods, nil if a result has none, and the options.
@@ -36,6 +38,7 @@ func ParseDisruption(before, after, options any) (*Disruption, error) {
 			"added":    names(&d.Change.Added),
 			"weights":  weights(&d.Change.Weights),
 			"tags":     tags(&d.Tags),
+			"expect":   expectMoved(&d.Expect),
 		})
 	}
 	if err != nil {

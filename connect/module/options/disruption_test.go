@@ -44,7 +44,7 @@ func TestParseDisruptionSaysWhatIsWrong(t *testing.T) {
 	}{
 		"no options":            {recorded(), recorded(), nil, []string{"options: got null", "{model: 'maglev'"}},
 		"options as text":       {recorded(), recorded(), "maglev", []string{`options: got "maglev"`}},
-		"an unknown option":     {recorded(), recorded(), object{"moddel": "maglev"}, []string{`"moddel" is unknown`, "added, backends, model, removed, tags, weights"}},
+		"an unknown option":     {recorded(), recorded(), object{"moddel": "maglev"}, []string{`"moddel" is unknown`, "added, backends, expect, model, removed, tags, weights"}},
 		"an unknown model":      {recorded(), recorded(), object{"model": "rss"}, []string{`"model": got "rss"`, "'maglev', 'ecmp', 'resilient', 'stateful'"}},
 		"no flows before":       {nil, recorded(), model, []string{"before: ", "flows: true"}},
 		"no flows after":        {recorded(), nil, model, []string{"after: ", "flows: true"}},

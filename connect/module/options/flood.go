@@ -24,8 +24,16 @@ func ParseFlood(target, options any) (*Flood, error) {
 		"readReply": unless(&f.SkipReply),
 		"flows":     flag(&f.Flows),
 		"weights":   weights(&f.Weights),
+		"reply":     answer(&f.Plan.Reply),
+		"expect":    f.expectations("flood"),
 	})
 	if err := f.parseTo(target, options, known); err != nil {
+		return nil, fmt.Errorf("flood(): %w", err)
+	}
+	if err := f.settleShared(); err != nil {
+		return nil, fmt.Errorf("flood(): %w", err)
+	}
+	if err := f.settleExpectations(); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
 	if err := f.settleAnswers(); err != nil {
@@ -33,6 +41,24 @@ func ParseFlood(target, options any) (*Flood, error) {
 	}
 	f.Limit = f.Plan.TimeLimit()
 	return f, nil
+}
+
+// settleExpectations checks what is expected of answers.
+func (f *Flood) settleExpectations() error {
+	e := &f.Expect
+	if e.Hosts != nil {
+		f.Weights = e.Hosts
+	}
+	wantsAnswers := e.Hosts != nil || e.Balance > 0 || e.Affinity || e.Source || e.ReplyTime > 0
+	switch {
+	case f.SkipReply && wantsAnswers:
+		return errors.New("option \"expect\": asks for answers with readReply false; want readReply true with hosts, balance, affinity, source and replyTime")
+	case f.SkipReply && f.Plan.Reply != nil:
+		return errors.New("option \"reply\": got one with readReply false; want readReply true with it")
+	case e.Source && f.Plan.Reply != nil:
+		return errors.New("option \"expect\": source with option reply; want one of them, since mconnect-server -tell-source answers with its name and the source")
+	}
+	return nil
 }
 
 // settleAnswers checks the options that judge who has answered.

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,14 +11,18 @@ import (
 // Hold is what a script asks of hold().
 type Hold struct {
 	Call
-	Duration  time.Duration // 0 is until close()
-	Keepalive time.Duration // 0 is none
+	Duration         time.Duration // 0 is until close()
+	Keepalive        time.Duration // 0 is none
+	KeepaliveTimeout time.Duration // 0 is Keepalive
 }
 
 // ParseHold checks the arguments of hold().
 func ParseHold(target, options any) (*Hold, error) {
 	h := &Hold{}
-	known := h.setters(map[string]setter{"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive)})
+	known := h.setters(map[string]setter{
+		"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive), "keepaliveTimeout": duration(&h.KeepaliveTimeout),
+		"reply": answer(&h.Plan.Reply), "expect": h.expectations("hold"),
+	})
 	if err := h.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
@@ -26,6 +31,12 @@ func ParseHold(target, options any) (*Hold, error) {
 	}
 	if h.Plan.Payload != nil && h.Keepalive == 0 {
 		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
+	}
+	if h.Keepalive == 0 && (h.Plan.Reply != nil || h.KeepaliveTimeout > 0) {
+		return nil, errors.New("hold(): options \"reply\" and \"keepaliveTimeout\": got one without keepalive; want keepalive: '10s' or the like with them, since they judge its answers")
+	}
+	if err := h.settleShared(); err != nil {
+		return nil, fmt.Errorf("hold(): %w", err)
 	}
 	h.Limit = connect.HoldPlan{Plan: h.Plan}.TimeLimit()
 	return h, nil

@@ -37,6 +37,8 @@ func ParseListen(options any) (*Listen, error) {
 		"key":            text(&l.Key),
 		"maxConnections": whole(&s.MaxConnections, 1, math.MaxInt32),
 		"idleTimeout":    duration(&s.IdleTimeout),
+		"tellSource":     flag(&s.TellSource),
+		"proxyProtocol":  flag(&s.ProxyProtocol),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen(): %w", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Pinging is what ping() and tcpPing() have in common.
@@ -20,6 +21,7 @@ type Pinging struct {
 	Timeout  time.Duration
 	From, To string // names of the two ends; "" leaves them to the caller
 	Tags     map[string]string
+	Expect   verdicts.Expect
 }
 
 // Ping is what a script asks of ping().
@@ -45,6 +47,7 @@ func ParsePing(url, options any) (*Ping, error) {
 		"method":  text(&p.Plan.Method),
 		"headers": headers(&p.Plan.Header),
 		"ip":      address(&p.Plan.IP),
+		"expect":  expectPing(&p.Expect, true),
 	})
 	if err == nil {
 		err = p.Plan.Check()
@@ -66,7 +69,7 @@ func ParseTCPPing(target, options any) (*TCPPing, error) {
 	if err := checkTarget(p.Target); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
-	if err := p.parse(options, nil); err != nil {
+	if err := p.parse(options, map[string]setter{"expect": expectPing(&p.Expect, false)}); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
 	return p, nil

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
@@ -17,6 +18,8 @@ type Sockets struct {
 	Query  sockets.Query
 	Remote string // URL of a companion server; "" is this host
 	Tags   map[string]string
+	Most   map[string]int64 // sockets that states may have; nil expects nothing
+	Within time.Duration    // until then
 }
 
 // ParseSockets checks the argument of sockets(), which may be nil.
@@ -33,6 +36,7 @@ func ParseSockets(options any) (*Sockets, error) {
 		"peer":   s.peer,
 		"remote": s.remote,
 		"tags":   tags(&s.Tags),
+		"expect": expectStates(&s.Most, &s.Within, socketStates),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sockets(): %w", err)
@@ -43,6 +47,11 @@ func ParseSockets(options any) (*Sockets, error) {
 	}
 	s.Query.Port, s.Query.Queue = uint16(port), true // #nosec G115 -- checked above
 	return s, nil
+}
+
+// socketStates are the states that sockets can be expected in.
+var socketStates = []string{
+	"established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait", "last_ack", "listen", "closing", "total",
 }
 
 func (s *Sockets) peer(v any) (err error) {

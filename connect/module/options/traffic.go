@@ -12,9 +12,11 @@ type Traffic struct {
 	Call
 	Duration    time.Duration
 	Rate        float64 // KB/s
-	PacketSize  int
+	PacketSizes []int   // nil is the default
 	LossTimeout time.Duration
 	NoReconnect bool
+	Verify      bool
+	HalfClose   bool
 }
 
 // ParseTraffic checks the arguments of traffic().
@@ -23,7 +25,10 @@ func ParseTraffic(target, options any) (*Traffic, error) {
 	known := t.setters(map[string]setter{
 		"duration":    duration(&t.Duration),
 		"rate":        number(&t.Rate, 0, 1e9),
-		"packetSize":  whole(&t.PacketSize, connect.MinPacketSize, connect.MaxPacketSize),
+		"packetSize":  sizes(&t.PacketSizes),
+		"verify":      flag(&t.Verify),
+		"halfClose":   flag(&t.HalfClose),
+		"expect":      t.expectations("traffic"),
 		"lossTimeout": duration(&t.LossTimeout),
 		"reconnect":   unless(&t.NoReconnect),
 	})
@@ -31,10 +36,52 @@ func ParseTraffic(target, options any) (*Traffic, error) {
 	if err := t.parseTo(target, options, known); err != nil {
 		return nil, fmt.Errorf("traffic(): %w", err)
 	}
-	const smallest, largest = connect.MinDatagramSize, connect.MaxDatagramSize
-	if size := t.PacketSize; t.Plan.Protocol() == "udp" && size != 0 && (size < smallest || size > largest) {
-		return nil, fmt.Errorf("traffic(): option \"packetSize\": got %d with network '%s'; want %d to %d with it, as the end of each datagram tells when it was due", size, t.Plan.Network, smallest, largest)
+	if err := t.settleUDP(); err != nil {
+		return nil, fmt.Errorf("traffic(): %w", err)
+	}
+	if err := t.settleShared(); err != nil {
+		return nil, fmt.Errorf("traffic(): %w", err)
 	}
 	t.Limit = connect.TrafficPlan{Plan: t.Plan, Duration: t.Duration, LossTimeout: t.LossTimeout}.TimeLimit()
 	return t, nil
+}
+
+// settleUDP checks what datagrams can't do.
+func (t *Traffic) settleUDP() error {
+	if t.Plan.Protocol() != "udp" {
+		return nil
+	}
+	if t.HalfClose {
+		return fmt.Errorf("option \"halfClose\": got true with network '%s'; want tcp or tls with it, since UDP has no end of a stream", t.Plan.Network)
+	}
+	const smallest, largest = connect.MinDatagramSize, connect.MaxDatagramSize
+	for _, size := range t.PacketSizes {
+		if size < smallest || size > largest {
+			return fmt.Errorf("option \"packetSize\": got %d with network '%s'; want %d to %d with it, as the end of each datagram carries its number", size, t.Plan.Network, smallest, largest)
+		}
+	}
+	return nil
+}
+
+// maxSizes bounds how many sizes of packets take turns.
+const maxSizes = 100
+
+// sizes is the size of packets, or a list of sizes that take turns.
+func sizes(to *[]int) setter {
+	return func(v any) error {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		if len(list) == 0 || len(list) > maxSizes {
+			return fmt.Errorf("want a size, or a list of 1 to %d sizes", maxSizes)
+		}
+		*to = make([]int, len(list))
+		for i := range list {
+			if err := whole(&(*to)[i], connect.MinPacketSize, connect.MaxPacketSize)(list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }

@@ -1,0 +1,80 @@
+package module
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// judged emits the verdicts on a call, with the tags of what it was about, and tells of those that do not hold.
+func (e *emitter) judged(call string, tags *metrics.TagSet, list []connect.Verdict) {
+	at := e.root.stamps.next(time.Now())
+	for i := range list {
+		v := &list[i]
+		of := tags.With("call", call).With("verdict", v.Name)
+		failed := 0.0
+		if !v.OK {
+			failed = 1
+			e.root.failures.add(e, fmt.Sprintf("%s failed in %s(): %s", v.Name, call, quote.Printable(quote.Middle(v.Text, maxVerdict))))
+		}
+		e.add(e.metrics.verdictFailed, of, at, failed)
+		e.add(e.metrics.verdicts, of, at, 1)
+	}
+	e.push()
+}
+
+// maxVerdict is how many bytes of a verdict's text the log shows.
+const maxVerdict = 2000
+
+// failedToRun emits the verdict on a call that was rejected or threw, so that an exception is never green. In the init context there
+// are no metrics, and k6 itself fails.
+func (i *instance) failedToRun(call string, err error) {
+	if i.vu.State() == nil {
+		return
+	}
+	e := newEmitter(i, nil)
+	e.judged(call, e.base.Tags, []connect.Verdict{verdicts.Failed(call, err)})
+}
+
+// failedVerdicts are those of the whole process. k6's last lines say which threshold was crossed; these say why.
+type failedVerdicts struct {
+	mu      sync.Mutex
+	lines   []string
+	further int64
+}
+
+// maxFailedVerdicts bounds how many are told again at the end.
+const maxFailedVerdicts = 10
+
+// add keeps a verdict for the end, at which the emitter's log is told of all.
+func (f *failedVerdicts) add(e *emitter, line string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.lines) == 0 {
+		logger := e.logger
+		e.atExit(func() { f.tell(logger) })
+	}
+	if len(f.lines) == maxFailedVerdicts {
+		f.further++
+		return
+	}
+	f.lines = append(f.lines, line)
+}
+
+func (f *failedVerdicts) tell(logger logrus.FieldLogger) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, line := range f.lines {
+		logger.Error("mconnect: verdict " + line)
+	}
+	if f.further > 0 {
+		logger.Errorf("mconnect: and %d more verdicts failed", f.further)
+	}
+}

@@ -1,0 +1,40 @@
+package options
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+)
+
+// Change is what a script announces with change().
+type Change struct {
+	Text   string
+	Hosts  []string // none stands for all
+	Within time.Duration
+}
+
+// DefaultWithin is how long losses are excused after a change.
+const DefaultWithin = 10 * time.Second
+
+// maxChangeText is how many bytes a change's text may have.
+const maxChangeText = 1000
+
+// ParseChange checks the arguments of change().
+func ParseChange(what, options any) (*Change, error) {
+	c := &Change{Within: DefaultWithin, Hosts: []string{}}
+	if err := text(&c.Text)(what); err != nil || len(c.Text) > maxChangeText {
+		return nil, fmt.Errorf("change(): text: got %s; want a text of at most %d bytes that says what happens, such as 'restart of web-1'", show(what), maxChangeText)
+	}
+	if options == nil {
+		return c, nil
+	}
+	object, ok := options.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("change(): options: got %s; want an object such as {hosts: ['web-1'], within: '10s'}", show(options))
+	}
+	if err := parse(object, map[string]setter{"hosts": names(&c.Hosts), "within": duration(&c.Within)}); err != nil {
+		return nil, fmt.Errorf("change(): %w", quote.Shorten(err, 2*maxReason))
+	}
+	return c, nil
+}

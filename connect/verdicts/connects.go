@@ -1,0 +1,101 @@
+package verdicts
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
+
+// connects is what all calls have in common that connect.
+type connects struct {
+	asked, begun, failed int64
+	retried              int64
+	errors               map[connect.Class]int64
+	first                map[connect.Class]connect.Failure
+	timeout              time.Duration
+	interrupted          bool
+	slow                 string // why time was up too early, if that is known
+}
+
+// judge says whether all was begun and established, and with one SYN each.
+func (c *connects) judge(j *judge, prompt bool) {
+	why := fmt.Sprintf("; the time was up first (timeout %s): allow more time, more concurrency or a higher rate", span(c.timeout))
+	if c.slow != "" {
+		why = fmt.Sprintf("; the time was up first (timeout %s): %s", span(c.timeout), c.slow)
+	}
+	if c.interrupted {
+		j.say(Complete, false, "the call was ended from outside, when %d of %s were begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
+	} else {
+		j.part(Complete, c.begun, c.asked, "begun", why)
+	}
+	j.part(Connected, c.begun-c.failed, c.begun, "established", causes(c.errors, c.first))
+	if prompt && c.begun > 0 {
+		c.judgePrompt(j)
+	}
+}
+
+func (c *connects) judgePrompt(j *judge) {
+	most := j.expect.Retransmits
+	if !j.expect.HasRetransmits {
+		most = DefaultRetransmits
+	}
+	share := float64(c.retried) / float64(c.begun)
+	text := fmt.Sprintf("%d of %s took more than one SYN (at most %s expected)", c.retried, plural(c.begun, "connect"), percent(most))
+	if share > most {
+		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
+	}
+	j.say(Prompt, share <= most, "%s", text)
+}
+
+// judgeReplyTime adds what is expected of answers' times to the verdict on SYNs.
+func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTimes) {
+	most := j.expect.ReplyTime
+	if most == 0 || t.Count == 0 {
+		return
+	}
+	text := fmt.Sprintf("p(99) of the answers is %s (at most %s expected)", span(t.P99), span(most))
+	if t.P99 > most {
+		text += ": the target answers late"
+		if slow := slowHosts(byHost); slow != "" {
+			text += "; " + slow
+		}
+	}
+	j.say(Prompt, t.P99 <= most, "%s", text)
+}
+
+// slowHosts names the hosts that answer much later than the others, "" if none does.
+func slowHosts(byHost map[string]connect.HostTimes) string {
+	if len(byHost) < 2 {
+		return ""
+	}
+	medians := make([]time.Duration, 0, len(byHost))
+	for _, t := range byHost {
+		medians = append(medians, t.ReplyTime.Med)
+	}
+	usual := stats.Summarize(medians).Med
+	if fastest := medians[0]; len(byHost) == 2 {
+		usual = fastest // medians are sorted now
+	}
+	slow := map[string]int64{}
+	for host, t := range byHost {
+		if t.ReplyTime.Med > 5*usual && t.ReplyTime.Med-usual > time.Millisecond {
+			slow[host] = int64(t.ReplyTime.Med)
+		}
+	}
+	if len(slow) == 0 {
+		return ""
+	}
+	worst, most := "", int64(0)
+	for host, median := range slow {
+		if median > most || median == most && host < worst {
+			worst, most = host, median
+		}
+	}
+	text := fmt.Sprintf("%s answers in %s, the others in %s", worst, span(time.Duration(most)), span(usual))
+	if more := len(slow) - 1; more > 0 {
+		text += fmt.Sprintf(" (%d more are slow)", more)
+	}
+	return text + ": look at that backend's load and log"
+}

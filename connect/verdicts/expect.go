@@ -1,0 +1,66 @@
+package verdicts
+
+import "time"
+
+// The names of the verdicts.
+const (
+	Complete  = "complete"
+	Connected = "connected"
+	Answered  = "answered"
+	Kept      = "kept"
+	Recovered = "recovered"
+	Intact    = "intact"
+	Hosts     = "hosts"
+	Balance   = "balance"
+	Moved     = "moved"
+	Affinity  = "affinity"
+	Source    = "source"
+	Loss      = "loss"
+	Recovery  = "recovery"
+	Capacity  = "capacity"
+	Idle      = "idle"
+	Prompt    = "prompt"
+	Sockets   = "sockets"
+	Ran       = "ran"
+)
+
+// Names are the names of all verdicts.
+var Names = []string{Complete, Connected, Answered, Kept, Recovered, Intact, Hosts, Balance, Moved, Affinity, Source, Loss, Recovery, Capacity, Idle, Prompt, Sockets, Ran}
+
+// Expect is what must hold besides the defaults. The zero value expects no more than these.
+type Expect struct {
+	Off    map[string]bool    // verdicts that are left out
+	Shares map[string]float64 // the least share of Complete, Connected, Answered and Kept that must hold; 1 if missing
+
+	Hosts     map[string]float64 // who must answer, and the share that each is due in relation to the others; 0 must not answer
+	Balance   float64            // the least p-value of the shares; 0 expects nothing
+	Tolerance float64            // by how much of its due a host's share may be off, whatever the p-value
+	Affinity  bool
+	Source    bool
+
+	Retransmits float64       // the largest share of connects that may take more than one SYN; DefaultRetransmits unless HasRetransmits
+	ReplyTime   time.Duration // the longest p(99) of the answers; 0 expects nothing
+
+	Loss        float64 // the largest share of packets that may be lost, if HasLoss
+	Recovery    time.Duration
+	Connections int64 // that a target must hold
+	IdleTimeout time.Duration
+	Moved       float64 // the largest share of flows beyond the ideal that may move; DefaultMoved unless HasMoved
+
+	HasRetransmits, HasLoss, HasMoved bool
+}
+
+// Defaults of an Expect.
+const (
+	DefaultRetransmits = 0.01
+	DefaultBalance     = 0.001
+	DefaultMoved       = 0.05
+)
+
+// share is the least share that must hold.
+func (e *Expect) share(verdict string) float64 {
+	if least, given := e.Shares[verdict]; given {
+		return least
+	}
+	return 1
+}
