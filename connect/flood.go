@@ -157,7 +157,7 @@ func (e *Engine) newFlood(plan FloodPlan) (*floodCall, error) {
 		return nil, err
 	}
 	c := &floodCall{plan: plan, job: e.newJob(&plan.Plan, nil)}
-	c.rules = rules.Flood{Exchange: exchange(&plan.Plan), SkipReply: plan.SkipReply, TellSource: plan.Source}
+	c.rules = rules.Flood{Exchange: exchange(&plan.Plan), SkipReply: plan.SkipReply, TellSource: plan.Source, Expected: plan.Weights}
 	c.tally = newFloodTally(&c.plan)
 	return c, nil
 }

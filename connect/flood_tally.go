@@ -116,7 +116,7 @@ func (t *floodTally) unite() {
 	}
 	for host, n := range t.hosts {
 		half := rules.HalfOf(host)
-		if half == "" || t.hosts[half] == 0 {
+		if _, expected := t.flood.Weights[host]; half == "" || expected || t.hosts[half] == 0 {
 			continue
 		}
 		for i := range t.byHost[host].reply {

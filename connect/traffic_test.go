@@ -530,13 +530,13 @@ func TestTrafficPlanErrors(t *testing.T) {
 	t.Parallel()
 	valid := Plan{Targets: []Target{refusing(t)}}
 	for want, plan := range map[string]TrafficPlan{
-		"packet size 63; want 64 to 1048576": {Plan: valid, PacketSize: 63},
-		"packet size 71; want 72 to 65507":   {Plan: Plan{Targets: valid.Targets, Network: "udp"}, PacketSize: 71},
-		"duration -1s; want a positive":      {Plan: valid, Duration: -time.Second},
-		"rate 1 of connections; want none":   {Plan: Plan{Targets: valid.Targets, Rate: 1}},
-		"throughput -1; want KB/s":           {Plan: valid, Throughput: -1},
-		"loss timeout -1s; want":             {Plan: valid, LossTimeout: -time.Second},
-		"no target; want at least one":       {},
+		"packet sizes [63]; want 64 to 1048576": {Plan: valid, PacketSize: 63},
+		"packet sizes [71]; want 72 to 65507":   {Plan: Plan{Targets: valid.Targets, Network: "udp"}, PacketSize: 71},
+		"duration -1s; want a positive":         {Plan: valid, Duration: -time.Second},
+		"rate 1 of connections; want none":      {Plan: Plan{Targets: valid.Targets, Rate: 1}},
+		"throughput -1; want KB/s":              {Plan: valid, Throughput: -1},
+		"loss timeout -1s; want":                {Plan: valid, LossTimeout: -time.Second},
+		"no target; want at least one":          {},
 	} {
 		_, err := Traffic(t.Context(), plan)
 		assert.ErrorContains(t, err, want)

@@ -12,8 +12,9 @@ import (
 // Flood sends the payload if there is one, reads the answer, and closes.
 type Flood struct {
 	Exchange
-	SkipReply  bool // close without waiting for an answer
-	TellSource bool // compare the source that an answer tells with the one that was used
+	SkipReply  bool               // close without waiting for an answer
+	TellSource bool               // compare the source that an answer tells with the one that was used
+	Expected   map[string]float64 // names that hosts are expected to have
 
 	mu    sync.Mutex
 	seen  SourceSeen
@@ -50,12 +51,16 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 	}
 }
 
-// meet takes note of a host that is new to a core. It reports whether its name is that of a known host twice over: then something
-// has put data before the answer that the server has answered, too, such as a header of the PROXY protocol.
+// longName is how long a name is that nobody gives to a host twice over.
+const longName = 4
+
+// meet takes note of a host that is new to a core. It reports whether its name is that of a host twice over: then something has sent
+// data of its own before ours that the server has answered, too, such as a header of the PROXY protocol.
 func (f *Flood) meet(host string) (twice bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if half := HalfOf(host); half != "" && f.hosts[half] {
+	_, expected := f.Expected[host]
+	if half := HalfOf(host); half != "" && !expected && (f.hosts[half] || len(half) >= longName) {
 		return true
 	}
 	if f.hosts == nil {
