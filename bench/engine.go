@@ -13,8 +13,7 @@ func engine(ctx context.Context, f flood) (time.Duration, error) {
 	plan := connect.Plan{
 		Network:     f.Network,
 		Connections: int64(f.Connections),
-		Concurrency: f.Concurrency,
-		Payload:     []byte(payload),
+		Concurrency: f.Concurrency, // over UDP with the default payload, as all contenders
 	}
 	for _, t := range f.Targets {
 		plan.Targets = append(plan.Targets, connect.Target{Name: t.String(), Addr: t})

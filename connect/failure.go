@@ -26,6 +26,9 @@ type Failure struct {
 // Reason is why a connection failed where no system call says so.
 type Reason = engine.Reason
 
+// ICMPError is an error that an ICMP message has told.
+type ICMPError = engine.ICMPError
+
 // HandshakeError is that of TLS, on a connection that was established.
 type HandshakeError = engine.HandshakeError
 

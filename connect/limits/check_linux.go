@@ -69,3 +69,14 @@ func availableMemory() (n uint64, ok bool) {
 	_, err = fmt.Sscan(rest, &n)
 	return n << 10, err == nil
 }
+
+// Conntrack is how many connections this host's own connection table holds, and how many it can hold; ok is false if it has none
+// (nf_conntrack-sysctl in the kernel's documentation).
+func Conntrack() (count, most uint64, ok bool) {
+	most, ok = number("/proc/sys/net/netfilter/nf_conntrack_max")
+	if !ok {
+		return 0, 0, false
+	}
+	count, ok = number("/proc/sys/net/netfilter/nf_conntrack_count")
+	return count, most, ok
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -71,10 +72,28 @@ func adviceOn(f connect.Failure) string {
 	if _, otherFamily := errors.AsType[*source.FamilyError](f.Err); otherFamily {
 		return "" // says it already
 	}
+	if icmp, ok := errors.AsType[connect.ICMPError](f.Err); ok && f.Class != connect.ClassRefused {
+		return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", icmp.From)
+	}
+	if f.Class == connect.ClassTimeout || f.Class == connect.ClassBlocked {
+		if full := ownConntrack(); full != "" {
+			return full
+		}
+	}
 	if f.Class == connect.ClassRefused && f.Network != "" && f.Network[0] == 'u' {
 		return "check that a server listens there"
 	}
 	return advice[f.Class]
+}
+
+// ownConntrack tells that this host's own connection table is full, or nearly so, "" if it is not.
+func ownConntrack() string {
+	const nearly = 0.95
+	count, most, ok := limits.Conntrack()
+	if !ok || most == 0 || float64(count) < nearly*float64(most) {
+		return ""
+	}
+	return fmt.Sprintf("this host's own connection table is full (%d of %d, nf_conntrack), so its packets are dropped: raise it (sysctl -w net.netfilter.nf_conntrack_max=%d), or do without tracking (nft … notrack)", count, most, 4*most)
 }
 
 // startError adds what to do to the system's refusal to start.

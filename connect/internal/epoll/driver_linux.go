@@ -34,6 +34,7 @@ type driver struct {
 	rereads  []uint32 // the same, of this turn
 	fresh    []uint32 // UDP, which is connected at once
 	errors   engine.CallErrors
+	clock    int64 // when something was sent last
 	header   []byte
 }
 
@@ -52,6 +53,7 @@ type endpoint struct {
 	family   int
 	local    netip.AddrPort // as a socket's own that is connected to itself
 	mayBeOwn bool           // the port may be that of the socket that connects
+	far      bool           // not on this host, as far as its address tells
 }
 
 func newDriver(j *engine.Job) *driver {
@@ -60,13 +62,25 @@ func newDriver(j *engine.Job) *driver {
 		to := j.Plan.Targets[i].Addr
 		addr := socket.NewAddr(to)
 		local := netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())
-		d.targets[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, to.Port())}
+		d.targets[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, to.Port()), !to.Addr().IsLoopback()}
 	}
 	return d
 }
 
 func (d *driver) fault(call string, errno syscall.Errno) engine.Fault {
 	return engine.Fault{Class: class.OfErrno(errno), Err: d.errors.Of(call, errno)}
+}
+
+// faultOf is fault for a socket, which may know the ICMP message that is behind it.
+func (d *driver) faultOf(s *sock, call string, errno syscall.Errno) engine.Fault {
+	fault := d.fault(call, errno)
+	if errno == unix.ECONNRESET || errno == unix.EPIPE {
+		return fault
+	}
+	if icmp, ok := socket.ICMPError(int(s.fd)); ok {
+		fault.Err = engine.ICMPError{Err: fault.Err, From: icmp.From, Kind: engine.ICMPKind(icmp.V6, icmp.Type, icmp.Code)}
+	}
+	return fault
 }
 
 // Dial implements engine.Driver.
@@ -79,6 +93,9 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	fd, errno := socket.Open(to.family, kind)
 	if errno != socket.OK {
 		return loop.Now(), d.fault("socket", errno)
+	}
+	if to.far {
+		socket.KeepICMP(fd, to.family)
 	}
 	if fault := d.launch(fd, number, to); fault.Class != class.None {
 		socket.Close(fd)
@@ -126,11 +143,12 @@ func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault
 	s := &d.socks[key]
 	n, errno := socket.Write(int(s.fd), p)
 	at = loop.Now()
+	d.clock = at
 	switch {
 	case errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram:
 		errno = socket.OK
 	case errno != socket.OK:
-		return 0, at, d.fault("write", errno)
+		return 0, at, d.faultOf(s, "write", errno)
 	}
 	s.writing = n < len(p) && !d.datagram
 	return n, at, engine.Fault{}
@@ -207,7 +225,7 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 		}
 		return
 	case errno != socket.OK:
-		e.Fault = d.fault("connect", errno)
+		e.Fault = d.faultOf(s, "connect", errno)
 	case events&(loop.Writable|loop.HungUp) == 0:
 		return
 	case d.isOwn(key, s):
@@ -252,7 +270,7 @@ func (d *driver) read(key uint32, ends bool) {
 	case errno == unix.EAGAIN:
 		return
 	case errno != socket.OK:
-		e.Kind, e.Fault = engine.Ended, d.fault("read", errno)
+		e.Kind, e.Fault = engine.Ended, d.faultOf(s, "read", errno)
 	case n == 0 && !d.datagram:
 		e.Kind = engine.Ended
 	default:
@@ -312,6 +330,7 @@ func (d *driver) expire() (more bool) {
 
 // connectDatagrams reports UDP sockets as connected: their connect does not wait for anything. It returns whether there were any.
 func (d *driver) connectDatagrams() (some bool) {
+	d.clock = loop.Now()
 	for _, key := range d.fresh {
 		switch s := &d.socks[key]; {
 		case s.fd < 0 || s.connected:
@@ -319,7 +338,7 @@ func (d *driver) connectDatagrams() (some bool) {
 			d.core.Handle(&engine.Event{Key: key, Kind: engine.Ended, At: loop.Now(), Fault: engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}})
 		default:
 			s.connected = true
-			d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: loop.Now()})
+			d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: d.clock})
 		}
 	}
 	some = len(d.fresh) > 0
