@@ -2,6 +2,7 @@ package connect
 
 import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/epoll"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/gonet"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
@@ -12,7 +13,7 @@ type Engine struct {
 	// Total counts the connections of all calls so far.
 	Total Counters
 
-	sockets  sockets
+	loops    epoll.Loops
 	portable bool         // run everything on package net, as on systems without event loops
 	clock    func() int64 // of simulations; nil is the loops'
 }
@@ -42,7 +43,7 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 // newRunner returns the runner that suits a job.
 func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
 	if !e.portable && j.Plan.Protocol != "tls" {
-		if r := e.sockets.newRunner(j, rules); r != nil {
+		if r := epoll.NewRunner(&e.loops, j, rules); r != nil {
 			return r
 		}
 	}

@@ -26,7 +26,7 @@ type floodTally struct {
 	sources     map[uint64]struct{} // positions used, if taken at random
 	started     int64
 	flows       *disruption.Flows // nil unless the plan asks for them
-	affinity    affinity
+	affinity    disruption.Sources
 }
 
 func newFloodTally(plan *FloodPlan) *floodTally {
@@ -60,7 +60,7 @@ func (t *floodTally) add(batch []Outcome) {
 		case !t.flood.SkipReply:
 			t.answered(o)
 			if t.flood.Affinity {
-				t.affinity.add(o.Number%int64(len(t.plan.Targets)), t.plan.Sources.Position(uint64(o.Number)), o.Host) // #nosec G115 -- connections count from 0
+				t.affinity.Add(o.Number%int64(len(t.plan.Targets)), t.plan.Sources.Position(uint64(o.Number)), o.Host) // #nosec G115 -- connections count from 0
 			}
 			if t.flows != nil {
 				t.flows.Record(o.Number, o.Host)
@@ -164,11 +164,11 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		States:         j.Counters.States(),
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    t.connect.summary(), // sorts them
-		ConnectTimes:   stats.BucketsOf(t.connect.each),
+		ConnectTime:    t.connect.Summary(), // sorts them
+		ConnectTimes:   t.connect.Buckets(),
 		ReplyTime:      stats.Summarize(t.replies()),
-		ErrorTime:      t.error.summary(),
-		RTT:            t.rtt.summary(),
+		ErrorTime:      t.error.Summary(),
+		RTT:            t.rtt.Summary(),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
 		Weights:        t.flood.Weights,
@@ -186,7 +186,7 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		affinity := t.flows.Affinity()
 		r.Flows, r.Affinity = t.flows, &affinity
 	case t.flood.Affinity:
-		r.Affinity = t.affinity.result()
+		r.Affinity = t.affinity.Affinity()
 	}
 	return r
 }

@@ -156,7 +156,7 @@ func (h *Held) Result() *HoldResult {
 	}
 	t := h.tally.snapshot()
 	states := t.states(h.States().NotInitiated, h.job.Plan.Connections)
-	total := t.connect.count()
+	total := t.connect.Count()
 	return &HoldResult{
 		Connects:       h.job.Plan.Connections,
 		FailedConnects: t.failedConnects,
@@ -166,12 +166,12 @@ func (h *Held) Result() *HoldResult {
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    t.connect.summary(), // sorts them
-		ConnectTimes:   stats.BucketsOf(t.connect.each),
-		ErrorTime:      t.error.summary(),
-		RTT:            t.rtt.summary(),
+		ConnectTime:    t.connect.Summary(), // sorts them
+		ConnectTimes:   t.connect.Buckets(),
+		ErrorTime:      t.error.Summary(),
+		RTT:            t.rtt.Summary(),
 		Lifetime:       stats.Summarize(t.lifetime),
-		EchoTime:       t.echo.summary(),
+		EchoTime:       t.echo.Summary(),
 
 		EstablishedTotal:   total,
 		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // holdTally adds up the outcomes of a hold. It can be read while it grows.
@@ -13,7 +15,7 @@ type holdTally struct {
 	mu sync.Mutex
 	failures
 	lifetime  []time.Duration
-	echo      times // more with every interval
+	echo      stats.Times // more with every interval
 	received  int64
 	completed int64 // connections that were closed from here
 	served    int64 // connections on which something has arrived, and which have not ended
@@ -22,7 +24,7 @@ type holdTally struct {
 }
 
 func newHoldTally(plan *Plan) *holdTally {
-	return &holdTally{failures: newFailures(plan), echo: times{limit: maxTimes}, hosts: Hosts{}}
+	return &holdTally{failures: newFailures(plan), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}}
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -39,7 +41,7 @@ func (t *holdTally) add(batch []Outcome) {
 				t.hosts.Add(o.Host, 1)
 			}
 		case Echoed:
-			t.echo.add(o.Reply)
+			t.echo.Add(o.Reply)
 		case Ended:
 			t.ended(o)
 		}
@@ -68,8 +70,8 @@ func (t *holdTally) ended(o *Outcome) {
 
 // states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.
 func (t *holdTally) states(notInitiated, connects int64) States {
-	dialled := t.connect.count() + t.failedConnects
-	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.count()}
+	dialled := t.connect.Count() + t.failedConnects
+	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.Count()}
 	s.Established = dialled - s.Completed - s.Closed - s.Error
 	s.NotInitiated = min(notInitiated, connects-dialled)
 	s.Dialing = connects - dialled - s.NotInitiated
@@ -80,8 +82,8 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.clone(), received: t.received, completed: t.completed, served: t.served}
-	s.connect, s.error, s.rtt = t.connect.clone(), t.error.clone(), t.rtt.clone()
+	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, served: t.served}
+	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
 	s.first, s.hosts, s.losses = maps.Clone(t.first), maps.Clone(t.hosts), t.losses
 	s.losses.List = slices.Clone(t.losses.List)
 	return s

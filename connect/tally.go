@@ -1,11 +1,14 @@
 package connect
 
-import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+)
 
 // failures adds up what all calls have in common: how long connects took, and what failed.
 type failures struct {
 	plan                *Plan
-	connect, error, rtt times
+	connect, error, rtt stats.Times
 	synRetransmits      int64
 	retried             int64 // connections that took more than one SYN
 	failedConnects      int64
@@ -21,7 +24,7 @@ func newFailures(plan *Plan) failures {
 // newEndlessFailures is newFailures for calls that dial again what is lost, for as long as they last.
 func newEndlessFailures(plan *Plan) failures {
 	f := newFailures(plan)
-	f.connect.limit, f.error.limit, f.rtt.limit = maxTimes, maxTimes, maxTimes
+	f.connect.Limit, f.error.Limit, f.rtt.Limit = stats.MaxTimes, stats.MaxTimes, stats.MaxTimes
 	return f
 }
 
@@ -32,18 +35,18 @@ func (f *failures) dialled(o *Outcome) {
 		f.retried++
 	}
 	if o.Connected {
-		f.connect.add(o.Connect)
+		f.connect.Add(o.Connect)
 	} else {
 		f.failedConnects++
 	}
 	if o.RTT > 0 {
-		f.rtt.add(o.RTT)
+		f.rtt.Add(o.RTT)
 	}
 }
 
 // fail takes note of an error.
 func (f *failures) fail(o *Outcome) {
-	f.error.add(o.Elapsed())
+	f.error.Add(o.Elapsed())
 	f.classes[o.Class]++
 	if !o.Connected {
 		f.connectClasses[o.Class]++

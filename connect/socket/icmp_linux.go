@@ -15,6 +15,14 @@ type ICMP struct {
 	V6         bool
 }
 
+// Prohibited reports whether a firewall or a router forbids the packet.
+func (e ICMP) Prohibited() bool {
+	if e.V6 {
+		return e.Type == 1 && (e.Code == 1 || e.Code == 5 || e.Code == 6)
+	}
+	return e.Type == 3 && (e.Code == 9 || e.Code == 10 || e.Code == 13)
+}
+
 // KeepICMP makes the kernel keep the ICMP errors about a socket's packets, for ICMPError.
 func KeepICMP(fd, family int) {
 	if family == unix.AF_INET6 {

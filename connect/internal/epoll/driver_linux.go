@@ -78,6 +78,9 @@ func (d *driver) faultOf(s *sock, call string, errno syscall.Errno) engine.Fault
 		return fault
 	}
 	if icmp, ok := socket.ICMPError(int(s.fd)); ok {
+		if icmp.Prohibited() {
+			fault.Class = class.Blocked
+		}
 		fault.Err = engine.ICMPError{Err: fault.Err, From: icmp.From, Kind: engine.ICMPKind(icmp.V6, icmp.Type, icmp.Code)}
 	}
 	return fault

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // What comes in for as long as a call lasts takes no more memory in a year than in a minute. This test measures the memory of the
@@ -47,32 +44,4 @@ func heapInUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-func TestTimes(t *testing.T) {
-	t.Parallel()
-	few, many := times{limit: 100}, times{limit: 100}
-	var all times
-	for i := range 1000 {
-		d := time.Duration(i+1) * time.Millisecond
-		all.add(d)
-		many.add(d)
-		if i < 100 {
-			few.add(d)
-		}
-		require.EqualValues(t, i+1, many.count())
-	}
-	assert.Equal(t, stats.Summarize(all.each[:100]), few.summary(), "exact, as long as there are few")
-	assert.EqualValues(t, 1000, all.summary().Count, "no limit")
-	exact, got := all.summary(), many.summary()
-	assert.Equal(t, [4]time.Duration{exact.Min, exact.Avg, exact.Max, exact.Dev}, [4]time.Duration{got.Min, got.Avg, got.Max, got.Dev})
-	assert.InEpsilon(t, exact.P99, got.P99, 0.003)
-
-	copies := []times{few.clone(), many.clone()}
-	few.add(time.Hour)
-	many.add(time.Hour)
-	assert.EqualValues(t, 100, copies[0].count())
-	assert.EqualValues(t, 1000, copies[1].count())
-	assert.Equal(t, time.Second, copies[1].summary().Max)
-	assert.Equal(t, time.Hour, few.summary().Max, "beyond the limit by one")
 }
