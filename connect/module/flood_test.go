@@ -67,12 +67,12 @@ func refusing(t *testing.T) (address string) {
 
 // floodResult is what tests look at of a FloodResult.
 type floodResult struct {
-	Hosts         map[string]int64 `json:"hosts"`
-	Connects      int64            `json:"connects"`
-	FailedConnect int64            `json:"failed_connects"`
-	FailedReads   int64            `json:"failed_reads"`
-	States        map[string]int64 `json:"states"`
-	Errors        map[string]int64 `json:"errors"`
+	Hosts         map[string]int64   `json:"hosts"`
+	Connects      int64              `json:"connects"`
+	FailedConnect int64              `json:"failed_connects"`
+	FailedReads   int64              `json:"failed_reads"`
+	States        map[string]int64   `json:"states"`
+	Errors        map[string]int64   `json:"errors"`
 	SourcesUsed   int64              `json:"sources_used"`
 	Duration      float64            `json:"duration"`
 	Timeout       float64            `json:"timeout"`
