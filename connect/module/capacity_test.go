@@ -36,10 +36,10 @@ func TestCapacity(t *testing.T) {
 		limit           string
 		lowerBound      bool
 	}{
-		"no limit":    {startPeer(t, greeting("web-1")), `{connections: 30, step: 10, patience: '50ms'}`, 30, "none", true},
-		"application": {limited, `{connections: 100, step: 10, patience: '100ms'}`, most, "application", false},
+		"no limit":    {startPeer(t, greeting("web-1")), `{connections: 30, step: 15, patience: '500ms'}`, 30, "none", true},
+		"application": {limited, `{connections: 30, step: 30, patience: '1s'}`, most, "application", false},
 		"refused":     {refusing(t), `{connections: 5, step: 5, patience: '50ms'}`, 0, "refused", false},
-		"an answer":   {startPeer(t, echoing), `{connections: 6, step: 3, patience: '50ms', payload: 'Hello'}`, 6, "none", true},
+		"an answer":   {startPeer(t, echoing), `{connections: 6, step: 3, patience: '500ms', payload: 'Hello'}`, 6, "none", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
