@@ -550,6 +550,12 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   step?: number;
   /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
+  /** As in {@link CallOptions.concurrency}; few, so that the last connection that fits is told from the first that does not. Default 8. */
+  concurrency?: number;
+  /** As in {@link CallOptions.connectTimeout}. Default `'3s'`. */
+  connectTimeout?: Duration;
+  /** Bounds the whole call; what was found by then is a lower bound. Default: long enough for `connections`. */
+  timeout?: Duration;
   /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. */
   payload?: string | ArrayBuffer | Uint8Array;
 }

@@ -9,12 +9,15 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
 
@@ -405,4 +408,37 @@ func (h *happened) metricsAreDeclared(t *testing.T) {
 			assert.True(t, emitted[word] || tags[word] || isOption || isGroup || slices.Contains(notProvoked, word), "%s() tells %s, which is neither a metric nor a tag of its samples", name, word)
 		}
 	}
+}
+
+// Without an answer to any SYN, a call has as many connections in flight as it dials at once.
+func TestDialsInFlight(t *testing.T) {
+	t.Parallel()
+	address := deaf(t)
+	for call, want := range map[string]int{
+		`(await flood('%s', {connections: 1000, connectTimeout: '1h', timeout: '500ms'})).states.error`:                   connect.DefaultConcurrency,
+		`(await (await hold('%s', {connections: 1000, connectTimeout: '1h', timeout: '500ms'})).close()).failed_connects`: connect.DefaultConcurrency,
+		`(await capacity('%s', {connections: 1000, step: 500, connectTimeout: '1h', timeout: '500ms'})).attempted`:        capacityConcurrency,
+	} {
+		t.Run(call[7:15], func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, want, get[int](t, newVU(t, settings{}), "return "+call, address))
+		})
+	}
+}
+
+// deaf is a listener whose queue of connections to accept is full, so that the kernel drops every SYN.
+func deaf(t *testing.T) (address string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, unix.Listen(fd, 0))
+	bound, err := unix.Getsockname(fd)
+	require.NoError(t, err)
+	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(bound.(*unix.SockaddrInet4).Port))
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return address
 }
