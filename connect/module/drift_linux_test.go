@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -154,6 +155,27 @@ func quotedWords(text string) []string {
 		words = append(words, m[1])
 	}
 	return words
+}
+
+// Tables of fields in the guides name members of results.
+func TestFieldsInTheGuidesAreDeclared(t *testing.T) {
+	t.Parallel()
+	d := readDeclarations(t)
+	guides, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	fields := 0
+	for _, guide := range guides {
+		for _, row := range table(readText(t, "docs/"+filepath.Base(guide)), "field") {
+			for _, field := range quotedWords(row[0]) {
+				fields++
+				declared := slices.ContainsFunc(slices.Collect(maps.Values(d.interfaces)), func(of []member) bool {
+					return slices.Contains(names(of), field)
+				})
+				assert.True(t, declared, "%s: no result has the field %s", guide, field)
+			}
+		}
+	}
+	assert.Positive(t, fields)
 }
 
 func TestClassesAreDeclared(t *testing.T) {
@@ -320,6 +342,7 @@ func (h *happened) metricsAreInTheREADME(t *testing.T) {
 					documented[metric] = true
 					if row[1] != "" {
 						assert.Equal(t, row[1], typeName(kind), "type of %s", metric)
+						assert.Equal(t, row[1] == "Trend", strings.HasSuffix(kind, ", time"), "%s: Trends are times, others are numbers", metric)
 					}
 				}
 			}
