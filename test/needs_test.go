@@ -138,7 +138,7 @@ func (o *omissions) add(test, reason string) {
 func (o *omissions) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var lines []string
+	lines := make([]string, 0, len(o.tests))
 	for reason, tests := range o.tests {
 		slices.Sort(tests)
 		lines = append(lines, fmt.Sprintf("left out: %s: %s\n", strings.Join(tests, ", "), reason))

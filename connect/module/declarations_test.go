@@ -357,8 +357,10 @@ export default mconnect;
 	assert.Equal(t, map[string]function{"go": {options: "More", result: "More", doc: "Does it. Metrics: none."}}, d.functions)
 	assert.Equal(t, []string{"a", "b"}, d.literals(t, "Kind"))
 	assert.Equal(t, []member{
-		{name: "p(90)", kind: "number", doc: "Several lines."}, {name: "list", kind: "Base[]"},
-		{name: "by", kind: "Partial<Record<Kind, string | null>>"}, {name: "close", kind: "Promise<void>"},
+		{name: "p(90)", kind: "number", doc: "Several lines."},
+		{name: "list", kind: "Base[]"},
+		{name: "by", kind: "Partial<Record<Kind, string | null>>"},
+		{name: "close", kind: "Promise<void>"},
 		{name: "two", kind: "Kind", doc: "Doc: of two; it's {odd}.", optional: true},
 	}, d.interfaces["More"])
 

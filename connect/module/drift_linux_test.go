@@ -150,9 +150,10 @@ func table(text, header string) (rows [][]string) {
 
 // quotedWords are the names between backticks.
 func quotedWords(text string) []string {
-	var words []string
-	for _, m := range regexp.MustCompile("`(\\w+…?)`").FindAllStringSubmatch(text, -1) {
-		words = append(words, m[1])
+	found := regexp.MustCompile("`(\\w+…?)`").FindAllStringSubmatch(text, -1)
+	words := make([]string, len(found))
+	for i, m := range found {
+		words[i] = m[1]
 	}
 	return words
 }
@@ -406,7 +407,8 @@ func (h *happened) metricsAreDeclared(t *testing.T) {
 			mentioned = append(mentioned, quotedWords(ofFlood)...)
 		}
 		if strings.Contains(told, "state gauges") {
-			mentioned = append(mentioned, quotedWords(ofFlood[strings.Index(ofFlood, "the states:"):])...)
+			_, states, _ := strings.Cut(ofFlood, "the states:")
+			mentioned = append(mentioned, quotedWords(states)...)
 		}
 		emitted, tags := map[string]bool{}, map[string]bool{}
 		for _, sample := range h.samples[name] {

@@ -128,7 +128,7 @@ func TestHoldEndsWithTheIteration(t *testing.T) {
 	assert.InDelta(t, 6, s.last("mconnect_completed"), 0)
 	assert.InDelta(t, 0, s.last("mconnect_established"), 0)
 	summary := p.newVU(t).begin(t, settings{setup: true})
-	assert.EqualValues(t, 1, get[int](t, summary, `return report().calls`))
+	assert.Equal(t, 1, get[int](t, summary, `return report().calls`))
 }
 
 // A hold that is interrupted while it opens its connections resolves all the same.
