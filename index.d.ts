@@ -245,8 +245,8 @@ export interface FloodResult {
  * Connects to the target, or to several in turn, reads the host name that each connection is answered with, and closes.
  * Resolves when every connection has ended, or `timeout` is over.
  *
- * Metrics (tags `proto`, `target`, and those of the script; `mconnect_balance_…` and `mconnect_affinity_share` with all targets in `target`): `mconnect_connects`, `mconnect_connect_failed`,
- * `mconnect_connect_duration`, `mconnect_reply_failed`, `mconnect_reply_duration`, `mconnect_rtt`,
+ * Metrics (tags `proto`, `target`, and those of the script; `mconnect_balance_…` and `mconnect_affinity_share` with all targets in `target`): `mconnect_connects`, `mconnect_connect_failed`
+ * (tag `error` = class, where failed), `mconnect_connect_duration`, `mconnect_reply_failed` (likewise), `mconnect_reply_duration`, `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
  * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; of all calls of the process, even under the tags of this one, the states: `mconnect_not_initiated`,
  * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
@@ -554,6 +554,12 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   step?: number;
   /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
+  /** As in {@link CallOptions.concurrency}; few, so that the last connection that fits is told from the first that does not. Default 8. */
+  concurrency?: number;
+  /** As in {@link CallOptions.connectTimeout}. Default `'3s'`. */
+  connectTimeout?: Duration;
+  /** Bounds the whole call; what was found by then is a lower bound. Default: long enough for `connections`. */
+  timeout?: Duration;
   /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. */
   payload?: string | ArrayBuffer | Uint8Array;
 }
@@ -606,7 +612,7 @@ export interface CapacityResult {
  * connection (it does if one of the first step is greeted); of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
  * target's accept queue count as held. Closes all before it resolves.
  *
- * Metrics: `mconnect_capacity` (Gauge), `data_sent`, `data_received`. Connects that fail are what it looks for, so none of the metrics of
+ * Metrics (tags `proto`, `target`): `mconnect_capacity` (Gauge, with all targets in `target`), `data_sent`, `data_received`. Connects that fail are what it looks for, so none of the metrics of
  * connecting has samples of it. The state gauges, which are totals of all calls of the process, count its connections as well.
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
@@ -735,7 +741,8 @@ export interface TCPPingResult {
 /**
  * Connects and closes: the connect time alone, for peers that speak no HTTP.
  *
- * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed`.
+ * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed` (tag
+ * `error` = class).
  */
 export function tcpPing(target: Target, options?: PingingOptions): Promise<TCPPingResult>;
 

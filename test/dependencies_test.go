@@ -19,6 +19,7 @@ func TestK6HasNoAWS(t *testing.T) {
 
 func printed(t *testing.T, command ...string) string {
 	t.Helper()
+	needAll(t, command)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = root
 	text, err := cmd.Output()

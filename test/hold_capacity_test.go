@@ -134,6 +134,8 @@ func fewDescriptors(t *testing.T) string {
 
 // descriptorsTaken is a companion server that is left 200 descriptors when it runs, so that it does not know of the limit.
 func descriptorsTaken(t *testing.T) string {
+	needRoot(t, "change another process's limits")
+	need(t, "prlimit")
 	c := startCompanion(t, nil, "127.0.0.1")
 	pid := strconv.Itoa(c.cmd.Process.Pid)
 	open, err := os.ReadDir("/proc/" + pid + "/fd")

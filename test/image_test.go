@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e
 
 import (
@@ -14,6 +16,7 @@ import (
 // make image, as far as it goes without building one: it finds a builder and asks it for the image that the manifest runs.
 func TestMakeImage(t *testing.T) {
 	t.Parallel()
+	need(t, "make", "sh", "go", "git", "find", "basename")
 	manifest, err := os.ReadFile(filepath.Join(root, "examples", "kubernetes", "mesh.yaml"))
 	require.NoError(t, err)
 	image := regexp.MustCompile(`image: (\S+)`).FindSubmatch(manifest)

@@ -31,8 +31,22 @@ var buildLab = sync.OnceValue(func() error {
 
 func startLab(t *testing.T, wrapper []string, flags ...string) *process {
 	t.Helper()
+	need(t, "go", k6Path, serverPath)
 	require.NoError(t, buildLab())
 	return start(t, nil, slices.Concat(wrapper, []string{labPath}, flags)...)
+}
+
+// needLab ends the test where the lab can't run: its namespaces are root's, and each balancer needs a program of its own.
+func needLab(t *testing.T, balancer string) {
+	t.Helper()
+	needRoot(t, "make network namespaces")
+	need(t, "ip")
+	switch {
+	case strings.HasPrefix(balancer, "dnat"):
+		need(t, "nft")
+	case balancer == "haproxy":
+		need(t, "haproxy")
+	}
 }
 
 // A part of what `make lab` runs: what load balancers lose is what their models say, and crashes are seen to end. More connections, and less
@@ -46,6 +60,7 @@ func TestLab(t *testing.T) {
 	} {
 		t.Run(test.balancer, func(t *testing.T) {
 			t.Parallel()
+			needLab(t, test.balancer)
 			lab := startLab(t, nil, "-balancer", test.balancer, "-ip", test.ip, "-scenario", test.scenarios, "-connections", "800", "-rate", "2400")
 			assert.Equal(t, 0, lab.wait(t), "%s\n%s", lab.stdout, lab.stderr)
 			table := lab.stdout.String()
@@ -62,6 +77,7 @@ func TestLabLeavesNothing(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			needLab(t, "haproxy")
 			lab := startLab(t, nil, "-balancer", "haproxy", "-servers", "3", "-scenario", "steady", "-steady", "1h")
 			mine := fmt.Sprintf("mclab-%d-", lab.cmd.Process.Pid)
 			require.Eventually(t, func() bool { return k6Runs(mine + "client") }, patience, 10*time.Millisecond)
@@ -76,6 +92,7 @@ func TestLabLeavesNothing(t *testing.T) {
 
 // k6 itself only logs what a script throws.
 func TestLabFailsWithItsScripts(t *testing.T) {
+	needLab(t, "ecmp")
 	lab := startLab(t, nil, "-balancer", "ecmp", "-servers", "3", "-ip", "4", "-scenario", "steady", "-connections", "0")
 	assert.Equal(t, 1, lab.wait(t), "%s", lab.stdout)
 	assert.Contains(t, lab.stderr.String(), `option \"connections\"`)
@@ -109,6 +126,9 @@ func TestLabSaysWhatIsMissing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if len(test.wrapper) > 0 {
+				needRoot(t, "become another user")
+			}
 			lab := startLab(t, test.wrapper, test.flags...)
 			assert.NotEqual(t, 0, lab.wait(t))
 			for _, part := range test.says {

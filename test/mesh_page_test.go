@@ -127,6 +127,7 @@ func startCounting(t *testing.T, s *site) (address string, asked *atomic.Int64) 
 // It leaves a picture among the test's artifacts (go test -artifacts).
 func browse(t *testing.T, url, size string) (document, complaints string) {
 	t.Helper()
+	need(t, "chromium")
 	profile := t.TempDir()
 	run := func(arguments ...string) (string, string) {
 		command := exec.CommandContext(t.Context(), "chromium", append([]string{

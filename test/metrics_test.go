@@ -68,6 +68,9 @@ func readPoints(t *testing.T, file string) map[string]*series {
 // by adds up the values, or counts the points, by the values of some tags.
 func (s *series) by(sum bool, tags ...string) map[string]float64 {
 	groups := map[string]float64{}
+	if s == nil { // no samples
+		return groups
+	}
 	for _, p := range s.points {
 		key := ""
 		for _, tag := range tags {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -21,15 +22,22 @@ type namespace struct {
 
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
+	const purpose = "make network namespaces"
+	needRoot(t, purpose)
+	need(t, "ip")
 	ns := &namespace{}
 	var host *namespace
-	require.NoError(t, host.inside(func() error {
+	err := host.inside(func() error {
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
 			ns.file, err = os.Open("/proc/thread-self/ns/net")
 		}
 		return err
-	}), "making a network namespace")
+	})
+	if errors.Is(err, unix.EPERM) {
+		end(t, thisMachine().forbidden(purpose, err))
+	}
+	require.NoError(t, err, "making a network namespace")
 	t.Cleanup(func() { _ = ns.file.Close() })
 	ns.run(t, "ip link set lo up")
 	return ns
@@ -71,6 +79,7 @@ func (ns *namespace) run(t *testing.T, command string) string {
 // rules loads an nftables ruleset into the namespace.
 func (ns *namespace) rules(t *testing.T, ruleset string) {
 	t.Helper()
+	need(t, "nft")
 	var output []byte
 	require.NoError(t, ns.inside(func() (err error) {
 		nft := exec.Command("nft", "-f", "-")

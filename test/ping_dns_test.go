@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -55,9 +56,13 @@ func TestInterruptedLookUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ns := newNamespace(t)
-			startDNS(t, ns, 0, silence)
+			var asked atomic.Int64
+			startDNS(t, ns, 0, func([]byte) []byte {
+				asked.Add(1)
+				return nil
+			})
 			process, points := pingTest{calls: []pingCall{call}, ns: ns, wrapper: resolvingAt(t, "127.0.0.1")}.start(t)
-			process.awaitLine(t, "calling")
+			await(t, "the name server's first question", func() bool { return asked.Load() > 0 })
 			process.signal(syscall.SIGINT)
 			done := awaitPings(t, process, points)
 			assert.Equal(t, exitAborted, done.code, "%s", done.stderr)

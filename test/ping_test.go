@@ -185,7 +185,7 @@ func TestPingWithoutARoute(t *testing.T) {
 func TestInterruptedPing(t *testing.T) {
 	silent := startPeer(t, nil, swallow)
 	process, points := pingTest{calls: []pingCall{{Target: "http://" + silent.address, Options: object{"timeout": "10m"}}}}.start(t)
-	process.awaitLine(t, "calling")
+	await(t, "the ping's connection", func() bool { return silent.accepted.Load() > 0 })
 	process.signal(syscall.SIGINT)
 	done := awaitPings(t, process, points)
 	assert.Equal(t, exitAborted, done.code, "%s", done.stderr)

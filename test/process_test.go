@@ -29,6 +29,7 @@ type process struct {
 // start starts a command in a namespace, from the root of the repository.
 func start(t *testing.T, ns *namespace, command ...string) *process {
 	t.Helper()
+	needAll(t, command)
 	p := &process{
 		cmd:    exec.Command(command[0], command[1:]...),
 		stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{}),

@@ -1,0 +1,167 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.k6.io/k6/v2/cmd/state"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/command"
+)
+
+// ctrafficRecording is what ctraffic writes of two connections, one of which was lost after a second.
+const ctrafficRecording = `{"Started":"2026-01-21T08:40:08.293474852Z","Duration":3000000000,"Rate":100,"Connections":2,"PacketSize":1024,
+	"FailedConnections":1,"Sent":300,"Received":290,"Dropped":3,"Retransmits":1,"FailedConnects":0,"ConnStats":[
+	{"Started":1000,"Connect":1000000,"Ended":1000000000,"Err":"i/o timeout","Sent":100,"Received":90,"Local":"10.1.0.1:40000","Remote":"10.0.0.0:5003","Host":"web-1"},
+	{"Started":2000,"Connect":1000000,"Ended":3000000000,"Err":"","Sent":200,"Received":200,"Local":"10.1.0.1:40001","Remote":"10.0.0.0:5003","Host":"web-2"}],
+	"Samples":[{"Time":1000000000,"Sent":100,"Received":90,"Dropped":0},{"Time":2000000000,"Sent":200,"Received":190,"Dropped":3}]}`
+
+// mconnectRecording is what mconnect -output json writes.
+const mconnectRecording = `{"hosts":{"web-1":60,"web-2":40},"connects":100,"failed_connects":0,"failed_reads":0,"start_time":"2026-01-21T08:40:08Z","timeout":1000000000,"duration":500000000}`
+
+// ran is a run of `k6 x mconnect` that has ended.
+type ran struct {
+	err           error
+	stdout, usage string
+}
+
+// run runs `k6 x mconnect` with arguments and standard input.
+func run(t *testing.T, stdin string, args ...string) ran {
+	t.Helper()
+	gs := state.NewGlobalState(context.Background())
+	var stdout, usage bytes.Buffer
+	gs.Stdin = strings.NewReader(stdin)
+	gs.Stdout.Writer = &stdout
+	c := command.New(gs)
+	c.SetArgs(args)
+	c.SetOut(&usage)
+	c.SetErr(&usage)
+	err := c.Execute()
+	return ran{err, stdout.String(), usage.String()}
+}
+
+// file writes a recording down.
+func file(t *testing.T, name, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	r := run(t, "")
+	require.NoError(t, r.err)
+	assert.Contains(t, r.usage, "report      Analyze or draw a recording")
+	r = run(t, "", "report", "--help")
+	require.NoError(t, r.err)
+	for _, part := range []string{"ctraffic -stats all", "--html file", "--svg directory", "--title string", "k6 x mconnect report run.json --html run.html"} {
+		assert.Contains(t, r.usage, part)
+	}
+}
+
+// Recordings of others are told in words, from a file as from standard input.
+func TestReportInWords(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		recording string
+		says      []string
+	}{
+		"ctraffic": {ctrafficRecording, []string{"web-1", "web-2", "300"}},
+		"mconnect": {mconnectRecording, []string{"web-1", "60", "web-2", "40", "100"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read := run(t, "", "report", file(t, "run.json", row.recording))
+			require.NoError(t, read.err)
+			piped := run(t, row.recording, "report", "-")
+			require.NoError(t, piped.err)
+			assert.Equal(t, read.stdout, piped.stdout)
+			for _, part := range row.says {
+				assert.Contains(t, read.stdout, part)
+			}
+		})
+	}
+}
+
+// With --html and --svg it draws instead, under the title that is given, or the recording's name.
+func TestReportInPictures(t *testing.T) {
+	t.Parallel()
+	recording := file(t, "run.json", ctrafficRecording)
+	for name, row := range map[string]struct {
+		file, title string // option --title
+		heading     string
+	}{
+		"named by its file": {recording, "", "<title>run.json</title>"},
+		"standard input":    {"-", "", "<title>standard input</title>"},
+		"given":             {recording, "Before & after", "<title>Before &amp; after</title>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			page, charts := filepath.Join(dir, "run.html"), filepath.Join(dir, "new", "charts")
+			r := run(t, ctrafficRecording, "report", row.file, "--html", page, "--svg", charts, "--title", row.title)
+			require.NoError(t, r.err)
+			assert.Empty(t, r.stdout)
+			text, err := os.ReadFile(page)
+			require.NoError(t, err)
+			assert.Contains(t, string(text), row.heading)
+			assert.Contains(t, string(text), "web-1")
+			drawn, err := filepath.Glob(filepath.Join(charts, "*.svg"))
+			require.NoError(t, err)
+			assert.Contains(t, drawn, filepath.Join(charts, "traffic-connections.svg"))
+			for _, name := range drawn {
+				svg, err := os.ReadFile(name)
+				require.NoError(t, err)
+				assert.True(t, strings.HasPrefix(string(svg), "<svg"), name)
+			}
+		})
+	}
+}
+
+// What it can't do, it says, with what would help.
+func TestReportErrors(t *testing.T) {
+	t.Parallel()
+	recording := file(t, "run.json", ctrafficRecording)
+	taken := file(t, "taken", "")
+	missing := filepath.Join(t.TempDir(), "none", "run.json")
+	for name, row := range map[string]struct {
+		stdin string
+		args  []string
+		says  []string
+	}{
+		"no recording":   {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
+		"two recordings": {"", []string{"report", recording, recording}, []string{"got 2 files", "want one recording"}},
+		"missing":        {"", []string{"report", missing}, []string{"can't read the recording", missing}},
+		"no JSON":        {"Hello", []string{"report", "-"}, []string{`can't read "-"`}},
+		"other JSON":     {"", []string{"report", file(t, "other.json", `{"name":"x","version":1}`)}, []string{"other.json", "name, version"}},
+		"no page":        {"", []string{"report", recording, "--html", missing}, []string{"--html: ", missing}},
+		"no directory":   {"", []string{"report", recording, "--svg", taken}, []string{"--svg: ", taken}},
+		"unknown option": {"", []string{"report", recording, "--pdf", "x"}, []string{"unknown flag: --pdf"}},
+		"unknown":        {"", []string{"draw"}, []string{`unknown command "draw"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, row.stdin, row.args...)
+			for _, part := range row.says {
+				assert.ErrorContains(t, r.err, part)
+			}
+			assert.Empty(t, r.stdout)
+		})
+	}
+}
+
+// A chart that can't be written is an error, too.
+func TestReportIntoAFolderInTheWay(t *testing.T) {
+	t.Parallel()
+	charts := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(charts, "traffic-connections.svg"), 0o700))
+	r := run(t, "", "report", file(t, "run.json", ctrafficRecording), "--svg", charts)
+	assert.ErrorContains(t, r.err, "--svg: ")
+}
