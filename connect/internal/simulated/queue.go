@@ -22,6 +22,12 @@ type due struct {
 	slot  uint32
 }
 
+// emptied returns an empty queue with the same memory.
+func (q *queue) emptied() queue {
+	clear(q.slots)
+	return queue{heap: q.heap[:0], slots: q.slots[:0], free: q.free[:0]}
+}
+
 func (d *due) before(e *due) bool { return d.at < e.at || d.at == e.at && d.order < e.order }
 
 func (q *queue) push(at int64, h happening) {
