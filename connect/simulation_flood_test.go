@@ -51,16 +51,16 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	if err != nil {
 		panic(err) // the plan is this test's
 	}
-	want := &simulatedWants[max(0, r.IntN(len(simulatedWants)+3)-3)]
+	want := &simulatedWants[max(0, r.IntN(len(simulatedWants)+6)-6)]
 	f.rules.Want = want.Want
 	c.kind, c.plan, c.job, c.tally = "flood", &f.plan.Plan, f.job, f.tally
 	patience := c.plan.ConnectTimeout
 	segment, datagrams := max(0, r.IntN(8)-4), c.job.Plan.Protocol == "udp"
-	c.script = func(int64) *simulated.Script {
-		s := &simulated.Script{Segment: segment, Judge: want.judge, Unasked: true}
+	c.script = func(s *simulated.Script) {
+		*s = simulated.Script{Segment: segment, Judge: want.judge, Unasked: true}
 		shake(r, s, patience)
 		if len(c.plan.Payload) > 0 && r.IntN(2) == 0 {
-			s.Answers = simulated.Answers{Any: []byte(want.says(r, r.IntN(4) > 0)), Delay: r.Int64N(int64(patience)), Pieces: r.IntN(4)}
+			s.Answers = simulated.Answers{Any: want.says(r, r.IntN(4) > 0), Delay: r.Int64N(int64(patience)), Pieces: r.IntN(4)}
 			if want.OneRead() {
 				s.Answers.Pieces = 0
 			}
@@ -72,7 +72,6 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 			want.greet(r, s, patience, datagrams)
 		}
 		leave(r, s, patience)
-		return s
 	}
 	c.truth = func(conn *simulated.Conn) (fate, error) { return c.floodTruth(conn, f.plan.SkipReply) }
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
@@ -92,7 +91,10 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	}
 	c.event = func(*simulated.Conn, *Outcome) error { return fmt.Errorf("a flood reports ends only") }
 	c.ended = func(conn *simulated.Conn, o *Outcome) error {
-		return match(o.Class != ClassNone || o.Reply == time.Duration(conn.Ended-conn.Established), "reply time %v, but it was %v", o.Reply, time.Duration(conn.Ended-conn.Established))
+		if took := time.Duration(conn.Ended - conn.Established); o.Class == ClassNone && o.Reply != took {
+			return fmt.Errorf("want a reply time of %v", took)
+		}
+		return nil
 	}
 	c.finish = func() error { return c.floodResult(f.tally.result(f.job), f.plan.SkipReply) }
 	return f.rules.New

@@ -25,7 +25,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	h := c.engine.newHold(hp)
 	want := &simulatedWants[r.IntN(len(simulatedWants))]
 	if h.rules.Any = r.IntN(2) == 0; h.rules.Any {
-		want = &simulatedWant{right: []string{"alive"}, wrong: []string{"also"}}
+		want = &simulatedWant{right: texts("alive"), wrong: texts("also")}
 	}
 	h.rules.Want = want.Want
 	pause := hp.Keepalive // until an answer must have come
@@ -40,15 +40,15 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	patience := c.plan.ConnectTimeout
 	segment := max(0, r.IntN(8)-4)
 	datagrams := c.job.Plan.Protocol == "udp"
-	c.script = func(int64) *simulated.Script {
-		s := &simulated.Script{Segment: segment, Judge: want.judge}
+	c.script = func(s *simulated.Script) {
+		*s = simulated.Script{Segment: segment, Judge: want.judge}
 		shake(r, s, patience)
 		if r.IntN(2) == 0 {
 			want.greet(r, s, patience, datagrams)
 		}
 		leave(r, s, 2*time.Second)
 		if r.IntN(5) > 0 {
-			s.Answers = simulated.Answers{Any: []byte(want.says(r, true)), Wrong: []byte(want.says(r, false)), Delay: r.Int64N(int64(30 * time.Millisecond)), Pieces: r.IntN(4)}
+			s.Answers = simulated.Answers{Any: want.says(r, true), Wrong: want.says(r, false), Delay: r.Int64N(int64(30 * time.Millisecond)), Pieces: r.IntN(4)}
 			if want.OneRead() {
 				s.Answers.Pieces = 0
 			}
@@ -64,7 +64,6 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 				s.Answers.WrongAt = 1 + r.IntN(4)
 			}
 		}
-		return s
 	}
 	c.truth = func(conn *simulated.Conn) (fate, error) {
 		return c.holdTruth(conn, &hp, h.rules.Any || want.Any(), int64(pause))

@@ -81,7 +81,7 @@ type simulatedCall struct {
 	plan    *Plan
 	job     *engine.Job
 	drivers []*simulated.Driver
-	script  func(number int64) *simulated.Script
+	script  func(s *simulated.Script)
 	tally   interface{ add([]Outcome) }
 	ups     simulated.Ups
 
@@ -166,7 +166,7 @@ func (s *simulation) start() {
 	c := &simulatedCall{simulation: s, stopAs: ClassAborted}
 	plan := s.randomPlan(r)
 	var rules engine.NewRules
-	switch r.IntN(5) {
+	switch r.IntN(7) {
 	case 0:
 		rules = c.hold(plan)
 	case 1:
@@ -196,7 +196,7 @@ func (s *simulation) start() {
 func (s *simulation) randomPlan(r *rand.Rand) Plan {
 	networks := []string{"tcp", "tcp", "udp"}
 	p := Plan{
-		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(420)), Concurrency: 1 + r.IntN(40),
+		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(410)), Concurrency: 1 + r.IntN(40),
 		ConnectTimeout: time.Duration(1+r.IntN(400)) * time.Millisecond, Reset: r.IntN(2) == 0,
 	}
 	for i := range 1 + r.IntN(3) {
@@ -228,7 +228,7 @@ func (c *simulatedCall) stop() {
 	}
 }
 
-func (c *simulatedCall) scripted(number int64) *simulated.Script { return c.script(number) }
+func (c *simulatedCall) scripted(_ int64, s *simulated.Script) { c.script(s) }
 
 func (c *simulatedCall) dialed(conn *simulated.Conn) {
 	n := &c.numbers[conn.Number]

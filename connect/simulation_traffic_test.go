@@ -65,7 +65,7 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	t.rules.Init(call.job)
 	c.kind, c.plan, c.job, c.tally, c.dialsAgain = "traffic", &t.plan.Plan, call.job, call.tally, !tp.NoReconnect
 	segment := max(0, r.IntN(200)-100)
-	c.script = func(int64) *simulated.Script { return t.scripted(r, segment) }
+	c.script = func(s *simulated.Script) { t.scripted(r, s, segment) }
 	c.truth, c.overdue, c.ended = t.truth, t.overdue, t.ended
 	c.event = func(conn *simulated.Conn, o *Outcome) error {
 		if o.Event == Moved {
@@ -83,9 +83,9 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 }
 
 // scripted decides what happens to a connection.
-func (t *simulatedTraffic) scripted(r *rand.Rand, segment int) *simulated.Script {
+func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment int) {
 	loss := int64(t.plan.LossTimeout)
-	s := &simulated.Script{Segment: segment, Host: greetings[r.IntN(4)].host}
+	*s = simulated.Script{Segment: segment, Host: greetings[r.IntN(4)].host}
 	if r.IntN(8) == 0 {
 		s.Host = "" // a plain echo server
 	}
@@ -114,7 +114,6 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, segment int) *simulated.Script
 	case 4, 5:
 		s.Answers.Corrupt = 1 + r.IntN(6)
 	}
-	return s
 }
 
 // until is when sending ends.

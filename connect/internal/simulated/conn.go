@@ -13,7 +13,7 @@ import (
 type Conn struct {
 	Key    uint32
 	Number int64
-	Script *Script
+	Script Script
 	Local  netip.AddrPort
 	Bare   bool // without a descriptor, which the core is told later
 	Next   *Conn
@@ -111,7 +111,7 @@ func (c *Conn) handshake() engine.Handshake {
 }
 
 // later lets something arrive.
-func (c *Conn) later(after int64, a Arrival) {
+func (c *Conn) later(after int64, a arrival) {
 	if after == Never {
 		return
 	}
@@ -119,13 +119,13 @@ func (c *Conn) later(after int64, a Arrival) {
 }
 
 // arrives puts something before the process.
-func (c *Conn) arrives(a Arrival) {
+func (c *Conn) arrives(a arrival) {
 	if c.IsClosed {
 		if c = c.heir(&a); c == nil {
 			return
 		}
 	}
-	switch a.Kind {
+	switch a.kind {
 	case engine.Connected:
 		c.up(true)
 	case engine.Ended:
@@ -137,8 +137,8 @@ func (c *Conn) arrives(a Arrival) {
 }
 
 // heir is the connection that gets what comes too late, if it has the same port.
-func (c *Conn) heir(a *Arrival) *Conn {
-	if !c.driver.SamePorts || a.Kind != engine.Data {
+func (c *Conn) heir(a *arrival) *Conn {
+	if !c.driver.SamePorts || a.kind != engine.Data {
 		return nil
 	}
 	a.inherit = true
@@ -169,23 +169,23 @@ func (c *Conn) up(now bool) {
 }
 
 func (c *Conn) shakeHands() {
-	s := c.Script
+	s := &c.Script
 	switch {
 	case c.Bare:
-		c.later(10_000, Arrival{Kind: engine.Ended, Fault: engine.Fault{Class: class.FDLimit, Err: errDescriptor}})
+		c.later(10_000, arrival{kind: engine.Ended, fault: class.FDLimit})
 		return
 	case s.Refused != class.None:
-		c.later(s.Handshake, Arrival{Kind: engine.Ended, Fault: engine.Fault{Class: s.Refused, Err: errRefused}})
+		c.later(s.Handshake, arrival{kind: engine.Ended, fault: s.Refused})
 		return
 	}
-	c.later(s.Handshake, Arrival{Kind: engine.Connected})
+	c.later(s.Handshake, arrival{kind: engine.Connected})
 	if s.Handshake == Never {
 		return
 	}
 	at := s.Handshake
 	for _, said := range s.Greeting {
 		at += said.After
-		c.later(at, Arrival{Kind: engine.Data, Data: said.Data})
+		c.later(at, arrival{kind: engine.Data, data: said.Data})
 		c.lastSaid = c.driver.World.now + at
 	}
 	if s.End != Never {
@@ -193,20 +193,35 @@ func (c *Conn) shakeHands() {
 	}
 }
 
-var errRefused, errEnded, errDescriptor = errors.New("connect: refused"), errors.New("read: reset"), errors.New("socket: too many open files")
+var errEnded, errDescriptor = errors.New("connect: refused, or read: reset"), errors.New("socket: too many open files")
+
+// asFault is a fault as the core is told of it.
+func asFault(of class.Class) engine.Fault {
+	switch of {
+	case class.None:
+		return engine.Fault{}
+	case class.FDLimit:
+		return engine.Fault{Class: of, Err: errDescriptor}
+	}
+	return engine.Fault{Class: of, Err: errEnded}
+}
+
+// host is what an echo names.
+func (a *arrival) host(s *Script) string {
+	if a.moved {
+		return "moved"
+	}
+	return s.Host
+}
 
 // end lets the peer end the connection.
 func (c *Conn) end(after int64) {
-	a := Arrival{Kind: engine.Ended}
-	if c.Script.EndClass != class.None {
-		a.Fault = engine.Fault{Class: c.Script.EndClass, Err: errEnded}
-	}
-	c.later(after, a)
+	c.later(after, arrival{kind: engine.Ended, fault: c.Script.EndClass})
 }
 
 // told notes what the core is about to be told. It returns false for what a driver would not tell.
-func (c *Conn) told(a *Arrival, now int64) bool {
-	switch a.Kind {
+func (c *Conn) told(a *arrival, now int64) bool {
+	switch a.kind {
 	case engine.Connected:
 		c.Established, c.Answered = now, !c.Script.Unasked
 		c.driver.Dialing--
@@ -215,9 +230,9 @@ func (c *Conn) told(a *Arrival, now int64) bool {
 		if c.PeerEnded {
 			return false
 		}
-		c.PeerEnded, c.EndFault = true, a.Fault.Class
+		c.PeerEnded, c.EndFault = true, a.fault
 		if c.Established == 0 {
-			c.DialFault = a.Fault.Class
+			c.DialFault = a.fault
 		}
 		if c.Bare {
 			c.driver.starves(c)
@@ -232,16 +247,16 @@ func (c *Conn) told(a *Arrival, now int64) bool {
 	return true
 }
 
-func (c *Conn) tookData(a *Arrival, now int64) {
-	if len(a.Data) > 0 && c.FirstData == nil {
-		c.FirstData, c.FirstIsAnswer = a.Data, !c.Answered
+func (c *Conn) tookData(a *arrival, now int64) {
+	if len(a.data) > 0 && c.FirstData == nil {
+		c.FirstData, c.FirstIsAnswer = a.data, !c.Answered
 	}
 	c.HasData = true
-	c.Received += int64(len(a.Data))
+	c.Received += int64(len(a.data))
 	c.LastTold = now
 	switch {
 	case !c.Script.Answers.Echo:
-		c.tookAnswer(a.Data)
+		c.tookAnswer(a.data)
 	case c.driver.datagram:
 		c.tookDatagram(a, now)
 	default:
@@ -270,9 +285,9 @@ func (c *Conn) tookAnswer(data []byte) {
 }
 
 // tookStream notes bytes of a stream's echo.
-func (c *Conn) tookStream(a *Arrival, now int64) {
-	c.owed -= len(a.Data)
-	c.spoilt = c.spoilt || a.Spoilt
+func (c *Conn) tookStream(a *arrival, now int64) {
+	c.owed -= len(a.data)
+	c.spoilt = c.spoilt || a.spoilt
 	c.TooMuch = c.TooMuch || c.owed < 0
 	if c.owed == 0 && c.toEcho == 0 {
 		c.SentFirst = 0
@@ -281,11 +296,11 @@ func (c *Conn) tookStream(a *Arrival, now int64) {
 }
 
 // tookDatagram notes a datagram that may be an echo.
-func (c *Conn) tookDatagram(a *Arrival, now int64) {
-	if a.NoEcho || a.inherit {
+func (c *Conn) tookDatagram(a *arrival, now int64) {
+	if a.noEcho || a.inherit {
 		return
 	}
-	stamp := stampOf(a.Data)
+	stamp := stampOf(a.data)
 	sent, waits := c.stamps[stamp]
 	if !waits {
 		return
@@ -294,10 +309,10 @@ func (c *Conn) tookDatagram(a *Arrival, now int64) {
 	if stamp == c.last {
 		c.SentFirst = 0
 	}
-	c.echoed(sent.size, a.Spoilt, now, sent.at)
-	if a.Host != "" {
-		c.Moved = c.Moved || c.LastHost != "" && c.LastHost != a.Host
-		c.LastHost = a.Host
+	c.echoed(sent.size, a.spoilt, now, sent.at)
+	if host := a.host(&c.Script); host != "" {
+		c.Moved = c.Moved || c.LastHost != "" && c.LastHost != host
+		c.LastHost = host
 	}
 }
 
@@ -345,7 +360,7 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 	n := len(p)
 	if s := c.Script.Segment; s > 0 && n > s {
 		n = s
-		c.later(50_000, Arrival{Kind: engine.Writable})
+		c.later(50_000, arrival{kind: engine.Writable})
 	}
 	c.toEcho -= n
 	c.Sending = c.toEcho > 0
@@ -375,7 +390,7 @@ func (c *Conn) began(size int) {
 }
 
 func (c *Conn) sendDatagram(p []byte) int {
-	s := c.Script
+	s := &c.Script
 	if s.Full > 0 && c.driver.World.Random.IntN(s.Full) == 0 {
 		c.NotTaken++
 		c.LastPacket = c.driver.World.now
@@ -457,7 +472,7 @@ func (c *Conn) say(said []byte, spoilt bool) {
 		if len(part) == 0 {
 			continue
 		}
-		c.later(at-now, Arrival{Kind: engine.Data, Data: part, Spoilt: spoilt})
+		c.later(at-now, arrival{kind: engine.Data, data: part, spoilt: spoilt})
 		c.lastSaid = at
 		at += 20_000
 	}
@@ -474,18 +489,18 @@ func (c *Conn) answerDatagram(p []byte) {
 		delay += random.Int64N(a.Jitter)
 	}
 	if !a.Echo {
-		c.later(delay, Arrival{Kind: engine.Data, Data: c.answer()})
+		c.later(delay, arrival{kind: engine.Data, data: c.answer()})
 		return
 	}
-	said := Arrival{Kind: engine.Data, Data: append([]byte(nil), p...), Host: c.Script.Host}
+	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
 	if a.MoveAt > 0 && c.Packets >= a.MoveAt {
-		said.Host = "moved"
+		said.moved = true
 	}
-	clear(said.Data[:helloSize])
-	copy(said.Data, said.Host)
-	if last := len(said.Data) - stampSize - 1; a.Corrupt == c.Packets && last >= helloSize {
-		said.Spoilt = true
-		said.Data[last] ^= 0xff
+	clear(said.data[:helloSize])
+	copy(said.data, said.host(&c.Script))
+	if last := len(said.data) - stampSize - 1; a.Corrupt == c.Packets && last >= helloSize {
+		said.spoilt = true
+		said.data[last] ^= 0xff
 	}
 	c.later(delay, said)
 	if a.Twice > 0 && random.IntN(a.Twice) == 0 {
@@ -497,16 +512,16 @@ func (c *Conn) answerDatagram(p []byte) {
 }
 
 // stray lets datagrams come that are no echoes.
-func (c *Conn) stray(delay int64, said Arrival) {
-	said.NoEcho, said.Spoilt = true, false
-	whole := said.Data
+func (c *Conn) stray(delay int64, said arrival) {
+	said.noEcho, said.spoilt = true, false
+	whole := said.data
 	for _, data := range [][]byte{
 		whole[:helloSize+stampSize-1], // too short
 		append([]byte{'x'}, whole...), // longer than what was sent
 		binary.BigEndian.AppendUint64(whole[:helloSize:helloSize], stampOf(whole)+1000), // from the future
 		{},
 	} {
-		said.Data = data
+		said.data = data
 		c.later(delay, said)
 	}
 }
@@ -519,7 +534,7 @@ func (c *Conn) shut() {
 	}
 	c.HasShut, c.ShutAt = true, now
 	if !c.Script.Answers.NoFIN {
-		c.later(max(c.lastSaid-now, 0)+c.Script.Answers.Delay, Arrival{Kind: engine.Ended})
+		c.later(max(c.lastSaid-now, 0)+c.Script.Answers.Delay, arrival{kind: engine.Ended})
 	}
 }
 

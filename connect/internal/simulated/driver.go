@@ -17,7 +17,7 @@ type Driver struct {
 	Job   *engine.Job
 
 	// Script says what is to happen to a connection.
-	Script func(number int64) *Script
+	Script func(number int64, s *Script)
 	// Dialed is told of each connection that is dialed.
 	Dialed func(c *Conn)
 	// Closed is told of each that is over.
@@ -71,11 +71,11 @@ const (
 // delivery is what has arrived on a connection, and has not been looked at.
 type delivery struct {
 	conn    *Conn
-	arrival Arrival
+	arrival arrival
 }
 
 // Start makes a driver with a core of its own, which begins at once.
-func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script func(number int64) *Script) *Driver {
+func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script func(number int64, s *Script)) *Driver {
 	d := &Driver{World: w, Job: j, Script: script, lookAt: Never, Lanes: lanes, datagram: j.Plan.Protocol == "udp", StarvedAt: -Never}
 	w.open++
 	d.Core = engine.NewCore(j, d, lanes, rules, engine.Hooks{
@@ -178,12 +178,12 @@ func (d *Driver) expire() (more bool) {
 }
 
 // deliver tells the core of what has arrived, unless the connection is closed.
-func (d *Driver) deliver(c *Conn, a Arrival) {
+func (d *Driver) deliver(c *Conn, a arrival) {
 	if c.IsClosed {
 		return
 	}
 	if c.told(&a, d.World.now) {
-		d.Core.Handle(&engine.Event{Key: c.Key, Kind: a.Kind, At: d.World.now, Fault: a.Fault, Data: a.Data})
+		d.Core.Handle(&engine.Event{Key: c.Key, Kind: a.kind, At: d.World.now, Fault: asFault(a.fault), Data: a.data})
 	}
 }
 
@@ -211,12 +211,14 @@ func (d *Driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	if bare && !d.LateDescriptors {
 		d.StarvedAt = w.now
 		d.Starved(number)
-		return w.now, engine.Fault{Class: class.FDLimit, Err: errDescriptor}
+		return w.now, asFault(class.FDLimit)
 	}
 	if !bare {
 		w.Connections++
 	}
-	c := &Conn{driver: d, Key: key, Number: number, Script: d.Script(number), Dialed: w.now, Bare: bare}
+	c := w.newConn()
+	c.driver, c.Key, c.Number, c.Dialed, c.Bare = d, key, number, w.now, bare
+	d.Script(number, &c.Script)
 	d.Dialed(c)
 	if c.Script.Launch != class.None && !bare {
 		c.DialFault, c.Ended, c.EndedIn, c.IsClosed = c.Script.Launch, w.now, d.Phase, true

@@ -5,7 +5,7 @@ type happening struct {
 	do      func()
 	driver  *Driver
 	conn    *Conn
-	arrival Arrival
+	arrival arrival
 }
 
 // queue holds what is going to happen, ordered by time, and by order within an instant: a 4-ary heap.
@@ -79,7 +79,7 @@ func (q *queue) pop() (at int64, h happening) {
 		i = least
 	}
 	h = q.slots[first.slot]
-	q.slots[first.slot] = happening{}
+	q.slots[first.slot].do, q.slots[first.slot].arrival.data = nil, nil
 	q.free = append(q.free, first.slot)
 	return first.at, h
 }

@@ -63,13 +63,13 @@ type Answers struct {
 	SendFail class.Class
 }
 
-// Arrival is something that comes in on a connection.
-type Arrival struct {
-	Kind    engine.Kind
-	Fault   engine.Fault
-	Data    []byte
-	Host    string // that an echo names
-	Spoilt  bool   // an echo that is not what was sent
-	NoEcho  bool   // a datagram that only looks like an echo
-	inherit bool   // of an earlier connection with the same port
+// arrival is something that comes in on a connection.
+type arrival struct {
+	data    []byte
+	kind    engine.Kind
+	fault   class.Class
+	spoilt  bool // an echo that is not what was sent
+	moved   bool // an echo from another host
+	noEcho  bool // a datagram that only looks like an echo
+	inherit bool // of an earlier connection with the same port
 }

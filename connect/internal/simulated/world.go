@@ -22,6 +22,8 @@ type World struct {
 	queue  queue
 	open   int // drivers that have not finished
 	ups    Ups
+	conns  []*Conn // of this world, and of an old one
+	used   int     // of conns
 	wrong  error
 }
 
@@ -32,9 +34,19 @@ type Ups struct{ Now, Most int64 }
 func NewWorld(seed uint64, old *World) *World {
 	w := &World{Random: rand.New(rand.NewPCG(seed, 0x6d636f6e6e656374)), now: start, Descriptors: 1 << 30} // #nosec G404 -- chance that repeats is what is wanted
 	if old != nil {
-		w.queue = old.queue.emptied()
+		w.queue, w.conns = old.queue.emptied(), old.conns
 	}
 	return w
+}
+
+func (w *World) newConn() *Conn {
+	if w.used == len(w.conns) {
+		w.conns = append(w.conns, new(Conn))
+	}
+	c := w.conns[w.used]
+	w.used++
+	*c = Conn{heard: c.heard[:0], Sizes: c.Sizes[:0]}
+	return c
 }
 
 // start is when time begins: not at 0, which stands for never in places.
