@@ -26,6 +26,7 @@ type simulatedTraffic struct {
 	echoTimes int64
 	trips     int64
 	moves     int64
+	lives     []int64 // of each connection, how often it was established
 	offGrid   error
 }
 
@@ -33,7 +34,7 @@ type simulatedTraffic struct {
 func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	r := c.world.Random
 	plan.Connections = min(plan.Connections, 1+r.Int64N(20))
-	t := &simulatedTraffic{simulatedCall: c, first: make([]int64, plan.Connections)}
+	t := &simulatedTraffic{simulatedCall: c, first: make([]int64, plan.Connections), lives: make([]int64, plan.Connections)}
 	sizes := make([]int, 1+r.IntN(3)*r.IntN(2))
 	for i := range sizes {
 		sizes[i] = 64 + i*100 + r.IntN(100)
@@ -217,6 +218,9 @@ func (t *simulatedTraffic) ended(conn *simulated.Conn, o *Outcome) error {
 		host = conn.Script.Host
 	}
 	t.add(p, o.Class)
+	if t.lives[o.Number]++; t.lives[o.Number] > 1 {
+		t.sum.Reconnected++
+	}
 	corrupted := int64(conn.Corrupted)
 	switch {
 	case !t.rules.Verify:
@@ -331,7 +335,12 @@ func (t *simulatedTraffic) result(r *TrafficResult) error {
 	if r.Sent != sum.Sent || r.Received != sum.Received || r.Dropped != sum.Dropped || r.Lost != sum.Lost || r.Lost+r.Lasting != sum.Connected || t.rules.Counts().Corrupted != sum.Corrupted {
 		return fmt.Errorf("%d packets sent, %d received, %d dropped, %d corrupted, %d connections lost, %d lasting; but all records have %+v", r.Sent, r.Received, r.Dropped, t.rules.Counts().Corrupted, r.Lost, r.Lasting, *sum)
 	}
+	if t.plan.NoReconnect {
+		sum.GaveUp = sum.Lost + failedConnects
+	}
+	counts := t.rules.Counts()
 	return errors.Join(
+		match(counts.GaveUp == sum.GaveUp && r.Reconnects == sum.Reconnected, "%d given up and %d reconnects, but they are %d and %d", counts.GaveUp, r.Reconnects, sum.GaveUp, sum.Reconnected),
 		match(r.FailedConnects == failedConnects, "%d failed connects, but they are %d", r.FailedConnects, failedConnects),
 		match(r.Moved == t.moves, "%d moved, but %d were told", r.Moved, t.moves),
 		t.sizesAdd(), t.echoesAdd(), t.offGrid, t.losses(r))
