@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := go.mod go.sum xk6.go $(shell find connect server -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 .DELETE_ON_ERROR:
-.PHONY: help build image demo test types fuzz lint bench lab test-deps clean
+.PHONY: help build image demo test types sim mutations fuzz lint bench lab test-deps clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
@@ -43,12 +43,22 @@ test: test-deps build types ## Run all tests, unit to end-to-end
 	GOOS=darwin go build ./...
 	GOOS=windows go build ./...
 	$(MAKE) fuzz
+	$(MAKE) sim SEEDS=20000
 	@rm -f $(LEFT_OUT); mkdir -p $(dir $(LEFT_OUT))
 	CGO_ENABLED=1 E2E_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) go test -race -count=1 -timeout 15m ./... ; \
 		status=$$?; cat $(LEFT_OUT) 2>/dev/null; exit $$status
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
 	npx tsc
+
+# SEED is the first one. docs/simulation.md says what is simulated.
+SEEDS := 1000000
+SEED := 1
+sim: ## Simulate calls in SEEDS networks
+	GOGC=400 go test ./connect -run '^TestSimulation$$' -v -count=1 -timeout 2h -seed $(SEED) -seeds $(SEEDS)
+
+mutations: ## Make mistakes on purpose, and show which seed finds each
+	go run ./connect/internal/simulated/mutations
 
 # A number of runs, not a time: with a time, the fuzzer of Go before 1.27 now and then fails by its own deadline (golang/go#75804).
 # FUZZ=1000000x looks longer.

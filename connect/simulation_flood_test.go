@@ -30,28 +30,6 @@ func shake(r *rand.Rand, s *simulated.Script, patience time.Duration) {
 	}
 }
 
-// greetings are what peers say first, and the host that this names.
-var greetings = []struct{ says, host string }{
-	{"web-1", "web-1"}, {"web-2", "web-2"}, {"web-3\x00rest", "web-3"}, {"web-4\r\nmore", "web-4"}, {"web-5\tand source", "web-5"}, {"wéb", "wéb"},
-	{"\x00", ""}, {"\xff\xfe", ""}, {"a\x1b[31m", ""}, {"\n", ""},
-}
-
-// greet decides what a peer says by itself. It returns the host that the first of it names.
-func greet(r *rand.Rand, s *simulated.Script, patience time.Duration) string {
-	if r.IntN(8) == 0 {
-		return "" // silent
-	}
-	g := greetings[r.IntN(len(greetings))]
-	s.Greeting = []simulated.Said{{After: r.Int64N(int64(patience)), Data: []byte(g.says)}}
-	if r.IntN(6) == 0 {
-		s.Greeting[0].After = int64(patience) - int64(time.Millisecond) + r.Int64N(int64(2*time.Millisecond))
-	}
-	for range r.IntN(3) {
-		s.Greeting = append(s.Greeting, simulated.Said{After: r.Int64N(1e6), Data: []byte("more")})
-	}
-	return g.host
-}
-
 // leave decides when a peer ends the connection by itself, if it does.
 func leave(r *rand.Rand, s *simulated.Script, patience time.Duration) {
 	if r.IntN(4) != 0 {
@@ -73,49 +51,50 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	if err != nil {
 		panic(err) // the plan is this test's
 	}
+	want := &simulatedWants[max(0, r.IntN(len(simulatedWants)+6)-6)]
+	f.rules.Want = want.Want
 	c.kind, c.plan, c.job, c.tally = "flood", &f.plan.Plan, f.job, f.tally
 	patience := c.plan.ConnectTimeout
-	segment := max(0, r.IntN(8)-4)
-	c.script = func(int64) *simulated.Script {
-		s := &simulated.Script{Segment: segment}
+	segment, datagrams := max(0, r.IntN(8)-4), c.job.Plan.Protocol == "udp"
+	c.script = func(s *simulated.Script) {
+		*s = simulated.Script{Segment: segment, Judge: want.judge, Unasked: true}
 		shake(r, s, patience)
 		if len(c.plan.Payload) > 0 && r.IntN(2) == 0 {
-			s.Host = greetings[r.IntN(len(greetings))].host
-			s.Answers = simulated.Answers{Any: []byte(s.Host), Delay: r.Int64N(int64(patience))}
+			s.Answers = simulated.Answers{Any: want.says(r, r.IntN(4) > 0), Delay: r.Int64N(int64(patience)), Pieces: r.IntN(4)}
+			if want.OneRead() {
+				s.Answers.Pieces = 0
+			}
+			s.Full = max(0, r.IntN(30)-20)
 			if r.IntN(10) == 0 {
 				s.Answers.SendFail = ClassReset
 			}
-			if s.Host == "" {
-				s.Answers.Any = []byte{0xff}
-			}
 		} else {
-			s.Host = greet(r, s, patience)
+			want.greet(r, s, patience, datagrams)
 		}
 		leave(r, s, patience)
-		return s
 	}
 	c.truth = func(conn *simulated.Conn) (fate, error) { return c.floodTruth(conn, f.plan.SkipReply) }
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
 		switch {
 		case seen >= conn.Established+int64(patience) && !c.backlogged(conn):
 			return "still established after the time for its answer"
-		case conn.HasData || conn.PeerEnded:
-			return "still established after its answer, or its end"
 		case f.plan.SkipReply && conn.Sent == int64(len(c.plan.Payload)):
 			return "still established, but no answer is wanted"
+		case conn.Answered && !f.plan.SkipReply, conn.PeerEnded:
+			return "still established after its answer, or its end"
+		case conn.NotTaken > 0:
+			return "still established, but nothing was sent"
+		case seen >= c.job.Start()+int64(c.plan.Timeout):
+			return "still established after the time for the call"
 		}
 		return ""
 	}
-	if f.plan.SkipReply {
-		c.overdue = func(conn *simulated.Conn, seen int64) string {
-			if conn.Sent == int64(len(c.plan.Payload)) {
-				return "still established, but no answer is wanted"
-			}
-			return ""
-		}
-	}
+	c.event = func(*simulated.Conn, *Outcome) error { return fmt.Errorf("a flood reports ends only") }
 	c.ended = func(conn *simulated.Conn, o *Outcome) error {
-		return match(o.Class != ClassNone || o.Reply == time.Duration(conn.Ended-conn.Established), "reply time %v, but it was %v", o.Reply, time.Duration(conn.Ended-conn.Established))
+		if took := time.Duration(conn.Ended - conn.Established); o.Class == ClassNone && o.Reply != took {
+			return fmt.Errorf("want a reply time of %v", took)
+		}
+		return nil
 	}
 	c.finish = func() error { return c.floodResult(f.tally.result(f.job), f.plan.SkipReply) }
 	return f.rules.New
@@ -128,24 +107,26 @@ func (c *simulatedCall) floodTruth(conn *simulated.Conn, skip bool) (fate, error
 	}
 	f := fate{connected: true}
 	switch {
+	case conn.NotTaken > 0:
+		f.class, f.why = ClassOther, ReasonNotSent
 	case conn.SendFault != ClassNone:
 		f.class = conn.SendFault
 	case skip && conn.Sent == int64(len(c.plan.Payload)):
-	case conn.HasData && !skip && conn.Script.Host == "":
+	case conn.Answered && !skip && !conn.Verdict.Right:
 		f.class = ClassBadReply
-	case conn.HasData && !skip:
-		f.host = conn.Script.Host
+	case conn.Answered && !skip:
+		f.host = conn.Verdict.Host
 	case conn.PeerEnded:
 		f.class = conn.EndFault
 		if f.class == ClassNone {
-			f.class = ClassClosed
+			f.class, f.why = ClassClosed, ReasonClosedUnanswered
 		}
 	case conn.EndedIn == simulated.Stopping:
-		f.class = ClassAborted
-	case conn.EndedIn == simulated.CheckingTime && conn.Ended >= c.job.Start()+int64(c.plan.Timeout):
-		f.class = ClassNoReply
+		f.class, f.why = ClassAborted, ReasonStoppedUnanswered
+	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(c.plan.Timeout):
+		f.class, f.why = ClassNoReply, ReasonTimeUpUnanswered
 	case conn.EndedIn == simulated.Expiring && conn.Ended >= conn.Established+int64(c.plan.ConnectTimeout):
-		f.class = ClassNoReply
+		f.class, f.why = ClassNoReply, ReasonNoAnswer
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
 	}
@@ -169,11 +150,9 @@ func (c *simulatedCall) floodResult(r *FloodResult, skip bool) error {
 			}
 		}
 	}
-	for i := 0; i < len(c.fates); i++ { // each kind of failure is explained
-		if class := c.fates[i].class; class != ClassNone {
-			if first, known := r.First[class]; !known || first.Err == nil {
-				return fmt.Errorf("class %s is not explained", class)
-			}
+	for class := range classes { // each kind of failure is explained
+		if first, known := r.First[class]; !known || first.Err == nil {
+			return fmt.Errorf("class %s is not explained", class)
 		}
 	}
 	if fmt.Sprint(r.Hosts) != fmt.Sprint(hosts) || fmt.Sprint(r.Errors) != fmt.Sprint(classes) {

@@ -1,11 +1,13 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/simulated"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // hold makes the call a hold.
@@ -21,60 +23,97 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		panic(err) // the plan is this test's
 	}
 	h := c.engine.newHold(hp)
+	want := &simulatedWants[r.IntN(len(simulatedWants))]
+	if h.rules.Any = r.IntN(2) == 0; h.rules.Any {
+		want = &simulatedWant{right: texts("alive"), wrong: texts("also")}
+	}
+	h.rules.Want = want.Want
+	pause := hp.Keepalive // until an answer must have come
+	if r.IntN(3) == 0 {
+		h.rules.Patience = time.Duration(20+r.IntN(600)) * time.Millisecond
+		pause = h.rules.Patience
+	}
+	if r.IntN(4) > 0 {
+		c.stopAs = ClassNone
+	}
 	c.kind, c.plan, c.job, c.tally = "hold", &hp.Plan, h.job, h.tally
 	patience := c.plan.ConnectTimeout
 	segment := max(0, r.IntN(8)-4)
-	c.script = func(int64) *simulated.Script {
-		s := &simulated.Script{Segment: segment}
+	datagrams := c.job.Plan.Protocol == "udp"
+	c.script = func(s *simulated.Script) {
+		*s = simulated.Script{Segment: segment, Judge: want.judge}
 		shake(r, s, patience)
 		if r.IntN(2) == 0 {
-			s.Host = greet(r, s, patience)
+			want.greet(r, s, patience, datagrams)
 		}
 		leave(r, s, 2*time.Second)
 		if r.IntN(5) > 0 {
-			s.Answers = simulated.Answers{Any: []byte("alive"), Delay: r.Int64N(int64(30 * time.Millisecond))}
-			if r.IntN(4) == 0 {
-				s.Answers.Until = 1 + r.IntN(5)
+			s.Answers = simulated.Answers{Any: want.says(r, true), Wrong: want.says(r, false), Delay: r.Int64N(int64(30 * time.Millisecond)), Pieces: r.IntN(4)}
+			if want.OneRead() {
+				s.Answers.Pieces = 0
 			}
-			if r.IntN(8) == 0 {
+			s.Full = max(0, r.IntN(30)-20)
+			switch r.IntN(8) {
+			case 0, 1:
+				s.Answers.Until = 1 + r.IntN(5)
+			case 2:
 				s.Answers.SendFail = ClassReset
+			case 3:
+				s.Answers.SendFail = ClassNetUnreachable
+			case 4:
+				s.Answers.WrongAt = 1 + r.IntN(4)
 			}
 		}
-		return s
 	}
-	c.truth = func(conn *simulated.Conn) (fate, error) { return c.holdTruth(conn, &hp) }
+	c.truth = func(conn *simulated.Conn) (fate, error) {
+		return c.holdTruth(conn, &hp, h.rules.Any || want.Any(), int64(pause))
+	}
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
+		awaited := conn.SentFirst != 0
 		switch {
 		case conn.PeerEnded:
 			return "still established after the peer has ended it"
 		case seen >= c.job.Start()+int64(hp.Duration):
 			return "still established after the duration"
 		case hp.Keepalive == 0 || c.backlogged(conn):
-		case seen >= max(conn.Established, conn.LastPacket)+int64(hp.Keepalive):
-			return "no keepalive in its time, or no answer to one"
+		case awaited && seen >= conn.LastPacket+int64(pause):
+			return "no answer to a keepalive in its time"
+		case !awaited && seen >= max(conn.Established+int64(hp.Keepalive), conn.LastPacket+int64(hp.Keepalive), conn.LastAnswer):
+			return "no keepalive in its time"
 		}
 		return ""
 	}
-	spoken, echoed, established := map[*simulated.Conn]bool{}, map[*simulated.Conn]int{}, int64(0)
+	type told struct {
+		spoken bool
+		echoed int
+	}
+	all, established := make([]told, hp.Connections), int64(0)
 	c.event = func(conn *simulated.Conn, o *Outcome) error {
+		about := &all[o.Number]
 		switch o.Event {
 		case Established:
 			established++
 			return match(o.At == c.job.Since(conn.Established), "established at %v", c.job.Since(conn.Established))
 		case Spoke:
-			if spoken[conn] {
-				return fmt.Errorf("it speaks first for the second time")
+			if about.spoken {
+				return errors.New("it speaks first for the second time")
 			}
-			spoken[conn] = true
-			return match(conn.HasData, "it has said nothing")
+			about.spoken = true
+			return match(conn.FirstData != nil, "it has said nothing")
 		case Echoed:
-			echoed[conn]++
-			return match(o.Reply > 0 && hp.Keepalive > 0 && o.Reply <= hp.Keepalive+2*time.Second, "an answer in its time")
+			about.echoed++
+			return match(o.Reply > 0 && hp.Keepalive > 0 && o.Reply <= pause+2*time.Second, "an answer in its time")
 		}
-		return fmt.Errorf("not an event of a hold")
+		return errors.New("not an event of a hold")
 	}
 	c.ended = func(conn *simulated.Conn, o *Outcome) error {
-		return match(spoken[conn] == (conn.Received > 0), "told that it has spoken: %v", conn.Received > 0)
+		answers := conn.Answers
+		if answers > 0 && conn.Answered && !conn.Verdict.Right {
+			answers--
+		}
+		return errors.Join(
+			match(all[o.Number].spoken == (conn.FirstData != nil), "told that it has spoken: %v", conn.FirstData != nil),
+			match(all[o.Number].echoed == answers, "told of %d answers, but there were %d", all[o.Number].echoed, answers))
 	}
 	c.finish = func() error {
 		close(h.ended)
@@ -83,42 +122,52 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	return h.rules.New
 }
 
-// holdTruth is how a held connection must have ended.
-func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan) (fate, error) {
+// holdTruth is how a held connection must have ended. byFirst means that whatever it says first may be its name.
+func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst bool, patience int64) (fate, error) {
 	if conn.Established == 0 {
 		return c.dialTruth(conn, ClassAborted)
 	}
-	f := fate{connected: true, host: c.holdHost(conn)}
+	f := fate{connected: true, host: holdHost(conn, byFirst)}
 	switch {
+	case conn.Answers > 0 && conn.Answered && !conn.Verdict.Right:
+		f.class = ClassBadReply
 	case conn.SendFault == ClassReset || conn.PeerEnded && (conn.EndFault == ClassNone || conn.EndFault == ClassReset):
 		f.closed, f.class = true, conn.EndFault
 		if conn.SendFault != ClassNone {
 			f.class = conn.SendFault
 		}
+	case conn.SendFault != ClassNone:
+		f.class = conn.SendFault
 	case conn.PeerEnded:
 		f.class = conn.EndFault
 	case conn.EndedIn == simulated.Stopping:
-	case conn.EndedIn == simulated.CheckingTime && conn.Ended >= c.job.Start()+int64(plan.Duration):
-	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.LastPacket+int64(plan.Keepalive):
-		f.class = ClassNoReply
+		if f.class = c.stopAs; f.class != ClassNone {
+			f.why = ReasonHoldStopped
+		}
+	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(plan.Duration):
+	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.LastPacket+patience:
+		f.class, f.why = ClassNoReply, ReasonKeepalive
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
 	}
 	return f, nil
 }
 
-// holdHost is the host that a connection's first data names.
-func (c *simulatedCall) holdHost(conn *simulated.Conn) string {
-	if !conn.HasData {
-		return ""
+// holdHost is the host that a connection's first data names, or its last answer that names one.
+func holdHost(conn *simulated.Conn, byFirst bool) string {
+	host := ""
+	if byFirst || !conn.FirstIsAnswer {
+		name, isWhole := names[string(conn.FirstData)]
+		if host = name; !isWhole {
+			if parsed, ok := reply.Parse(conn.FirstData); ok {
+				host = string(parsed)
+			}
+		}
 	}
-	if string(conn.FirstData) == "alive" {
-		return "alive"
+	if conn.LastHost != "" && conn.LastHost != UnknownHost {
+		host = conn.LastHost
 	}
-	if string(conn.FirstData) == "more" {
-		return "more" // datagrams of a greeting may overtake each other
-	}
-	return conn.Script.Host
+	return host
 }
 
 // holdResult checks what the hold says in the end.

@@ -23,7 +23,7 @@ const (
 	established
 )
 
-const chunkSize = 1 << 10
+const chunkSize = 1 << 8 // calls with a connection or two are made by the thousand
 
 // slab keeps the connections of a core. A connection's key is its index. It grows by chunks, which never move.
 type slab struct {

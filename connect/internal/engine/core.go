@@ -100,7 +100,7 @@ func (c *Core) dialed(conn *Conn, e *Event) {
 	case Expired:
 		c.failDial(e.Key, e.At, Fault{class.Timeout, ReasonConnectTimeout})
 	case Ended:
-		if e.Fault.Class == class.FDLimit && c.descriptorsWillBeFreed() {
+		if e.Fault.Class == class.FDLimit && c.descriptorsWillBeFreed(1) {
 			c.putBack(e.Key, e.At)
 			return
 		}
@@ -276,7 +276,7 @@ func (c *Core) dial(claim Claim, now int64) (after int64, ok bool) {
 	key, conn := c.conns.put(claim)
 	at, fault := c.driver.Dial(key, claim.Number)
 	switch {
-	case fault.Class == class.FDLimit && c.descriptorsWillBeFreed():
+	case fault.Class == class.FDLimit && c.descriptorsWillBeFreed(0):
 		c.conns.remove(key)
 		return at, false
 	case fault.Class != class.None:
@@ -293,11 +293,11 @@ func (c *Core) dial(claim Claim, now int64) (after int64, ok bool) {
 	return at, true
 }
 
-// descriptorsWillBeFreed reports whether connections of this job are open that end by themselves.
-func (c *Core) descriptorsWillBeFreed() bool {
+// descriptorsWillBeFreed reports whether connections of this job are open that end by themselves, besides so many that have no descriptor.
+func (c *Core) descriptorsWillBeFreed(besides int64) bool {
 	c.job.count(&c.delta)
 	s := c.job.Counters.States()
-	return !c.job.Plan.Keeps && s.Dialing+s.Established > 0
+	return !c.job.Plan.Keeps && s.Dialing+s.Established > besides
 }
 
 // Redial makes a connection again at an instant. After a stop it does nothing.

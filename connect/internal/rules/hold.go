@@ -50,7 +50,8 @@ func (h *hold) nextKeepalive(key uint32, from int64) {
 func (h *hold) Data(key uint32, data []byte, now int64) {
 	conn := h.core.Conn(key)
 	if len(data) > 0 && conn.Received == int64(len(data)) {
-		if name, ok := reply.Parse(data); ok {
+		isJudged := conn.Mark != 0 && !h.Any && !h.Want.Any() // then the answer says whether it names a host
+		if name, ok := reply.Parse(data); ok && !isJudged {
 			conn.Tag = h.indexOf(h.names.Intern(name))
 		}
 		h.report(key, now, engine.NewsSpoke)

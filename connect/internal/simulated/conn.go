@@ -11,41 +11,86 @@ import (
 
 // Conn is a connection, and the truth about it.
 type Conn struct {
-	Key         uint32
-	Number      int64
-	Script      *Script
-	Local       netip.AddrPort
+	Key    uint32
+	Number int64
+	Script Script
+	Local  netip.AddrPort
+	Bare   bool // without a descriptor, which the core is told later
+	Next   *Conn
+	Due    int64 // the test's own
+
 	Dialed      int64
 	Established int64 // when the core was told; 0 if it was not
 	Ended       int64 // when the core closed it
 	EndedIn     Phase // what the driver was doing then
-	CheckedTo   int64 // the time that the core had been told of last
+	SeenThen    int64 // all that had arrived by then had been told
 	IsClosed    bool
 	DialFault   class.Class // that the core was told
 	PeerEnded   bool        // the core was told that the peer has ended the connection, or that it has failed
 	EndFault    class.Class
-	FirstData   []byte // that the core was told
-	HasData     bool
-	Sent        int64 // bytes
-	Received    int64 // bytes that the core was told
-	SentFirst   int64 // when the first packet was sent that has no answer yet; 0 if there is none
+	Holding     int64 // connections of the job that had a descriptor when this one was told to have none
+	Beside      int64 // connections of the job that were open beside it then
+
+	FirstData     []byte // that the core was told, if not empty
+	FirstIsAnswer bool   // it came when an answer was waited for
+	HasData       bool
+	Answers       int     // that were complete
+	Answered      bool    // all that was asked for has come
+	Verdict       Verdict // of the last answer
+	LastHost      string  // that the last of these has named
+	Moved         bool    // another host than before has answered
+	Sent          int64   // bytes
+	Received      int64   // bytes that the core was told
+
 	Packets     int   // sends that began a packet
-	Echoes      int   // whole echoes that the core was told, of a stream
+	NotTaken    int   // sends that this host did not take
+	LastPacket  int64 // when the last packet was begun, or not taken
+	SentFirst   int64 // when the first packet was sent that has no answer yet; 0 if there is none
+	SinceAnswer int   // packets
 	LastTold    int64 // when the core was told of bytes last
-	LastSent    int64
-	LastPacket  int64           // when the last packet was begun
-	Unheard     int             // packets since the last echo
-	TooMuch     bool            // the core was told more than was sent
-	Corrupted   int             // echoes that were spoilt
-	Unique      map[uint64]bool // stamps of the datagrams that the core was told
+	LastAnswer  int64 // when all that was asked for had come last
+	Sending     bool  // a packet has not been sent in full
 	HasShut     bool
+	ShutAt      int64
 	SendFault   class.Class
 
+	Echoes    int // whole echoes that the core was told
+	FirstEcho int64
+	LastEcho  int64
+	Corrupted int  // echoes that were spoilt
+	TooMuch   bool // the core was told more than was sent
+	Sizes     []Size
+
 	driver   *Driver
-	lastSaid int64 // when what the peer said last arrives: a stream keeps its order
-	toEcho   int   // bytes of the packet that is being sent
-	owed     int   // bytes that are still to come back, as far as the peer has sent them
-	heard    int64 // bytes that the peer has got
+	isUp     bool                // at the peer
+	lastSaid int64               // when what the peer said last arrives: a stream keeps its order
+	toEcho   int                 // bytes of the packet that is being sent that are still to be sent
+	size     int                 // of that packet
+	owed     int                 // bytes of it that are still to come back
+	spoilt   bool                // some of them were
+	heard    []byte              // of an answer
+	stamps   map[uint64]datagram // those without an echo
+	last     uint64              // the last one's
+	got      int64               // bytes that the peer has got
+}
+
+// datagram is one that was sent.
+type datagram struct {
+	size int
+	at   int64
+}
+
+// Size is what has become of the packets of one size.
+type Size struct{ Size, Sent, Received int }
+
+func (c *Conn) sizeOf(size int) *Size {
+	for i := range c.Sizes {
+		if c.Sizes[i].Size == size {
+			return &c.Sizes[i]
+		}
+	}
+	c.Sizes = append(c.Sizes, Size{Size: size})
+	return &c.Sizes[len(c.Sizes)-1]
 }
 
 // Job is the job that the connection belongs to.
@@ -54,10 +99,8 @@ func (c *Conn) Job() *engine.Job { return c.driver.Job }
 // Driver is the driver that carries the connection.
 func (c *Conn) Driver() *Driver { return c.driver }
 
-func (c *Conn) datagram() bool { return c.driver.Job.Plan.Protocol == "udp" }
-
 func (c *Conn) handshake() engine.Handshake {
-	if c.datagram() {
+	if c.driver.datagram {
 		return engine.Handshake{}
 	}
 	h := engine.Handshake{RTT: c.Script.RTT, Retransmits: c.Script.SYNRetries}
@@ -68,7 +111,7 @@ func (c *Conn) handshake() engine.Handshake {
 }
 
 // later lets something arrive.
-func (c *Conn) later(after int64, a Arrival) {
+func (c *Conn) later(after int64, a arrival) {
 	if after == Never {
 		return
 	}
@@ -76,27 +119,73 @@ func (c *Conn) later(after int64, a Arrival) {
 }
 
 // arrives puts something before the process.
-func (c *Conn) arrives(a Arrival) {
-	if !c.IsClosed {
-		c.driver.inbox = append(c.driver.inbox, delivery{c, a})
-		c.driver.look(c.driver.World.now + 100)
+func (c *Conn) arrives(a arrival) {
+	if c.IsClosed {
+		if c = c.heir(&a); c == nil {
+			return
+		}
+	}
+	switch a.kind {
+	case engine.Connected:
+		c.up(true)
+	case engine.Ended:
+		c.up(false)
+	case engine.Data, engine.Writable, engine.Expired:
+	}
+	c.driver.inbox = append(c.driver.inbox, delivery{c, a})
+	c.driver.look(c.driver.World.now + 100)
+}
+
+// heir is the connection that gets what comes too late, if it has the same port.
+func (c *Conn) heir(a *arrival) *Conn {
+	if !c.driver.SamePorts || a.kind != engine.Data {
+		return nil
+	}
+	a.inherit = true
+	for next := c.Next; next != nil; next = next.Next {
+		if !next.IsClosed && next.isUp {
+			return next
+		}
+	}
+	return nil
+}
+
+// up takes note of whether the peer has the connection.
+func (c *Conn) up(now bool) {
+	if c.isUp == now {
+		return
+	}
+	c.isUp = now
+	n := &c.driver.World.ups
+	if c.driver.Ups != nil {
+		n = c.driver.Ups
+	}
+	if now {
+		n.Now++
+		n.Most = max(n.Most, n.Now)
+	} else {
+		n.Now--
 	}
 }
 
 func (c *Conn) shakeHands() {
-	s := c.Script
-	if s.Refused != class.None {
-		c.later(s.Handshake, Arrival{Kind: engine.Ended, Fault: engine.Fault{Class: s.Refused, Err: errRefused}})
+	s := &c.Script
+	switch {
+	case c.Bare:
+		c.later(10_000, arrival{kind: engine.Ended, fault: class.FDLimit})
+		return
+	case s.Refused != class.None:
+		c.later(s.Handshake, arrival{kind: engine.Ended, fault: s.Refused})
 		return
 	}
-	c.later(s.Handshake, Arrival{Kind: engine.Connected})
+	c.later(s.Handshake, arrival{kind: engine.Connected})
 	if s.Handshake == Never {
 		return
 	}
 	at := s.Handshake
 	for _, said := range s.Greeting {
 		at += said.After
-		c.later(at, Arrival{Kind: engine.Data, Data: said.Data})
+		c.later(at, arrival{kind: engine.Data, data: said.Data})
 		c.lastSaid = c.driver.World.now + at
 	}
 	if s.End != Never {
@@ -104,101 +193,223 @@ func (c *Conn) shakeHands() {
 	}
 }
 
-var errRefused, errEnded = errors.New("connect: refused"), errors.New("read: reset")
+var errEnded, errDescriptor = errors.New("connect: refused, or read: reset"), errors.New("socket: too many open files")
+
+// asFault is a fault as the core is told of it.
+func asFault(of class.Class) engine.Fault {
+	switch of {
+	case class.None:
+		return engine.Fault{}
+	case class.FDLimit:
+		return engine.Fault{Class: of, Err: errDescriptor}
+	}
+	return engine.Fault{Class: of, Err: errEnded}
+}
+
+// host is what an echo names.
+func (a *arrival) host(s *Script) string {
+	if a.moved {
+		return "moved"
+	}
+	return s.Host
+}
 
 // end lets the peer end the connection.
 func (c *Conn) end(after int64) {
-	a := Arrival{Kind: engine.Ended}
-	if c.Script.EndClass != class.None {
-		a.Fault = engine.Fault{Class: c.Script.EndClass, Err: errEnded}
-	}
-	c.later(after, a)
+	c.later(after, arrival{kind: engine.Ended, fault: c.Script.EndClass})
 }
 
 // told notes what the core is about to be told. It returns false for what a driver would not tell.
-func (c *Conn) told(a Arrival, now int64) bool {
-	switch a.Kind {
+func (c *Conn) told(a *arrival, now int64) bool {
+	switch a.kind {
 	case engine.Connected:
-		c.Established = now
+		c.Established, c.Answered = now, !c.Script.Unasked
 		c.driver.Dialing--
 		c.driver.Established++
 	case engine.Ended:
 		if c.PeerEnded {
 			return false
 		}
-		c.PeerEnded, c.EndFault = true, a.Fault.Class
+		c.PeerEnded, c.EndFault = true, a.fault
 		if c.Established == 0 {
-			c.DialFault = a.Fault.Class
+			c.DialFault = a.fault
+		}
+		if c.Bare {
+			c.driver.starves(c)
 		}
 	case engine.Data:
-		if c.PeerEnded {
+		if c.PeerEnded || c.Established == 0 {
 			return false
 		}
-		if !c.HasData {
-			c.FirstData, c.HasData = a.Data, true
-		}
-		c.Received += int64(len(a.Data))
-		c.LastTold = now
-		c.tookEcho(a.Data)
+		c.tookData(a, now)
 	case engine.Writable, engine.Expired:
 	}
 	return true
 }
 
-// tookEcho notes bytes of an echo.
-func (c *Conn) tookEcho(data []byte) {
+func (c *Conn) tookData(a *arrival, now int64) {
+	if len(a.data) > 0 && c.FirstData == nil {
+		c.FirstData, c.FirstIsAnswer = a.data, !c.Answered
+	}
+	c.HasData = true
+	c.Received += int64(len(a.data))
+	c.LastTold = now
 	switch {
 	case !c.Script.Answers.Echo:
-		c.SentFirst = 0
-	case c.datagram():
-		if c.Unique == nil {
-			c.Unique = map[uint64]bool{}
-		}
-		if stamp := binary.BigEndian.Uint64(data[len(data)-8:]); !c.Unique[stamp] {
-			c.Unique[stamp], c.Unheard = true, 0
-		}
+		c.tookAnswer(a.data)
+	case c.driver.datagram:
+		c.tookDatagram(a, now)
 	default:
-		c.owed -= len(data)
-		c.TooMuch = c.TooMuch || c.owed < 0
-		if c.owed == 0 && c.toEcho == 0 {
-			c.Echoes++
-			c.SentFirst = 0
-			if c.Packets == c.Script.Answers.Corrupt {
-				c.Corrupted++
-			}
-		}
+		c.tookStream(a, now)
 	}
+}
+
+// tookAnswer notes bytes of an answer.
+func (c *Conn) tookAnswer(data []byte) {
+	if c.Answered {
+		return
+	}
+	v := Verdict{Complete: true, Right: true}
+	if c.Script.Judge != nil {
+		c.heard = append(c.heard, data...)
+		v = c.Script.Judge(c.heard)
+	}
+	if !v.Complete {
+		return
+	}
+	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, c.driver.World.now
+	c.Answers++
+	if v.Host != "" && v.Host != engine.UnknownHost {
+		c.LastHost = v.Host
+	}
+}
+
+// tookStream notes bytes of a stream's echo.
+func (c *Conn) tookStream(a *arrival, now int64) {
+	c.owed -= len(a.data)
+	c.spoilt = c.spoilt || a.spoilt
+	c.TooMuch = c.TooMuch || c.owed < 0
+	if c.owed == 0 && c.toEcho == 0 {
+		c.SentFirst = 0
+		c.echoed(c.size, c.spoilt, now, c.LastPacket)
+	}
+}
+
+// tookDatagram notes a datagram that may be an echo.
+func (c *Conn) tookDatagram(a *arrival, now int64) {
+	if a.noEcho || a.inherit {
+		return
+	}
+	stamp := stampOf(a.data)
+	sent, waits := c.stamps[stamp]
+	if !waits {
+		return
+	}
+	delete(c.stamps, stamp)
+	if stamp == c.last {
+		c.SentFirst = 0
+	}
+	c.echoed(sent.size, a.spoilt, now, sent.at)
+	if host := a.host(&c.Script); host != "" {
+		c.Moved = c.Moved || c.LastHost != "" && c.LastHost != host
+		c.LastHost = host
+	}
+}
+
+func (c *Conn) echoed(size int, spoilt bool, now, sent int64) {
+	c.Echoes++
+	if c.Echoes == 1 {
+		c.FirstEcho = now
+	}
+	c.LastEcho, c.SinceAnswer = now, 0
+	c.sizeOf(size).Received++
+	if spoilt {
+		c.Corrupted++
+	}
+	c.driver.Echoes++
+	c.driver.EchoTimes += now - c.Job().Start()
+	c.driver.RoundTrips += now - sent
+}
+
+const stampSize = 8
+
+func stampOf(datagram []byte) uint64 {
+	return binary.BigEndian.Uint64(datagram[len(datagram)-stampSize:])
 }
 
 // send takes what is sent to the peer.
 func (c *Conn) send(p []byte) (int, engine.Fault) {
+	w := c.driver.World
 	if c.Script.Answers.SendFail != class.None && c.Packets > 0 {
 		c.SendFault = c.Script.Answers.SendFail
 		return 0, engine.Fault{Class: c.SendFault, Err: errEnded}
 	}
-	if c.toEcho == 0 { // a new packet
-		c.Packets++
-		c.Unheard++
-		c.LastPacket = c.driver.World.now
-		c.toEcho, c.owed = len(p), len(p)
-		if c.SentFirst == 0 {
-			c.SentFirst = c.driver.World.now
-		}
+	if c.HasShut {
+		w.Fail(errAfterShut)
 	}
-	c.LastSent = c.driver.World.now
+	if c.driver.datagram {
+		return c.sendDatagram(p), engine.Fault{}
+	}
+	if c.toEcho == 0 { // a new packet
+		c.began(len(p))
+		c.toEcho, c.size, c.spoilt = len(p), len(p), false
+		c.owed = len(p)
+	} else if len(p) != c.toEcho {
+		w.Fail(errNotTheRest)
+	}
 	n := len(p)
-	if s := c.Script.Segment; s > 0 && n > s && !c.datagram() {
+	if s := c.Script.Segment; s > 0 && n > s {
 		n = s
-		c.later(50_000, Arrival{Kind: engine.Writable})
+		c.later(50_000, arrival{kind: engine.Writable})
 	}
 	c.toEcho -= n
+	c.Sending = c.toEcho > 0
 	c.Sent += int64(n)
-	if c.datagram() {
-		c.answerDatagram(p)
-	} else {
-		c.answerStream(p[:n])
-	}
+	c.answerStream(p[:n])
 	return n, engine.Fault{}
+}
+
+var (
+	errAfterShut  = errors.New("something is sent after the sending side was shut down")
+	errNotTheRest = errors.New("something else is sent than the rest of the packet")
+)
+
+// began takes note of a packet that is sent.
+func (c *Conn) began(size int) {
+	now := c.driver.World.now
+	c.Packets++
+	c.SinceAnswer++
+	c.LastPacket = now
+	if c.SentFirst == 0 {
+		c.SentFirst = now
+	}
+	c.Answered, c.heard = false, c.heard[:0]
+	if c.Script.Answers.Echo {
+		c.sizeOf(size).Sent++
+	}
+}
+
+func (c *Conn) sendDatagram(p []byte) int {
+	s := &c.Script
+	if s.Full > 0 && c.driver.World.Random.IntN(s.Full) == 0 {
+		c.NotTaken++
+		c.LastPacket = c.driver.World.now
+		if !s.Answers.Echo { // as good as lost
+			c.Answered, c.SentFirst, c.heard = false, c.LastPacket, c.heard[:0]
+		}
+		return 0
+	}
+	c.began(len(p))
+	c.Sent += int64(len(p))
+	if s.Answers.Echo {
+		if c.stamps == nil {
+			c.stamps = map[uint64]datagram{}
+		}
+		c.last = stampOf(p)
+		c.stamps[c.last] = datagram{len(p), c.LastPacket}
+	}
+	c.answerDatagram(p)
+	return len(p)
 }
 
 // answerStream says what the peer answers to a part of a stream.
@@ -213,21 +424,31 @@ func (c *Conn) answerStream(p []byte) {
 	if a.Until > 0 && c.Packets > a.Until || !a.Echo && (a.Any == nil || c.toEcho > 0) {
 		return
 	}
+	if !a.Echo {
+		c.say(c.answer(), false)
+		return
+	}
 	said := append([]byte(nil), p...)
-	switch {
-	case !a.Echo:
-		said = a.Any
-	case c.heard < helloSize:
+	if c.got < helloSize {
 		c.greet(said)
 	}
-	c.heard += int64(len(p))
-	if a.Corrupt > 0 && a.Corrupt == c.Packets {
+	c.got += int64(len(p))
+	spoilt := a.Corrupt > 0 && a.Corrupt == c.Packets && c.got > helloSize
+	if spoilt {
 		said[len(said)-1] ^= 0xff
 	}
 	if a.Too && c.toEcho == 0 {
 		said = append(said, 'x')
 	}
-	c.say(said, a)
+	c.say(said, spoilt)
+}
+
+// answer is what is said to a packet without Echo.
+func (c *Conn) answer() []byte {
+	if a := &c.Script.Answers; a.WrongAt > 0 && c.Packets >= a.WrongAt {
+		return a.Wrong
+	}
+	return c.Script.Answers.Any
 }
 
 const helloSize = 64
@@ -235,23 +456,23 @@ const helloSize = 64
 // greet writes the peer's name at the beginning of the stream.
 func (c *Conn) greet(said []byte) {
 	for i := range said {
-		if at := int(c.heard) + i; at < len(c.Script.Host) {
+		if at := int(c.got) + i; at < len(c.Script.Host) {
 			said[i] = c.Script.Host[at]
 		}
 	}
 }
 
 // say lets an answer on a stream arrive, in order.
-func (c *Conn) say(said []byte, a *Answers) {
+func (c *Conn) say(said []byte, spoilt bool) {
 	now := c.driver.World.now
-	at := max(now+a.Delay, c.lastSaid)
-	pieces := max(a.Pieces, 1)
+	at := max(now+c.Script.Answers.Delay, c.lastSaid)
+	pieces := max(c.Script.Answers.Pieces, 1)
 	for i := range pieces {
 		part := said[i*len(said)/pieces : (i+1)*len(said)/pieces]
 		if len(part) == 0 {
 			continue
 		}
-		c.later(at-now, Arrival{Kind: engine.Data, Data: part})
+		c.later(at-now, arrival{kind: engine.Data, data: part, spoilt: spoilt})
 		c.lastSaid = at
 		at += 20_000
 	}
@@ -260,36 +481,61 @@ func (c *Conn) say(said []byte, a *Answers) {
 // answerDatagram says what the peer answers to a datagram.
 func (c *Conn) answerDatagram(p []byte) {
 	a, random := &c.Script.Answers, c.driver.World.Random
-	c.toEcho = 0
 	if a.Until > 0 && c.Packets > a.Until || !a.Echo && a.Any == nil || a.Lose > 0 && random.IntN(a.Lose) == 0 {
 		return
-	}
-	said := append([]byte(nil), p...)
-	if !a.Echo {
-		said = a.Any
-	} else {
-		host := c.Script.Host
-		if a.MoveAt > 0 && c.Packets >= a.MoveAt {
-			host = "moved"
-		}
-		clear(said[:helloSize])
-		copy(said, host)
 	}
 	delay := a.Delay
 	if a.Jitter > 0 {
 		delay += random.Int64N(a.Jitter)
 	}
-	c.later(delay, Arrival{Kind: engine.Data, Data: said})
+	if !a.Echo {
+		c.later(delay, arrival{kind: engine.Data, data: c.answer()})
+		return
+	}
+	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
+	if a.MoveAt > 0 && c.Packets >= a.MoveAt {
+		said.moved = true
+	}
+	clear(said.data[:helloSize])
+	copy(said.data, said.host(&c.Script))
+	if last := len(said.data) - stampSize - 1; a.Corrupt == c.Packets && last >= helloSize {
+		said.spoilt = true
+		said.data[last] ^= 0xff
+	}
+	c.later(delay, said)
 	if a.Twice > 0 && random.IntN(a.Twice) == 0 {
-		c.later(delay+a.Jitter, Arrival{Kind: engine.Data, Data: said})
+		c.later(delay+a.Jitter, said)
+	}
+	if a.Stray > 0 && random.IntN(a.Stray) == 0 {
+		c.stray(delay, said)
+	}
+}
+
+// stray lets datagrams come that are no echoes.
+func (c *Conn) stray(delay int64, said arrival) {
+	said.noEcho, said.spoilt = true, false
+	whole := said.data
+	for _, data := range [][]byte{
+		whole[:helloSize+stampSize-1], // too short
+		append([]byte{'x'}, whole...), // longer than what was sent
+		binary.BigEndian.AppendUint64(whole[:helloSize:helloSize], stampOf(whole)+1000), // from the future
+		{},
+	} {
+		said.data = data
+		c.later(delay, said)
 	}
 }
 
 // shut takes note that this side sends nothing more.
 func (c *Conn) shut() {
-	c.HasShut = true
+	now := c.driver.World.now
+	if c.HasShut || c.Sending {
+		c.driver.World.Fail(errShut)
+	}
+	c.HasShut, c.ShutAt = true, now
 	if !c.Script.Answers.NoFIN {
-		now := c.driver.World.now
-		c.later(max(c.lastSaid-now, 0)+c.Script.Answers.Delay, Arrival{Kind: engine.Ended})
+		c.later(max(c.lastSaid-now, 0)+c.Script.Answers.Delay, arrival{kind: engine.Ended})
 	}
 }
+
+var errShut = errors.New("the sending side is shut down twice, or before all was sent")

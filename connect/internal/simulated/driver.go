@@ -15,12 +15,21 @@ type Driver struct {
 	World *World
 	Core  *engine.Core
 	Job   *engine.Job
-	Open  map[uint32]*Conn // by key
 
 	// Script says what is to happen to a connection.
-	Script func(number int64) *Script
-	// Dialed, if set, is told of each connection that is dialed.
+	Script func(number int64, s *Script)
+	// Dialed is told of each connection that is dialed.
 	Dialed func(c *Conn)
+	// Closed is told of each that is over.
+	Closed func(c *Conn)
+	// Starved is told of each that could not be dialed, as there was no descriptor.
+	Starved func(number int64)
+	// Holding says how many connections of the job are open, and how many of these have a descriptor.
+	Holding func() (open, holding int64)
+
+	LateDescriptors bool // a lack of descriptors is told later, as package net does
+	SamePorts       bool // connections of the same number have the same port
+	Ups             *Ups // may be shared; nil is the world's
 
 	Settled, Finished bool
 	// Dialing and Established are how many connections are open.
@@ -28,17 +37,22 @@ type Driver struct {
 	Lanes                int
 	Seen                 int64 // all that had arrived by then has been told
 	More                 bool  // there are more arrivals or deadlines than one look takes
-	NoDescriptor         int   // dials that found none
+	StarvedAt            int64 // when the core was told last that there is no descriptor
+	Dials                int   // in this look
 	Dirty                bool  // the core was stopped, and has not been called since
 	Phase                Phase // what the driver is doing
+	Echoes               int64 // so far
+	EchoTimes            int64 // the sum of when they came, since the start
+	RoundTrips           int64 // and of how long they took
+	Begun                int64 // the test's own
 
-	conns  []*Conn // by key
-	timers timers.Timers
-	inbox  []delivery
-	lookAt int64
-	// checkedTo is the time that the core has been told of last.
-	checkedTo int64
-	ports     uint16
+	datagram bool
+	conns    []*Conn // by key
+	timers   timers.Timers
+	inbox    []delivery
+	lookAt   int64
+	seenThen int64 // Seen, as the core knows it
+	ports    uint16
 }
 
 // Phase is what a driver is doing when it calls the core.
@@ -57,12 +71,12 @@ const (
 // delivery is what has arrived on a connection, and has not been looked at.
 type delivery struct {
 	conn    *Conn
-	arrival Arrival
+	arrival arrival
 }
 
 // Start makes a driver with a core of its own, which begins at once.
-func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script func(number int64) *Script) *Driver {
-	d := &Driver{World: w, Job: j, Open: map[uint32]*Conn{}, Script: script, lookAt: Never, Lanes: lanes}
+func (w *World) Start(j *engine.Job, lanes int, rules engine.NewRules, script func(number int64, s *Script)) *Driver {
+	d := &Driver{World: w, Job: j, Script: script, lookAt: Never, Lanes: lanes, datagram: j.Plan.Protocol == "udp", StarvedAt: -Never}
 	w.open++
 	d.Core = engine.NewCore(j, d, lanes, rules, engine.Hooks{
 		Settled: func() { d.Settled = true },
@@ -121,7 +135,7 @@ const (
 func (d *Driver) turn() {
 	now := d.World.now
 	d.World.Looks++
-	d.Phase, d.Dirty = Delivering, false
+	d.Phase, d.Dirty, d.Dials = Delivering, false, 0
 	taken := min(len(d.inbox), mostEvents)
 	for _, got := range d.inbox[:taken] {
 		d.deliver(got.conn, got.arrival)
@@ -133,7 +147,7 @@ func (d *Driver) turn() {
 		d.Phase = Expiring
 		more = d.expire()
 	}
-	d.More, d.Phase, d.checkedTo = more, CheckingTime, d.Seen
+	d.More, d.Phase, d.seenThen = more, CheckingTime, d.Seen
 	d.Core.CheckTime(now, d.Seen)
 	d.Phase = Dialing
 	wake := d.Core.Turn(now, d.Seen)
@@ -143,7 +157,7 @@ func (d *Driver) turn() {
 	}
 	if d.World.Check != nil {
 		if err := d.World.Check(d); err != nil {
-			d.World.fail(err)
+			d.World.Fail(err)
 		}
 	}
 	if next := min(wake, d.timers.Next()); next != Never {
@@ -164,41 +178,68 @@ func (d *Driver) expire() (more bool) {
 }
 
 // deliver tells the core of what has arrived, unless the connection is closed.
-func (d *Driver) deliver(c *Conn, a Arrival) {
+func (d *Driver) deliver(c *Conn, a arrival) {
 	if c.IsClosed {
 		return
 	}
-	if c.told(a, d.World.now) {
-		d.Core.Handle(&engine.Event{Key: c.Key, Kind: a.Kind, At: d.World.now, Fault: a.Fault, Data: a.Data})
+	if c.told(&a, d.World.now) {
+		d.Core.Handle(&engine.Event{Key: c.Key, Kind: a.kind, At: d.World.now, Fault: asFault(a.fault), Data: a.data})
+	}
+}
+
+// starves takes note that the core is being told that a connection has no descriptor.
+func (d *Driver) starves(c *Conn) {
+	d.StarvedAt = d.World.now
+	c.Beside, c.Holding = d.Holding()
+	c.Beside--
+}
+
+// Each calls do for every connection that is open.
+func (d *Driver) Each(do func(c *Conn)) {
+	for _, c := range d.conns {
+		if c != nil && !c.IsClosed {
+			do(c)
+		}
 	}
 }
 
 // Dial implements engine.Driver.
 func (d *Driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	w := d.World
-	if w.Descriptors == 0 {
-		d.NoDescriptor++
-		return w.now, engine.Fault{Class: class.FDLimit, Err: errors.New("socket: too many open files")}
+	d.Dials++
+	bare := w.Descriptors == 0
+	if bare && !d.LateDescriptors {
+		d.StarvedAt = w.now
+		d.Starved(number)
+		return w.now, asFault(class.FDLimit)
 	}
-	w.Connections++
-	c := &Conn{driver: d, Key: key, Number: number, Script: d.Script(number), Dialed: w.now}
-	if d.Dialed != nil {
-		d.Dialed(c)
+	if !bare {
+		w.Connections++
 	}
-	if c.Script.Launch != class.None {
+	c := w.newConn()
+	c.driver, c.Key, c.Number, c.Dialed, c.Bare = d, key, number, w.now, bare
+	d.Script(number, &c.Script)
+	d.Dialed(c)
+	if c.Script.Launch != class.None && !bare {
 		c.DialFault, c.Ended, c.EndedIn, c.IsClosed = c.Script.Launch, w.now, d.Phase, true
+		d.Closed(c)
 		return w.now, engine.Fault{Class: c.Script.Launch, Err: errLaunch}
 	}
-	w.Descriptors--
+	if !bare {
+		w.Descriptors--
+	}
 	for int(key) >= len(d.conns) {
 		d.conns = append(d.conns, nil)
 	}
 	if old := d.conns[key]; old != nil && !old.IsClosed {
-		w.fail(fmt.Errorf("key %d is dialed although it is in use", key))
+		w.Fail(fmt.Errorf("key %d is dialed although it is in use", key))
 	}
 	d.ports++
+	if d.SamePorts {
+		d.ports = uint16(number + 1) // #nosec G115 -- few connections
+	}
 	c.Local = netip.AddrPortFrom(netip.IPv6LinkLocalAllNodes(), d.ports)
-	d.conns[key], d.Open[key] = c, c
+	d.conns[key] = c
 	d.Dialing++
 	c.shakeHands()
 	return w.now, engine.Fault{}
@@ -210,7 +251,7 @@ var errLaunch = errors.New("connect: cannot")
 func (d *Driver) conn(key uint32, doing string) *Conn {
 	c := d.conns[key]
 	if c.IsClosed {
-		d.World.fail(fmt.Errorf("%s on connection %d, which is closed", doing, c.Number))
+		d.World.Fail(fmt.Errorf("%s on connection %d, which is closed", doing, c.Number))
 	}
 	return c
 }
@@ -241,16 +282,19 @@ func (d *Driver) Local(key uint32) netip.AddrPort { return d.conn(key, "local").
 // Close implements engine.Driver.
 func (d *Driver) Close(key uint32, reset bool) {
 	c := d.conn(key, "close")
-	if reset && !c.Job().Plan.Reset {
-		d.World.fail(fmt.Errorf("connection %d is reset, which the plan does not want", c.Number))
+	if want := d.Job.Plan.Reset && c.Established != 0; reset != want {
+		d.World.Fail(fmt.Errorf("connection %d is closed with a RST: %v, but the plan wants %v", c.Number, reset, want))
 	}
-	c.IsClosed, c.Ended, c.EndedIn, c.CheckedTo = true, d.World.now, d.Phase, d.checkedTo
-	d.World.Descriptors++
-	delete(d.Open, key)
+	c.IsClosed, c.Ended, c.EndedIn, c.SeenThen = true, d.World.now, d.Phase, d.seenThen
+	if !c.Bare {
+		d.World.Descriptors++
+	}
 	if c.Established != 0 {
 		d.Established--
 	} else {
 		d.Dialing--
 	}
+	c.up(false)
 	d.timers.Set(key, Never)
+	d.Closed(c)
 }

@@ -5,7 +5,7 @@ type happening struct {
 	do      func()
 	driver  *Driver
 	conn    *Conn
-	arrival Arrival
+	arrival arrival
 }
 
 // queue holds what is going to happen, ordered by time, and by order within an instant: a 4-ary heap.
@@ -20,6 +20,12 @@ type due struct {
 	at    int64
 	order uint64
 	slot  uint32
+}
+
+// emptied returns an empty queue with the same memory.
+func (q *queue) emptied() queue {
+	clear(q.slots)
+	return queue{heap: q.heap[:0], slots: q.slots[:0], free: q.free[:0]}
 }
 
 func (d *due) before(e *due) bool { return d.at < e.at || d.at == e.at && d.order < e.order }
@@ -73,7 +79,7 @@ func (q *queue) pop() (at int64, h happening) {
 		i = least
 	}
 	h = q.slots[first.slot]
-	q.slots[first.slot] = happening{}
+	q.slots[first.slot].do, q.slots[first.slot].arrival.data = nil, nil
 	q.free = append(q.free, first.slot)
 	return first.at, h
 }

@@ -20,6 +20,19 @@ type Script struct {
 
 	Answers Answers
 	Segment int // at most so many bytes are sent at once; 0 is all
+	Full    int // one datagram in so many is not taken by this host; 0 is none
+
+	// Judge, if set, says whether what was heard is an answer from its beginning to its end, and if so, which host it names, and whether
+	// it is right. Without it, any read is an answer.
+	Judge func(heard []byte) Verdict
+	// Unasked means that the first answer is waited for without being asked for.
+	Unasked bool
+}
+
+// Verdict is what an answer is.
+type Verdict struct {
+	Complete, Right bool
+	Host            string
 }
 
 // Said is something that a peer says.
@@ -32,11 +45,14 @@ type Said struct {
 type Answers struct {
 	Echo     bool
 	Any      []byte // without Echo: what is said to each packet; nil is nothing
+	Wrong    []byte // likewise, from packet WrongAt on
+	WrongAt  int    // 0 is never
 	Delay    int64  // ns
-	Pieces   int    // an echo of a stream comes in so many parts
+	Pieces   int    // an answer on a stream comes in so many parts
 	Jitter   int64  // ns; of datagrams, which it reorders
 	Lose     int    // one datagram in so many; 0 is none
 	Twice    int    // likewise
+	Stray    int    // one datagram in so many comes with others that are no echoes
 	Until    int    // says nothing more after so many packets; 0 goes on
 	CloseAt  int    // ends the connection after so many packets; 0 does not
 	Too      bool   // says more than it was told
@@ -47,9 +63,13 @@ type Answers struct {
 	SendFail class.Class
 }
 
-// Arrival is something that comes in on a connection.
-type Arrival struct {
-	Kind  engine.Kind
-	Fault engine.Fault
-	Data  []byte
+// arrival is something that comes in on a connection.
+type arrival struct {
+	data    []byte
+	kind    engine.Kind
+	fault   class.Class
+	spoilt  bool // an echo that is not what was sent
+	moved   bool // an echo from another host
+	noEcho  bool // a datagram that only looks like an echo
+	inherit bool // of an earlier connection with the same port
 }

@@ -21,12 +21,32 @@ type World struct {
 	paused int64 // until then, the process does not run
 	queue  queue
 	open   int // drivers that have not finished
+	ups    Ups
+	conns  []*Conn // of this world, and of an old one
+	used   int     // of conns
 	wrong  error
 }
 
-// NewWorld returns a world in which a seed decides all that is left to chance.
-func NewWorld(seed uint64) *World {
-	return &World{Random: rand.New(rand.NewPCG(seed, 0x6d636f6e6e656374)), now: start, Descriptors: 1 << 30} // #nosec G404 -- chance that repeats is what is wanted
+// Ups counts connections that the peers have: established, and ended by neither side.
+type Ups struct{ Now, Most int64 }
+
+// NewWorld returns a world in which a seed decides all that is left to chance. It takes over the memory of an old one, if there is one.
+func NewWorld(seed uint64, old *World) *World {
+	w := &World{Random: rand.New(rand.NewPCG(seed, 0x6d636f6e6e656374)), now: start, Descriptors: 1 << 30} // #nosec G404 -- chance that repeats is what is wanted
+	if old != nil {
+		w.queue, w.conns = old.queue.emptied(), old.conns
+	}
+	return w
+}
+
+func (w *World) newConn() *Conn {
+	if w.used == len(w.conns) {
+		w.conns = append(w.conns, new(Conn))
+	}
+	c := w.conns[w.used]
+	w.used++
+	*c = Conn{heard: c.heard[:0], Sizes: c.Sizes[:0]}
+	return c
 }
 
 // start is when time begins: not at 0, which stands for never in places.
@@ -85,8 +105,8 @@ func (w *World) Run() error {
 	return nil
 }
 
-// fail notes what is wrong, unless something has been before.
-func (w *World) fail(err error) {
+// Fail notes what is wrong, unless something has been before.
+func (w *World) Fail(err error) {
 	if w.wrong == nil {
 		w.wrong = err
 	}
