@@ -170,45 +170,48 @@ func TestWrongOptions(t *testing.T) {
 func TestWrongCalls(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, settings{})
-	for snippet, says := range map[string][]string{
-		`flood()`:                                 {"target is missing", "'host:port'"},
-		`flood('web')`:                            {"target", `"web"`, "host:port"},
-		`flood('a:70000')`:                        {"target", "a:70000", "65535"},
-		`flood([])`:                               {"target", "[]", "array"},
-		`flood(['a:1', 5])`:                       {"target", `["a:1",5]`},
-		`flood('127.0.0.1:1', [1])`:               {"options", "[1]", "{connections: 100}"},
-		`flood('127.0.0.1:1', 'x')`:               {"options", `"x"`},
-		`flood('127.0.0.1:1', {network: 'tcp6'})`: {"127.0.0.1", "tcp6"},
-		`flood('127.0.0.1:1', {source: '::1'})`:   {"source", "::1", "127.0.0.1"},
-		`flood('127.0.0.1:1', {weights: {a: 1}, readReply: false})`:                      {`"weights"`, "readReply true"},
-		`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', readReply: false})`:      {`"flows"`, "readReply true"},
-		`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', sourceOrder: 'random'})`: {`"flows"`, "seed"},
-		`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', connections: 2e7})`:      {`"flows"`, "20000000", "10000000"},
-		`hold('127.0.0.1:1', {network: 'udp'})`:                                          {`"network"`, "'udp'", "keepalive: '10s'"},
-		`capacity('127.0.0.1:1', {network: 'udp'})`:                                      {`"network"`, "'udp'", "payload: 'Hello'"},
-		`traffic('127.0.0.1:1', {network: 'udp', packetSize: 64})`:                       {`"packetSize"`, "got 64", "72 to 65507"},
-		`ping('127.0.0.1')`:      {"ping()", "127.0.0.1", "http"},
-		`ping(5)`:                {"URL", "got 5"},
-		`ping('http://a/', 'x')`: {"options", `"x"`, "{timeout: '2s'}"},
-		`ping('http://127.0.0.1:1/', {source: '::1'})`: {"ping()", "::1", "127.0.0.1"},
-		`tcpPing('a')`: {"tcpPing()", `"a"`},
-		`tcpPing('[::1]:1', {source: '127.0.0.1'})`: {"tcpPing()", "::1", "127.0.0.1"},
-		`sockets(80)`: {"options", "80", "{port: 5001}"},
-		`sockets({peer: ':80', remote: '10.0.0.1:81'})`: {`"peer"`, `"remote"`, "10.0.0.1:81"},
-		`preflight(true)`: {"options", "true", "{connections: 5000}"},
-		`listen('x')`:     {"options", `"x"`, "{hostname: 'web-1'}"},
-		`listen({network: 'tls', cert: 'x', key: 'y'})`: {`"cert"`, `"key"`, "PEM"},
-		`report(5)`:                             {"options", "5", "{format: 'html'}"},
-		`disruption()`:                          {"options", "{model: 'maglev'"},
-		`disruption({}, {}, {model: 'maglev'})`: {"before", "flows: true"},
-		`const o = {}; o.tags = o; await flood('127.0.0.1:1', o)`: {`"tags"`, "(circular)"},
-		`const a = []; a.push(a); await flood(a)`:                 {"target", "(circular)"},
+	for _, row := range []struct {
+		snippet string
+		says    []string
+	}{
+		{`flood()`, []string{"target is missing", "'host:port'"}},
+		{`flood('web')`, []string{"target", `"web"`, "host:port"}},
+		{`flood('a:70000')`, []string{"target", "a:70000", "65535"}},
+		{`flood([])`, []string{"target", "[]", "array"}},
+		{`flood(['a:1', 5])`, []string{"target", `["a:1",5]`}},
+		{`flood('127.0.0.1:1', [1])`, []string{"options", "[1]", "{connections: 100}"}},
+		{`flood('127.0.0.1:1', 'x')`, []string{"options", `"x"`}},
+		{`flood('127.0.0.1:1', {network: 'tcp6'})`, []string{"127.0.0.1", "tcp6"}},
+		{`flood('127.0.0.1:1', {source: '::1'})`, []string{"source", "::1", "127.0.0.1"}},
+		{`flood('127.0.0.1:1', {weights: {a: 1}, readReply: false})`, []string{`"weights"`, "readReply true"}},
+		{`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', readReply: false})`, []string{`"flows"`, "readReply true"}},
+		{`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', sourceOrder: 'random'})`, []string{`"flows"`, "seed"}},
+		{`flood('127.0.0.1:1', {flows: true, sourcePorts: '1-2', connections: 2e7})`, []string{`"flows"`, "20000000", "10000000"}},
+		{`hold('127.0.0.1:1', {network: 'udp'})`, []string{`"network"`, "'udp'", "keepalive: '10s'"}},
+		{`capacity('127.0.0.1:1', {network: 'udp'})`, []string{`"network"`, "'udp'", "payload: 'Hello'"}},
+		{`traffic('127.0.0.1:1', {network: 'udp', packetSize: 64})`, []string{`"packetSize"`, "got 64", "72 to 65507"}},
+		{`ping('127.0.0.1')`, []string{"ping()", "127.0.0.1", "http"}},
+		{`ping(5)`, []string{"URL", "got 5"}},
+		{`ping('http://a/', 'x')`, []string{"options", `"x"`, "{timeout: '2s'}"}},
+		{`ping('http://127.0.0.1:1/', {source: '::1'})`, []string{"ping()", "::1", "127.0.0.1"}},
+		{`tcpPing('a')`, []string{"tcpPing()", `"a"`}},
+		{`tcpPing('[::1]:1', {source: '127.0.0.1'})`, []string{"tcpPing()", "::1", "127.0.0.1"}},
+		{`sockets(80)`, []string{"options", "80", "{port: 5001}"}},
+		{`sockets({peer: ':80', remote: '10.0.0.1:81'})`, []string{`"peer"`, `"remote"`, "10.0.0.1:81"}},
+		{`preflight(true)`, []string{"options", "true", "{connections: 5000}"}},
+		{`listen('x')`, []string{"options", `"x"`, "{hostname: 'web-1'}"}},
+		{`listen({network: 'tls', cert: 'x', key: 'y'})`, []string{`"cert"`, `"key"`, "PEM"}},
+		{`report(5)`, []string{"options", "5", "{format: 'html'}"}},
+		{`disruption()`, []string{"options", "{model: 'maglev'"}},
+		{`disruption({}, {}, {model: 'maglev'})`, []string{"before", "flows: true"}},
+		{`const o = {}; o.tags = o; await flood('127.0.0.1:1', o)`, []string{`"tags"`, "(circular)"}},
+		{`const a = []; a.push(a); await flood(a)`, []string{"target", "(circular)"}},
 	} {
-		out := v.run(t, strings.Replace("await "+snippet, "await const", "const", 1))
-		assert.True(t, out.Thrown, "accepted: %s", snippet)
-		assert.Equal(t, "TypeError", out.Name, "%s: %s", snippet, out.Text)
-		for _, part := range says {
-			assert.Contains(t, out.Text, part, snippet)
+		out := v.run(t, strings.Replace("await "+row.snippet, "await const", "const", 1))
+		assert.True(t, out.Thrown, "accepted: %s", row.snippet)
+		assert.Equal(t, "TypeError", out.Name, "%s: %s", row.snippet, out.Text)
+		for _, part := range row.says {
+			assert.Contains(t, out.Text, part, row.snippet)
 		}
 	}
 }
