@@ -139,6 +139,7 @@ func (m *mixed) types(t *testing.T) {
 		"mconnect_completed": "gauge default", "mconnect_closed": "gauge default", "mconnect_error": "gauge default",
 		"mconnect_established_max": "gauge default", "mconnect_balance_max_share": "gauge default", "mconnect_balance_p_value": "gauge default",
 		"mconnect_balance_cv": "gauge default", "mconnect_balance_jain": "gauge default",
+		"mconnect_verdicts": "counter default", "mconnect_verdict_failed": "rate default", "mconnect_failures": "counter default",
 		"data_sent": "counter data", "data_received": "counter data",
 	}
 	got := map[string]string{}
@@ -170,6 +171,8 @@ func (m *mixed) totals(t *testing.T) {
 		{"mconnect_reply_duration", false, []string{"proto", "target"}, counts{tcp(m.one): 1000, tcp(m.two): 1000, udp: 1000}},
 		{"mconnect_rtt", false, []string{"proto", "target"}, counts{tcp(m.one): 1000, tcp(m.two): 1000, tcp(m.silent): 200}},
 		{"mconnect_replies", true, []string{"proto", "target", "host"}, counts{tcp(m.one) + "|one": 1000, tcp(m.two) + "|second": 1000, udp + "|one": 1000}},
+		{"mconnect_failures", true, []string{"target", "error", "phase"}, counts{"|" + m.closed + "|refused|connect": 600, "|" + m.silent + "|no_reply|reply": 200}},
+		{"mconnect_verdict_failed", true, []string{"verdict"}, counts{"|complete": 0, "|connected": 2, "|answered": 2, "|prompt": 0}},
 		{"data_sent", true, []string{"proto"}, counts{"|tcp": 0, "|udp": 5 * 1000, "|": 0}},
 		{"data_received", true, []string{"proto"}, counts{"|tcp": 3*1000 + 6*1000, "|udp": 3 * 1000, "|": 0}},
 	} {
@@ -190,7 +193,11 @@ func (m *mixed) tags(t *testing.T) {
 	allowed := map[string][]string{
 		"mconnect_connect_failed": {"error"},
 		"mconnect_reply_failed":   {"error"},
-		"mconnect_replies":        {"host"},
+		"mconnect_replies": {"host"},
+		"mconnect_reply_duration": {"host"},
+		"mconnect_verdicts":       {"verdict", "call"},
+		"mconnect_verdict_failed": {"verdict", "call"},
+		"mconnect_failures":       {"error"}, // and phase, which wins over the script's
 	}
 	for name, s := range m.points {
 		if name[0] != 'm' {

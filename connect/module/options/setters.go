@@ -228,7 +228,7 @@ func payload(to *[]byte) setter {
 }
 
 // reservedTags are set by the module itself.
-var reservedTags = []string{"proto", "target", "error", "host", "state", "model", "verdict", "call", "phase", "ip"}
+var reservedTags = []string{"proto", "target", "error", "host", "state", "model"}
 
 func tags(to *map[string]string, alsoReserved ...string) setter {
 	reserved := slices.Concat(reservedTags, alsoReserved)
