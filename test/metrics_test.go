@@ -193,7 +193,7 @@ func (m *mixed) tags(t *testing.T) {
 	allowed := map[string][]string{
 		"mconnect_connect_failed": {"error"},
 		"mconnect_reply_failed":   {"error"},
-		"mconnect_replies": {"host"},
+		"mconnect_replies":        {"host"},
 		"mconnect_reply_duration": {"host"},
 		"mconnect_verdicts":       {"verdict", "call"},
 		"mconnect_verdict_failed": {"verdict", "call"},
