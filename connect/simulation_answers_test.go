@@ -139,7 +139,7 @@ func (w *simulatedWant) greet(r *rand.Rand, s *simulated.Script, patience time.D
 	if r.IntN(6) == 0 {
 		s.Greeting[0].After = int64(patience) - int64(time.Millisecond) + r.Int64N(int64(2*time.Millisecond))
 	}
-	for range r.IntN(3) {
+	for range max(0, r.IntN(8)-5) {
 		s.Greeting = append(s.Greeting, simulated.Said{After: r.Int64N(1e6), Data: more})
 	}
 }

@@ -39,10 +39,17 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	c.kind, c.plan, c.job, c.tally = "hold", &hp.Plan, h.job, h.tally
 	patience := c.plan.ConnectTimeout
 	segment := max(0, r.IntN(8)-4)
-	datagrams := c.job.Plan.Protocol == "udp"
+	datagrams, room := c.job.Plan.Protocol == "udp", int64(1<<30)
+	if r.IntN(3) == 0 {
+		room = r.Int64N(20) // a target that closes what it has no room for, but greets it before
+	}
 	c.script = func(s *simulated.Script) {
 		*s = simulated.Script{Segment: segment, Judge: want.judge}
 		shake(r, s, patience)
+		if c.ups.Now >= room {
+			s.Greeting, s.End = []simulated.Said{{Data: more}}, 0
+			return
+		}
 		if r.IntN(2) == 0 {
 			want.greet(r, s, patience, datagrams)
 		}
@@ -76,7 +83,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		case seen >= c.job.Start()+int64(hp.Duration):
 			return "still established after the duration"
 		case hp.Keepalive == 0 || c.backlogged(conn):
-		case awaited && seen >= conn.LastPacket+int64(pause):
+		case awaited && seen >= conn.SentFirst+int64(pause):
 			return "no answer to a keepalive in its time"
 		case !awaited && seen >= max(conn.Established+int64(hp.Keepalive), conn.LastPacket+int64(hp.Keepalive), conn.LastAnswer):
 			return "no keepalive in its time"
@@ -145,7 +152,7 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 			f.why = ReasonHoldStopped
 		}
 	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(plan.Duration):
-	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.LastPacket+patience:
+	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.SentFirst+patience:
 		f.class, f.why = ClassNoReply, ReasonKeepalive
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)

@@ -72,7 +72,7 @@ type simulation struct {
 }
 
 // lateLooks is how many looks pass until all connections are looked at: what is late once stays so.
-const lateLooks = 50
+const lateLooks = 100
 
 // simulatedCall is one of them.
 type simulatedCall struct {
@@ -175,7 +175,7 @@ func (s *simulation) start() {
 		rules = c.flood(plan)
 	}
 	c.numbers = make([]simulatedNumber, c.plan.Connections)
-	late, same := r.IntN(2) == 0, c.kind == "traffic" && c.plan.Network == "udp" && r.IntN(2) == 0
+	late, once, same := r.IntN(2) == 0, r.IntN(2) == 0, c.kind == "traffic" && c.plan.Network == "udp" && r.IntN(2) == 0
 	lanes := int(min(int64(c.plan.Concurrency), c.plan.Connections))
 	cores := min(1+r.IntN(2), lanes)
 	for i := range cores {
@@ -183,7 +183,7 @@ func (s *simulation) start() {
 		lanes -= share
 		d := s.world.Start(c.job, share, rules, c.scripted)
 		d.Dialed, d.Closed, d.Starved, d.Holding = c.dialed, c.closed, c.starved, c.holding
-		d.LateDescriptors, d.SamePorts, d.Ups = late, same, &c.ups
+		d.LateDescriptors, d.OneRead, d.SamePorts, d.Ups = late, once, same, &c.ups
 		c.drivers = append(c.drivers, d)
 	}
 	if r.IntN(4) == 0 {
@@ -196,7 +196,7 @@ func (s *simulation) start() {
 func (s *simulation) randomPlan(r *rand.Rand) Plan {
 	networks := []string{"tcp", "tcp", "udp"}
 	p := Plan{
-		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(410)), Concurrency: 1 + r.IntN(40),
+		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(405)), Concurrency: 1 + r.IntN(40),
 		ConnectTimeout: time.Duration(1+r.IntN(400)) * time.Millisecond, Reset: r.IntN(2) == 0,
 	}
 	for i := range 1 + r.IntN(3) {

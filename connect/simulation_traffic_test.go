@@ -26,6 +26,7 @@ type simulatedTraffic struct {
 	echoTimes int64
 	trips     int64
 	moves     int64
+	moved     int64
 	lives     []int64 // of each connection, how often it was established
 	offGrid   error
 }
@@ -71,7 +72,8 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	c.event = func(conn *simulated.Conn, o *Outcome) error {
 		if o.Event == Moved {
 			t.moves++
-			return match(conn.Moved, "no other host to have answered")
+			conn.Told++
+			return match(conn.Moved && conn.Told == 1, "no other host to have answered, or to have been told of")
 		}
 		return match(o.Event == Established && o.At == c.job.Since(conn.Established), "an event of traffic")
 	}
@@ -91,7 +93,7 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 		s.Host = "" // a plain echo server
 	}
 	shake(r, s, t.plan.ConnectTimeout)
-	leave(r, s, 3*time.Second)
+	leave(r, s, time.Second)
 	s.Answers = simulated.Answers{Echo: true, Delay: r.Int64N(loss / 2), Retrans: uint32(r.IntN(3))} // #nosec G115 -- small
 	if t.interval == 0 {
 		s.Answers.Delay = max(s.Answers.Delay, int64(10*time.Millisecond))
@@ -99,6 +101,7 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 	if t.job.Plan.Protocol == "udp" {
 		s.Answers.Jitter, s.Answers.Lose, s.Answers.Twice = 1+r.Int64N(loss/4+1), max(0, r.IntN(20)-10), max(0, r.IntN(6)-3)
 		s.Answers.Stray, s.Full, s.Answers.MoveAt = max(0, r.IntN(20)-16), max(0, r.IntN(30)-20), max(0, r.IntN(12)-8)
+		s.Answers.Late, s.Answers.LateBy = max(0, r.IntN(12)-8), int64(400*time.Millisecond)
 	} else {
 		s.Answers.Pieces = r.IntN(4)
 	}
@@ -109,7 +112,9 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 	case 1:
 		s.Answers.CloseAt = 1 + r.IntN(6)
 	case 2:
-		s.Answers.Too = t.job.Plan.Protocol == "tcp"
+		if t.job.Plan.Protocol == "tcp" {
+			s.Answers.Too = 1 + r.IntN(3)
+		}
 	case 3:
 		s.Answers.SendFail = ClassReset
 	case 4, 5:
@@ -212,12 +217,15 @@ func (t *simulatedTraffic) ended(conn *simulated.Conn, o *Outcome) error {
 		retransmits = int64(conn.Script.Answers.Retrans)
 	}
 	switch {
-	case conn.TooMuch:
-		host = p.Host // which may be in what was too much
+	case conn.TooMuch, conn.Script.Answers.Too > 0:
+		host = p.Host // what is too much is somewhere in it
 	case !datagrams && conn.Received >= rules.HelloSize:
 		host = conn.Script.Host
 	}
 	t.add(p, o.Class)
+	if conn.Moved {
+		t.moved++
+	}
 	if t.lives[o.Number]++; t.lives[o.Number] > 1 {
 		t.sum.Reconnected++
 	}
@@ -225,7 +233,7 @@ func (t *simulatedTraffic) ended(conn *simulated.Conn, o *Outcome) error {
 	switch {
 	case !t.rules.Verify:
 		corrupted = 0
-	case conn.Script.Answers.Too:
+	case conn.Script.Answers.Too > 0:
 		corrupted = p.Corrupted // of what is too much, nobody knows to which echo it belongs
 	}
 	if p.Sent != int64(conn.Packets) || p.Received != int64(conn.Echoes) || p.Corrupted != corrupted || p.Retransmits != retransmits || p.Host != host || p.Local != conn.Local {
@@ -342,7 +350,7 @@ func (t *simulatedTraffic) result(r *TrafficResult) error {
 	return errors.Join(
 		match(counts.GaveUp == sum.GaveUp && r.Reconnects == sum.Reconnected, "%d given up and %d reconnects, but they are %d and %d", counts.GaveUp, r.Reconnects, sum.GaveUp, sum.Reconnected),
 		match(r.FailedConnects == failedConnects, "%d failed connects, but they are %d", r.FailedConnects, failedConnects),
-		match(r.Moved == t.moves, "%d moved, but %d were told", r.Moved, t.moves),
+		match(r.Moved == t.moves && t.moved == t.moves, "%d moved and %d told, but it was %d", r.Moved, t.moves, t.moved),
 		t.sizesAdd(), t.echoesAdd(), t.offGrid, t.losses(r))
 }
 

@@ -211,9 +211,10 @@ type echoed struct {
 	from      string // that host
 }
 
-// tookStream takes what came on a stream. done says that this completes an echo; ok is false if more came than was sent.
-func (p *pace) tookStream(s *session, data []byte, now int64) (e echoed, done, ok bool) {
-	if len(data) > s.toCome {
+// tookStream takes what came on a stream, while so many bytes of the packet are still to be sent. done says that this completes an echo;
+// ok is false if more came than was sent.
+func (p *pace) tookStream(s *session, data []byte, unsent int, now int64) (e echoed, done, ok bool) {
+	if len(data) > s.toCome-unsent {
 		return echoed{}, false, false
 	}
 	if p.verify {

@@ -215,7 +215,7 @@ func (t *traffic) Data(key uint32, data []byte, now int64) {
 		}
 		return
 	}
-	switch e, done, ok := t.tookStream(&s.session, data, now); {
+	switch e, done, ok := t.tookStream(&s.session, data, int(t.core.Conn(key).Left), now); {
 	case !ok:
 		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})
 	case done:

@@ -11,13 +11,13 @@ import (
 
 // Conn is a connection, and the truth about it.
 type Conn struct {
-	Key    uint32
-	Number int64
-	Script Script
-	Local  netip.AddrPort
-	Bare   bool // without a descriptor, which the core is told later
-	Next   *Conn
-	Due    int64 // the test's own
+	Key       uint32
+	Number    int64
+	Script    Script
+	Local     netip.AddrPort
+	Bare      bool // without a descriptor, which the core is told later
+	Next      *Conn
+	Due, Told int64 // the test's own
 
 	Dialed      int64
 	Established int64 // when the core was told; 0 if it was not
@@ -62,6 +62,7 @@ type Conn struct {
 	Sizes     []Size
 
 	driver   *Driver
+	readIn   uint64              // look of the driver
 	isUp     bool                // at the peer
 	lastSaid int64               // when what the peer said last arrives: a stream keeps its order
 	toEcho   int                 // bytes of the packet that is being sent that are still to be sent
@@ -288,7 +289,7 @@ func (c *Conn) tookAnswer(data []byte) {
 func (c *Conn) tookStream(a *arrival, now int64) {
 	c.owed -= len(a.data)
 	c.spoilt = c.spoilt || a.spoilt
-	c.TooMuch = c.TooMuch || c.owed < 0
+	c.TooMuch = c.TooMuch || c.owed < c.toEcho
 	if c.owed == 0 && c.toEcho == 0 {
 		c.SentFirst = 0
 		c.echoed(c.size, c.spoilt, now, c.LastPacket)
@@ -435,9 +436,9 @@ func (c *Conn) answerStream(p []byte) {
 	c.got += int64(len(p))
 	spoilt := a.Corrupt > 0 && a.Corrupt == c.Packets && c.got > helloSize
 	if spoilt {
-		said[len(said)-1] ^= 0xff
+		said[max(len(p)-int(c.got-helloSize), 0)] ^= 0xff
 	}
-	if a.Too && c.toEcho == 0 {
+	if a.Too > 0 && a.Too <= c.Packets {
 		said = append(said, 'x')
 	}
 	c.say(said, spoilt)
@@ -493,8 +494,9 @@ func (c *Conn) answerDatagram(p []byte) {
 		return
 	}
 	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
-	if a.MoveAt > 0 && c.Packets >= a.MoveAt {
-		said.moved = true
+	said.moved = a.MoveAt > 0 && c.Packets >= a.MoveAt && (c.Packets-a.MoveAt)%4 < 2
+	if a.Late > 0 && random.IntN(a.Late) == 0 {
+		delay += random.Int64N(a.LateBy)
 	}
 	clear(said.data[:helloSize])
 	copy(said.data, said.host(&c.Script))

@@ -27,6 +27,7 @@ type Driver struct {
 	// Holding says how many connections of the job are open, and how many of these have a descriptor.
 	Holding func() (open, holding int64)
 
+	OneRead         bool // a connection is read once a look, as epoll does
 	LateDescriptors bool // a lack of descriptors is told later, as package net does
 	SamePorts       bool // connections of the same number have the same port
 	Ups             *Ups // may be shared; nil is the world's
@@ -51,7 +52,8 @@ type Driver struct {
 	timers   timers.Timers
 	inbox    []delivery
 	lookAt   int64
-	seenThen int64 // Seen, as the core knows it
+	looked   uint64 // how often
+	seenThen int64  // Seen, as the core knows it
 	ports    uint16
 }
 
@@ -134,13 +136,22 @@ const (
 // turn is one look.
 func (d *Driver) turn() {
 	now := d.World.now
-	d.World.Looks++
+	d.looked++
 	d.Phase, d.Dirty, d.Dials = Delivering, false, 0
 	taken := min(len(d.inbox), mostEvents)
+	kept := 0
 	for _, got := range d.inbox[:taken] {
+		if d.OneRead && got.conn.readIn == d.looked { // what it has is read in the next look
+			d.inbox[kept] = got
+			kept++
+			continue
+		}
+		if got.arrival.kind == engine.Data {
+			got.conn.readIn = d.looked
+		}
 		d.deliver(got.conn, got.arrival)
 	}
-	d.inbox = append(d.inbox[:0], d.inbox[taken:]...)
+	d.inbox = append(d.inbox[:kept], d.inbox[taken:]...)
 	more := len(d.inbox) > 0
 	if !more {
 		d.Seen = now

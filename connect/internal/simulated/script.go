@@ -55,9 +55,11 @@ type Answers struct {
 	Stray    int    // one datagram in so many comes with others that are no echoes
 	Until    int    // says nothing more after so many packets; 0 goes on
 	CloseAt  int    // ends the connection after so many packets; 0 does not
-	Too      bool   // says more than it was told
+	Too      int    // from this packet on, says more than it was told; 0 is never
+	Late     int    // one datagram in so many is delayed by up to LateBy; 0 is none
+	LateBy   int64  // ns
 	Corrupt  int    // spoils the echo of this packet; 0 of none
-	MoveAt   int    // datagrams: from this packet on, another host answers
+	MoveAt   int    // datagrams: from this packet on, another host answers in turn; 0 is never
 	NoFIN    bool   // does not close when this side has shut down
 	Retrans  uint32 // segments that are sent again
 	SendFail class.Class

@@ -11,7 +11,6 @@ import (
 type World struct {
 	Random      *rand.Rand
 	Connections int64 // dialed so far
-	Looks       int64 // how often the process has looked what there is
 	Descriptors int   // that are free
 
 	// Check, if set, is called after each look, and says what is wrong.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,13 +21,15 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Stdout); err != nil {
+	only := flag.String("only", "", "those whose name contains this")
+	flag.Parse()
+	if err := run(context.Background(), os.Stdout, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "mutations:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(ctx context.Context, out io.Writer, only string) error {
 	dir, err := os.MkdirTemp("", "mutations")
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func run(ctx context.Context, out io.Writer) error {
 	missed := 0
 	for i := range mutations {
 		m := &mutations[i]
+		if !strings.Contains(m.name, only) {
+			continue
+		}
 		f, err := m.find(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
