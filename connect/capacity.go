@@ -11,14 +11,16 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
-// CapacityPlan says how to find out how many connections a target holds. Plan.Connections is the most to try: 0 means what
-// this process has descriptors for. If Plan.Payload is set, every connection is sent it, and must answer with something.
+// CapacityPlan says how to find out how many connections a target holds. Plan.Connections is the most to hold: 0 means what
+// this process has descriptors for. If Plan.Payload is set, every connection is sent it once, and must answer.
 type CapacityPlan struct {
 	Plan
 	// Step is how many connections are opened at first before their fate is looked at; it doubles up to ten times as many.
 	// 0 means DefaultStep.
 	Step int64
-	// Patience is how long a step is watched: a connection that is not closed until then is held. 0 means DefaultPatience.
+	// Patience is how long each connection is watched: one that is not closed until then is held. With a payload, it is sent
+	// after that time, in which the target may greet, and answered within the same time again, unless answers still come in.
+	// 0 means DefaultPatience.
 	Patience time.Duration
 }
 
@@ -36,27 +38,27 @@ type Limit string
 
 // The limits that can be told apart.
 const (
-	LimitNone        Limit = "none"         // none was reached
-	LimitApplication Limit = "application"  // it closes further connections: a limit of its own
-	LimitNotAccepted Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
-	LimitAcceptQueue Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
-	LimitRefused     Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
-	LimitUnreachable Limit = "unreachable"  // connects fail in another way
-	LimitLocalFDs    Limit = "local_fds"    // this process has no descriptors left
-	LimitLocalPorts  Limit = "local_ports"  // this host has no source ports left
-	LimitTime        Limit = "time"         // the call ended first
+	LimitNone         Limit = "none"         // none was reached
+	LimitApplication  Limit = "application"  // it closes further connections: a limit of its own
+	LimitNotAccepted  Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
+	LimitAcceptQueue  Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
+	LimitPath         Limit = "path"         // SYNs are no longer answered, though all that is established is served: they vanish on the way
+	LimitIntermittent Limit = "intermittent" // connects fail, but later ones get through
+	LimitRefused      Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
+	LimitUnreachable  Limit = "unreachable"  // connects fail in another way
+	LimitLocalFDs     Limit = "local_fds"    // this process has no descriptors left
+	LimitLocalPorts   Limit = "local_ports"  // this host has no source ports left
+	LimitTime         Limit = "time"         // the call ended first
 )
 
-var limitExplanations = map[Limit]string{
-	LimitNone:        "every connection was held; the target may hold more, try more connections",
-	LimitApplication: "the target closes connections when there are more: a limit of the application, such as a maximum number of connections",
-	LimitNotAccepted: "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time",
-	LimitAcceptQueue: "the target no longer answers SYNs: its accept queue is full (backlog, net.core.somaxconn) since the application does not accept, or a device in between drops them",
-	LimitRefused:     "the target refuses further connections: its listener is gone, or a firewall or its system rejects them",
-	LimitUnreachable: "further connects fail; see the errors",
-	LimitLocalFDs:    "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes",
-	LimitLocalPorts:  "this host has no source ports left for the target, so it may hold more: use more source addresses (source)",
-	LimitTime:        "the call ended before a limit was found, so the target may hold more: allow a longer timeout",
+// lowerBound reports whether the target may hold more than was found.
+func (l Limit) lowerBound() bool {
+	switch l {
+	case LimitNone, LimitIntermittent, LimitLocalFDs, LimitLocalPorts, LimitTime:
+		return true
+	default:
+		return false
+	}
 }
 
 // CapacityResult is how many connections a target holds, and why not more. As JSON, durations are in nanoseconds.
@@ -65,13 +67,15 @@ type CapacityResult struct {
 	Limit          Limit             `json:"limit"`
 	LowerBound     bool              `json:"lower_bound"` // the target may hold more
 	Explanation    string            `json:"explanation"`
-	Attempted      int64             `json:"attempted"`     // connections that were begun
+	Asked          int64             `json:"asked"`         // connections of the last step that were wanted, until a limit was found
+	Begun          int64             `json:"begun"`         // connections of the last step that were begun
+	Attempted      int64             `json:"attempted"`     // connections that were begun, in all steps
 	NotInitiated   int64             `json:"not_initiated"` // connections of the last step that were not
 	FailedConnects int64             `json:"failed_connects"`
 	Errors         map[Class]int64   `json:"errors"`
 	First          map[Class]Failure `json:"first_errors"`
 	Closed         int64             `json:"closed"`   // by the target
-	Unserved       int64             `json:"unserved"` // established, but without the bytes that others got
+	Unserved       int64             `json:"unserved"` // established, but without the bytes that others got, or without an answer
 	SYNRetransmits int64             `json:"syn_retransmits"`
 	StartTime      time.Time         `json:"start_time"`
 	Duration       time.Duration     `json:"duration"`
@@ -80,28 +84,18 @@ type CapacityResult struct {
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
 // target that greets (sends something by itself, as mconnect's server does) must greet every connection.
 func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResult, error) {
-	s := search{engine: e, plan: plan.withDefaults(), started: time.Now(), held: observeSearch(&plan.Plan)}
-	defer s.held.end()
+	s := newSearch(e, plan.withDefaults())
+	defer s.end()
 	ctx, cancel := context.WithTimeout(ctx, s.plan.Timeout)
 	defer cancel()
-	defer s.hangUp(ClassAborted)
-	step := s.plan.Step
-	for s.attempted < s.plan.Connections && ctx.Err() == nil {
-		if err := s.step(ctx, min(step, s.plan.Connections-s.attempted)); err != nil {
-			return nil, err
-		}
-		if ctx.Err() != nil {
-			break // what was not watched to the end may yet be served, and says nothing of the target
-		}
-		if limit := s.verdict(); limit != LimitNone {
-			return s.result(limit, ClassAborted), nil
-		}
-		step = min(2*step, 10*s.plan.Step)
+	limit, err := s.run(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case limit == LimitTime:
+		return s.result(limit, class.Of(ctx.Err())), nil
 	}
-	if ctx.Err() != nil {
-		return s.result(LimitTime, class.Of(ctx.Err())), nil
-	}
-	return s.result(LimitNone, ClassAborted), nil
+	return s.result(limit, ClassAborted), nil
 }
 
 func (p CapacityPlan) withDefaults() CapacityPlan {
@@ -121,12 +115,13 @@ func (p CapacityPlan) withDefaults() CapacityPlan {
 		p.Patience = DefaultPatience
 	}
 	if p.Timeout == 0 {
-		p.Timeout = p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + p.ConnectTimeout
+		const rounds = 2 // of connects that fail
+		p.Timeout = p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + rounds*p.ConnectTimeout + 2*p.grace()
 	}
 	return p
 }
 
-// Most is how many connections the search opens at most: Connections, or its default.
+// Most is how many connections the search holds at most: Connections, or its default.
 func (p CapacityPlan) Most() int64 { return p.withDefaults().Connections }
 
 // TimeLimit is how long a call of the plan may take: Timeout, or its default.
@@ -138,196 +133,198 @@ func (p *CapacityPlan) mostSteps() int64 {
 	return growing + p.Connections/(10*p.Step) + 1
 }
 
-// watching is how long a step is watched.
+// watching is how long it takes until each connection of a step has had its time, and that is known.
 func (p *CapacityPlan) watching() time.Duration {
+	const collecting = 100 * time.Millisecond // outcomes travel together
 	if p.Payload != nil {
-		return 2*p.Patience + p.Patience/2 // asked after one interval, and given another to answer
+		return 2*p.Patience + collecting // to greet, and to answer
 	}
-	return p.Patience
+	return p.Patience + collecting
 }
 
-// search is a capacity test under way.
-type search struct {
-	engine    *Engine
-	plan      CapacityPlan
-	started   time.Time
-	held      *searchObserver
-	attempted int64
-	greets    bool // the target sends something by itself
-	sum       capacitySum
+// grace is how long connections that were not served in their time are watched after the last one that was: a busy target, or a busy
+// machine, takes longer.
+func (p *CapacityPlan) grace() time.Duration { return max(p.Patience, time.Second) }
+
+// evidence is what has become of all connections of a search so far.
+type evidence struct {
+	established  int64 // and still open
+	served       int64 // of these
+	hasServed    bool  // whether it can be told who is served
+	protocol     string
+	notInitiated int64
+	failed       int64 // connects
+	synRetries   int64
+	closed       int64 // by the target
+	closedLate   int64 // of these, those of earlier steps
+	errors       map[Class]int64
+	first        map[Class]Failure
+	dials        dialFailures
+	local        map[Class]int64 // errors without those of further tries, which may need more of this host than it has
+	tried        int64           // connects that were begun after others had failed, or would
+	passed       int64           // of these, those that were established
 }
 
-// capacitySum is what has become of all connections so far.
-type capacitySum struct {
-	established, served, synRetries, notInitiated, failed int64
-	closed, closedLate                                    int64 // late: of steps that had been watched to the end
-	errors                                                map[Class]int64
-	first                                                 map[Class]Failure
+// dialFailures counts connects that failed for a reason that tells of the target or the way to it.
+type dialFailures struct {
+	total      int64
+	inVain     int64 // without an answer to any SYN
+	vainSYNs   int64 // SYNs that these sent again
+	handshakes int64 // established over TCP, but the TLS handshake took too long
+	hungUp     int64 // closed or reset by the target within the TLS handshake
 }
 
-// step opens n more connections and watches what becomes of all.
-func (s *search) step(ctx context.Context, n int64) error {
-	plan := HoldPlan{Plan: s.plan.Plan}
-	plan.Connections, plan.Timeout, plan.Observer, plan.Monitor = n, 0, s.held, 0
-	plan.Sources.Start += uint64(s.attempted) // #nosec G115 -- not negative
-	if s.plan.Payload != nil {
-		plan.Keepalive = s.plan.Patience
+// unserved is the number of connections that lack what others got, or the answer.
+func (e *evidence) unserved() int64 {
+	if !e.hasServed {
+		return e.dials.handshakes
 	}
-	h, err := s.engine.Hold(context.WithoutCancel(ctx), plan)
-	if err != nil {
-		return err
-	}
-	s.held.add(h)
-	s.attempted += n
-	select {
-	case <-h.Settled():
-	case <-ctx.Done():
-		return nil
-	}
-	s.watch(ctx, h)
-	if len(s.held.steps) == 1 {
-		s.greets = s.plan.Payload == nil && s.held.greets()
-	}
-	return nil
+	return e.established - e.served + e.dials.handshakes
 }
 
-// watch gives a step's connections time to be served, or closed.
-func (s *search) watch(ctx context.Context, h *Held) {
-	deadline := time.NewTimer(s.plan.watching())
-	defer deadline.Stop()
-	select {
-	case <-deadline.C:
-	case <-h.Done():
-	case <-ctx.Done():
+// unservedOpen is the part of unserved that may still be served.
+func (e *evidence) unservedOpen() int64 { return e.unserved() - e.dials.handshakes }
+
+// connections is how many are held.
+func (e *evidence) connections() int64 {
+	if e.hasServed {
+		return e.served
 	}
-	s.add()
+	return e.established
 }
 
-func (s *search) add() {
-	s.sum = capacitySum{errors: map[Class]int64{}, first: map[Class]Failure{}}
-	for i, h := range s.held.steps {
-		r := h.Result()
-		s.sum.established += r.States.Established
-		s.sum.served += r.Served
-		s.sum.closed += r.States.Closed
-		if i < len(s.held.steps)-1 {
-			s.sum.closedLate += r.States.Closed
-		}
-		s.sum.notInitiated += r.States.NotInitiated
-		s.sum.failed += r.FailedConnects
-		s.sum.synRetries += r.SYNRetransmits
-		for class, n := range r.Errors {
-			s.sum.errors[class] += n
-		}
-		for class, message := range r.First {
-			if _, known := s.sum.first[class]; !known {
-				s.sum.first[class] = message
-			}
-		}
-	}
-}
-
-// unserved is the number of connections that lack the bytes which others got.
-func (s *search) unserved() int64 {
-	if !s.greets {
-		return s.sum.errors[ClassNoReply]
-	}
-	return s.sum.established - s.sum.served
-}
-
-func (s *search) verdict() Limit {
-	e := s.sum.errors
+// limit judges the evidence. SYNs without an answer come from the way or from a full queue, which is full because the application
+// does not take connections out of it: then some that are established are not served.
+func (e *evidence) limit() Limit {
 	switch {
-	case e[ClassFDLimit] > 0:
+	case e.local[ClassFDLimit] > 0:
 		return LimitLocalFDs
-	case e[ClassAddrNotAvailable]+e[ClassAddrInUse] > 0:
+	case e.local[ClassAddrNotAvailable]+e.local[ClassAddrInUse] > 0:
 		return LimitLocalPorts
-	case s.sum.closed > 0:
+	case e.closed+e.dials.hungUp+e.errors[ClassBadReply] > 0:
 		return LimitApplication
-	case s.unserved() > 0:
-		return LimitNotAccepted
-	case e[ClassTimeout] > 0 && s.sum.established > 0:
+	case e.unserved() > 0 && e.dials.inVain > 0:
 		return LimitAcceptQueue
-	case e[ClassRefused] > 0:
+	case e.passed > 0:
+		return LimitIntermittent
+	case e.unserved() > 0:
+		return LimitNotAccepted
+	case e.dials.inVain > 0 && e.established > 0 && e.servesAll():
+		return LimitPath
+	case e.dials.inVain > 0 && e.established > 0:
+		return LimitAcceptQueue
+	case e.errors[ClassRefused] > 0:
 		return LimitRefused
-	case len(e) > 0:
+	case len(e.errors) > 0:
 		return LimitUnreachable
 	}
 	return LimitNone
 }
 
-// result closes everything. The class is that of connections which are still dialled.
-func (s *search) result(limit Limit, dialled Class) *CapacityResult {
-	s.add()
-	connections := s.sum.established
-	if s.greets {
-		connections = s.sum.served
-	}
-	unserved, explanation := s.unserved(), s.explain(limit, connections)
-	s.hangUp(dialled) // these fail now, and count
-	s.add()
-	return &CapacityResult{
-		Connections:    connections,
-		Limit:          limit,
-		LowerBound:     limit == LimitNone || limit == LimitLocalFDs || limit == LimitLocalPorts || limit == LimitTime,
-		Explanation:    explanation,
-		Attempted:      s.attempted - s.sum.notInitiated,
-		NotInitiated:   s.sum.notInitiated,
-		FailedConnects: s.sum.failed,
-		Errors:         s.sum.errors,
-		First:          s.sum.first,
-		Closed:         s.sum.closed,
-		Unserved:       unserved,
-		SYNRetransmits: s.sum.synRetries,
-		StartTime:      s.started,
-		Duration:       time.Since(s.started),
-	}
+// servesAll reports whether all established connections are known to be served. A TLS handshake takes the application.
+func (e *evidence) servesAll() bool {
+	return e.hasServed && e.unserved() == 0 || e.protocol == "tls" && e.dials.handshakes == 0
 }
 
-// explain puts a limit into words, and what is particular about it here.
-func (s *search) explain(limit Limit, connections int64) string {
-	switch {
-	case limit == LimitApplication && connections == 0:
-		return "the target closes every connection: check that it serves this port, and this client"
-	case limit == LimitApplication && s.sum.closedLate > 0:
-		return limitExplanations[limit] + "; it closes some so late that more seem to fit than do: allow more patience"
-	case limit == LimitNotAccepted && s.plan.Protocol() == "udp":
-		return "further datagrams get no answer: the target, or the network, drops them"
-	}
-	return s.sum.explain(limit)
-}
-
-// explain puts a limit into words, with the error that stands for it where there are several kinds.
-func (c *capacitySum) explain(limit Limit) string {
-	var cause Class
+// explain puts a limit into words: what has happened, the likeliest cause, and the next step.
+func (e *evidence) explain(limit Limit) string {
 	switch limit {
-	case LimitLocalPorts:
-		cause = c.mostFrequent(ClassAddrInUse, ClassAddrNotAvailable)
+	case LimitNone:
+		return "every connection was held; the target may hold more, try more connections"
+	case LimitApplication:
+		return e.explainApplication()
+	case LimitNotAccepted:
+		return e.explainNotAccepted()
+	case LimitAcceptQueue:
+		return e.explainAcceptQueue()
+	case LimitPath:
+		return e.silence() + fmt.Sprintf(", while all %d that are established are served: SYNs vanish between here and the target. ", e.established) +
+			"A device on the way has no room for more: a connection table (conntrack -C against net.netfilter.nf_conntrack_max, \"table full\" in its log), " +
+			"ports for address translation, or a firewall's limit; look there, and try more source addresses (source). " +
+			"Less likely is a full accept queue of the target: nstat TcpExtListenOverflows there counts those"
+	case LimitIntermittent:
+		return e.explainIntermittent()
+	case LimitRefused:
+		return "the target refuses further connections: its listener is gone, or a firewall or its system rejects them"
 	case LimitUnreachable:
-		cause = c.mostFrequent(slices.Sorted(maps.Keys(c.errors))...)
+		return "further connects fail; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
+	case LimitLocalFDs:
+		return "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes"
+	case LimitLocalPorts:
+		return "this host has no source ports left for the target, so it may hold more: use more source addresses (source)" + e.quote(ClassAddrInUse, ClassAddrNotAvailable)
+	case LimitTime:
+		return "the call ended before a limit was found, so the target may hold more: allow a longer timeout" + e.retries()
 	}
-	if failure, known := c.first[cause]; known {
-		return fmt.Sprintf("%s (%s)", limitExplanations[limit], failure)
-	}
-	return limitExplanations[limit]
+	return ""
 }
 
-// mostFrequent returns the class with the most errors, the first of several.
-func (c *capacitySum) mostFrequent(among ...Class) Class {
+func (e *evidence) explainApplication() string {
+	switch {
+	case e.connections() == 0 && e.errors[ClassBadReply] == 0:
+		return "the target closes every connection: check that it serves this port, and this client"
+	case e.errors[ClassBadReply] > 0 && e.closed == 0:
+		return "the target answers further connections with something else than was asked for: a limit of the application, which it tells" + e.quote(ClassBadReply)
+	case e.closedLate > 0:
+		return "the target closes connections when there are more: a limit of the application, such as a maximum number of connections; " +
+			"it closes some so late that more seem to fit than do: allow more patience"
+	}
+	return "the target closes connections when there are more: a limit of the application, such as a maximum number of connections"
+}
+
+func (e *evidence) explainNotAccepted() string {
+	switch {
+	case e.protocol == "udp":
+		return "further datagrams get no answer: the target, or the network, drops them"
+	case e.dials.handshakes > 0:
+		return fmt.Sprintf("%d further connections were established over TCP, but their TLS handshake was not answered in time: ", e.dials.handshakes) +
+			"the target's kernel takes them, but the application no longer accepts, or does not serve them, being out of file descriptors, threads or time"
+	}
+	return "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time"
+}
+
+func (e *evidence) explainAcceptQueue() string {
+	text := e.silence()
+	if e.unserved() > 0 {
+		text += fmt.Sprintf(", and %d connections are established but not served", e.unserved())
+	} else {
+		text += fmt.Sprintf("; whether the %d that are established are served can't be told, since the target sends nothing by itself (give a payload that it answers)", e.established)
+	}
+	text += ": the target's accept queue is full (backlog, net.core.somaxconn) since the application does not accept; ss -ltn there shows Recv-Q above Send-Q"
+	if e.passed > 0 {
+		text += fmt.Sprintf(". %d that were begun later got through, so it accepts some, but too slowly", e.passed)
+	}
+	return text + ". If it does not, a device in between drops SYNs (connection table, ports for address translation, firewall)"
+}
+
+// silence says that connects were not answered.
+func (e *evidence) silence() string {
+	return fmt.Sprintf("%d connects got no answer, though their SYNs were sent again %d times", e.dials.inVain, e.dials.vainSYNs)
+}
+
+func (e *evidence) explainIntermittent() string {
+	return fmt.Sprintf("%d connects failed, but %d of %d that were begun later got through, so this is no limit of the number, and the target may hold more: ", e.dials.total, e.passed, e.tried) +
+		"packets are lost by chance on the way, or some 5-tuples lead nowhere, such as one in n to a dead backend behind a hash, or the target's accept queue overflows now and then; " +
+		"flood() tells the share that fails, and with sourcePorts whether the same 5-tuples fail again" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
+}
+
+// retries mentions SYNs that were sent again.
+func (e *evidence) retries() string {
+	if e.synRetries == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; SYNs had to be sent again %d times, which takes a second and more each: packets are lost on the way, or the accept queue overflows", e.synRetries)
+}
+
+// quote is the failure that stands for the most frequent of some classes, the first of several.
+func (e *evidence) quote(among ...Class) string {
 	most := ClassNone
 	for _, class := range among {
-		if c.errors[class] > c.errors[most] {
+		if e.errors[class] > e.errors[most] {
 			most = class
 		}
 	}
-	return most
-}
-
-func (s *search) hangUp(dialled Class) {
-	for _, h := range s.held.steps {
-		h.hangUp(dialled)
+	if failure, known := e.first[most]; known {
+		return fmt.Sprintf(" (%s)", failure)
 	}
-	for _, h := range s.held.steps {
-		h.Close()
-	}
+	return ""
 }

@@ -31,6 +31,7 @@ const (
 	Spoke       = engine.NewsSpoke       // the first bytes have arrived on it
 	Echoed      = engine.NewsEchoed      // it has answered a keepalive
 	Moved       = engine.NewsMoved       // another host than before has answered on it
+	Waited      = engine.NewsWaited      // the peer has had its time to speak first, or to answer
 )
 
 // UnknownHost stands for servers that have not told their names, where a name is needed.

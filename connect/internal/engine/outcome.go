@@ -17,6 +17,7 @@ const (
 	NewsSpoke                   // the first bytes have arrived on it
 	NewsEchoed                  // it has answered a keepalive
 	NewsMoved                   // another host than before has answered on it
+	NewsWaited                  // the peer has had its time to speak first, or to answer
 )
 
 // Outcome is what became of one connection, or something that happened to it.
