@@ -40,6 +40,8 @@ func (t *holdTally) add(batch []Outcome) {
 			if o.Host != "" {
 				t.hosts.Add(o.Host, 1)
 			}
+		case Named:
+			t.hosts.Add(o.Host, 1)
 		case Echoed:
 			t.echo.Add(o.Reply)
 		case Ended:

@@ -30,6 +30,7 @@ const (
 	Established = engine.NewsEstablished // it is connected, and stays so
 	Spoke       = engine.NewsSpoke       // the first bytes have arrived on it
 	Echoed      = engine.NewsEchoed      // it has answered a keepalive
+	Named       = engine.NewsNamed       // an answer to a keepalive has told, for the first time, which host it is to
 	Moved       = engine.NewsMoved       // another host than before has answered on it
 	Waited      = engine.NewsWaited      // the peer has had its time to speak first, or to answer
 )

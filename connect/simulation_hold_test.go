@@ -111,6 +111,9 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 			about.echoed++
 			return match(o.Reply > 0 && hp.Keepalive > 0 && o.Reply <= pause+2*time.Second, "an answer in its time")
 		}
+		if o.Event == Named {
+			return match(o.Host != "" && conn.Answers > 0, "a host that an answer has named")
+		}
 		return errors.New("not an event of a hold")
 	}
 	c.ended = func(conn *simulated.Conn, o *Outcome) error {
@@ -163,7 +166,7 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 // holdHost is the host that a connection's first data names, or its last answer that names one.
 func holdHost(conn *simulated.Conn, byFirst bool) string {
 	host := ""
-	if byFirst || !conn.FirstIsAnswer {
+	if byFirst {
 		name, isWhole := names[string(conn.FirstData)]
 		if host = name; !isWhole {
 			if parsed, ok := reply.Parse(conn.FirstData); ok {

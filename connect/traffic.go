@@ -136,6 +136,7 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	c.tally.sample(c.job.Length())
 	result := c.tally.result()
 	result.BySize, result.Interrupted = c.rules.BySize(), ctx.Err() != nil
+	result.NewPortAnswered = c.probe(ctx, result)
 	return result, nil
 }
 
@@ -221,7 +222,8 @@ type TrafficResult struct {
 	LossTimeout time.Duration   `json:"-"`
 	Reconnect   bool            `json:"-"`
 	Fixed       bool            `json:"-"` // the source ports are the plan's
-	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent.
+	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent; nil if
+	// none was sent.
 	NewPortAnswered *bool `json:"-"`
 	Interrupted     bool  `json:"-"` // the call was ended from outside
 

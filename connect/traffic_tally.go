@@ -2,6 +2,7 @@ package connect
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -94,6 +95,17 @@ func (t *trafficTally) up(number int64, at time.Duration) {
 		t.losses.List[i].Until = &at
 	}
 	delete(t.down, number)
+}
+
+// silentFlow returns the first connection that fell silent and has not echoed since.
+func (t *trafficTally) silentFlow() (number int64, ok bool) {
+	for n, losses := range t.down {
+		silent := slices.ContainsFunc(losses, func(i int) bool { return t.losses.List[i].Class == ClassNoReply })
+		if silent && (!ok || n < number) {
+			number, ok = n, true
+		}
+	}
+	return number, ok
 }
 
 // lost takes note of a connection that ended before its time.

@@ -65,6 +65,8 @@ func adviceOn(f connect.Failure) string {
 		return "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
 	case connect.ReasonNoMatch:
 		return "the target answers something else than the option reply asks for: check both"
+	case connect.ReasonTwice:
+		return "something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol)"
 	case connect.ReasonTooLong:
 		return "check the option reply: until ends an answer, bytes is its length"
 	default: // depends on the class
@@ -114,7 +116,7 @@ var advice = map[connect.Class]string{
 	connect.ClassAddrInUse:        "other sockets, or other connections of this call, have these source ports: use others, fewer connections than sources x ports x targets, or close: 'rst'",
 	connect.ClassAddrNotAvailable: "the source is not an address of this host, or can't reach the target (127.0.0.0/8 reaches none but this host), or its ports to it are used up (net.ipv4.ip_local_port_range, TIME_WAIT): use others, more of them, or close: 'rst'",
 	connect.ClassFDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service), or lower the connections",
-	connect.ClassNoReply:          "check that the target answers, as an mconnect server does, and allow it more time; flood() needs no answer with readReply: false, traffic() needs a server that echoes (mconnect-server -echo)",
+	connect.ClassNoReply:          "check that the target answers, as an mconnect server does (with -proxy-protocol only after a header of the PROXY protocol), and allow it more time; flood() needs no answer with readReply: false, traffic() needs a server that echoes (mconnect-server -echo)",
 	connect.ClassBadReply:         "the target answers something else than a host name: check that it is an mconnect server; flood() needs no answer with readReply: false, traffic() needs a server that echoes what it gets and no more (mconnect-server -echo)",
 	connect.ClassBlocked:          "allow the target in k6's options blacklistIPs and blockHostnames, in this host's firewall and routes (prohibit), and on the routers between",
 	connect.ClassDNS:              "check the name, and the resolver's settings",

@@ -44,12 +44,12 @@ func keptWhy(r *connect.HoldResult) string {
 
 // judgeKept says whether what was established lasted, but for what a change excuses.
 func judgeKept(j *judge, l *connect.Losses, established int64, why string) {
-	text := ""
+	what := "kept to the end"
 	if l.Excused > 0 {
-		text = fmt.Sprintf(" (%d lost by announced changes)", l.Excused)
+		what = fmt.Sprintf("kept to the end, or lost by announced changes (%d)", l.Excused)
 	}
 	if len(l.NeedlessByHost) > 0 {
-		text += "; of " + shares(l.NeedlessByHost)
+		why = ", the others of " + shares(l.NeedlessByHost) + why
 	}
-	j.part(Kept, max(established-l.Needless, 0), established, "kept to the end"+text, why)
+	j.part(Kept, max(established-l.Needless, 0), established, what, why)
 }

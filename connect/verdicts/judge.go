@@ -41,20 +41,19 @@ func (j *judge) result() connect.Judged {
 func (j *judge) part(name string, n, all int64, what, why string) {
 	least := j.expect.share(name)
 	ok := all == 0 || float64(n) >= least*float64(all)
-	text := fmt.Sprintf("%s of %s %s", count(n), plural(all, "connection"), what)
+	expected := "all expected"
 	if least != 1 {
-		text += fmt.Sprintf(" (%s expected)", percent(least))
+		expected = percent(least) + " expected"
 	}
-	if !ok {
-		if least == 1 {
-			text += " (all expected)"
-		}
-		text += why
+	text := fmt.Sprintf("%d of %s %s", n, plural(all, "connection"), what)
+	switch {
+	case !ok:
+		text += fmt.Sprintf(" (%s, %s)%s", percent(float64(n)/float64(all)), expected, why)
+	case least != 1:
+		text += fmt.Sprintf(" (%s)", expected)
 	}
 	j.say(name, ok, "%s", text)
 }
-
-func count(n int64) string { return fmt.Sprint(n) }
 
 func plural(n int64, thing string) string {
 	if n == 1 {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
@@ -17,7 +18,7 @@ func CapacityOf(r *connect.CapacityResult, e *Expect) connect.Judged {
 	want := max(j.expect.Connections, 1)
 	text := fmt.Sprintf("%s held (at least %d expected)", plural(r.Connections, "connection"), want)
 	if r.Connections < want {
-		text += ": " + r.Explanation
+		text += ": " + r.Explanation + strings.Replace(causes(r.Errors, r.First), ": ", "; ", 1)
 	}
 	j.say(Capacity, r.Connections >= want, "%s", text)
 	return j.result()

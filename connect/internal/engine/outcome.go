@@ -16,6 +16,7 @@ const (
 	NewsEstablished             // it is established, and stays so
 	NewsSpoke                   // the first bytes have arrived on it
 	NewsEchoed                  // it has answered a keepalive
+	NewsNamed                   // an answer to a keepalive has told, for the first time, which host it is to
 	NewsMoved                   // another host than before has answered on it
 	NewsWaited                  // the peer has had its time to speak first, or to answer
 )

@@ -50,8 +50,7 @@ func (h *hold) nextKeepalive(key uint32, from int64) {
 func (h *hold) Data(key uint32, data []byte, now int64) {
 	conn := h.core.Conn(key)
 	if len(data) > 0 && conn.Received == int64(len(data)) {
-		isJudged := conn.Mark != 0 && !h.Any && !h.Want.Any() // then the answer says whether it names a host
-		if name, ok := reply.Parse(data); ok && !isJudged {
+		if name, ok := reply.Parse(data); ok && (h.Any || h.Want.Any()) { // else an answer names the host, not a greeting
 			conn.Tag = h.indexOf(h.names.Intern(name))
 		}
 		h.report(key, now, engine.NewsSpoke)
@@ -71,7 +70,10 @@ func (h *hold) answered(key uint32, conn *engine.Conn, data []byte, now int64) {
 	case !done:
 		return
 	case host != "" && host != engine.UnknownHost:
-		conn.Tag = h.indexOf(host)
+		before := conn.Tag
+		if conn.Tag = h.indexOf(host); before == 0 {
+			h.report(key, now, engine.NewsNamed)
+		}
 	}
 	h.forget(key)
 	h.report(key, now, engine.NewsEchoed).Reply = time.Duration(now - conn.Mark)

@@ -31,16 +31,15 @@ type Conn struct {
 	Holding     int64 // connections of the job that had a descriptor when this one was told to have none
 	Beside      int64 // connections of the job that were open beside it then
 
-	FirstData     []byte // that the core was told, if not empty
-	FirstIsAnswer bool   // it came when an answer was waited for
-	HasData       bool
-	Answers       int     // that were complete
-	Answered      bool    // all that was asked for has come
-	Verdict       Verdict // of the last answer
-	LastHost      string  // that the last of these has named
-	Moved         bool    // another host than before has answered
-	Sent          int64   // bytes
-	Received      int64   // bytes that the core was told
+	FirstData []byte // that the core was told, if not empty
+	HasData   bool
+	Answers   int     // that were complete
+	Answered  bool    // all that was asked for has come
+	Verdict   Verdict // of the last answer
+	LastHost  string  // that the last of these has named
+	Moved     bool    // another host than before has answered
+	Sent      int64   // bytes
+	Received  int64   // bytes that the core was told
 
 	Packets     int   // sends that began a packet
 	NotTaken    int   // sends that this host did not take
@@ -250,7 +249,7 @@ func (c *Conn) told(a *arrival, now int64) bool {
 
 func (c *Conn) tookData(a *arrival, now int64) {
 	if len(a.data) > 0 && c.FirstData == nil {
-		c.FirstData, c.FirstIsAnswer = a.data, !c.Answered
+		c.FirstData = a.data
 	}
 	c.HasData = true
 	c.Received += int64(len(a.data))

@@ -227,7 +227,8 @@ func payload(to *[]byte) setter {
 	}
 }
 
-// reservedTags are set by the module itself.
+// reservedTags are set by the module itself. Others of its tags (phase, verdict, call, ip) win over a script's on the metrics that have
+// them, and leave it the rest.
 var reservedTags = []string{"proto", "target", "error", "host", "state", "model"}
 
 func tags(to *map[string]string, alsoReserved ...string) setter {

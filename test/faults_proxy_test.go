@@ -1,0 +1,61 @@
+//go:build linux
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A header of the PROXY protocol before a server that expects none, and before one that does.
+func TestFaultProxyProtocol(t *testing.T) {
+	t.Parallel()
+	source := object{"hosts": []string{"web-1"}, "source": true}
+	for _, test := range []struct {
+		name    string
+		server  []string // flags
+		haproxy string   // of the server's line
+		expect  object
+		fails   map[string][]string // none is all well
+	}{
+		{"unexpected header, version 2", nil, "send-proxy-v2", nil, map[string][]string{"answered": {"bad_reply", "twice over", "PROXY"}}},
+		{"header at both ends, version 2", []string{"-proxy-protocol", "-tell-source"}, "send-proxy-v2", source, nil},
+		{"header at both ends, version 1", []string{"-proxy-protocol", "-tell-source"}, "send-proxy", source, nil},
+		{"no header", []string{"-tell-source"}, "", source, map[string][]string{"source": {"30 of 30 saw another", "127.0.0.1 in place of 127.0.1.", "PROXY protocol"}}},
+		{"a server that tells no source", nil, "", source, map[string][]string{"source": {"30 of 30 answers tell none", "-tell-source"}}},
+		{"a server that wants a header", []string{"-proxy-protocol"}, "", nil, map[string][]string{"answered": {"0 of 30", "after a header of the PROXY protocol"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := startCompanion(t, nil, "127.0.0.1", append([]string{"-hostname", "web-1"}, test.server...)...)
+			vip := startHAProxy(t, "roundrobin", "server web-1 "+c.address+" "+test.haproxy)
+			f := faultTest{args: object{"vip": vip, "expect": test.expect}, body: `tell('flood', await flood(args.vip, { connections: 30, source: '127.0.1.1-127.0.1.9', timeout: '2s', expect: args.expect || {} }));`}
+			if test.fails == nil {
+				f.passes(t)
+				return
+			}
+			h := f.fails(t, test.fails)
+			assert.NotContains(t, tells[judgement](t, h, "flood").Hosts, "web-1web-1")
+		})
+	}
+}
+
+// The client's own header, over TCP and TLS: the server sees the source that the header tells.
+func TestFaultProxyProtocolOfTheClient(t *testing.T) {
+	t.Parallel()
+	_, cert, key := certify(t, []string{"web.example"}, nil)
+	plain := startCompanion(t, nil, "127.0.0.1", "-hostname", "web-1", "-proxy-protocol", "-tell-source")
+	secure := startCompanion(t, nil, "127.0.0.1", "-hostname", "web-1", "-proxy-protocol", "-tell-source", "-tls-cert", cert, "-tls-key", key)
+	faultTest{
+		script: object{"insecureSkipTLSVerify": true},
+		args:   object{"plain": plain.address, "secure": secure.address},
+		body: `
+			for (const proxyProtocol of [1, 2]) {
+				const options = { connections: 50, proxyProtocol, source: '127.0.1.1-127.0.1.9', expect: { hosts: ['web-1'], source: true } };
+				await flood(args.plain, options);
+				await flood(args.secure, { ...options, network: 'tls' });
+			}
+		`,
+	}.passes(t)
+}
