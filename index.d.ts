@@ -3,35 +3,37 @@
  *
  * Connections run on event loops outside the JavaScript runtime. Everything that waits for the network returns a
  * Promise, so a VU can do other things meanwhile. A wrong option rejects with a TypeError that names the option, its
- * value and what is accepted; a connection that fails is counted and classified, never thrown.
+ * value and what is accepted. A connection that fails is counted and classified, never thrown.
  *
  * Options that are durations take k6's notation (`'8s'`, `'500ms'`) or milliseconds. Durations in results are milliseconds.
  *
  * @example
  * import { flood } from 'k6/x/mconnect';
  *
- * export const options = { thresholds: { mconnect_connects: ['count>0'], mconnect_connect_failed: ['rate==0'] } };
+ * export const options = { thresholds: { mconnect_verdict_failed: ['rate==0'], mconnect_verdicts: ['count>0'] } };
  *
  * export default async function () {
- *   const result = await flood('10.0.0.2:5001', { connections: 20000, source: '50.0.0.0/16' });
- *   console.log(JSON.stringify(result.hosts));
+ *   await flood('10.0.0.2:5001', { connections: 20000, source: '50.0.0.0/16', expect: { hosts: ['web-1', 'web-2', 'web-3'] } });
  * }
  */
 
-/** The protocol; 4 and 6 insist on that version of IP. With `tls`, k6's TLS options apply (certificates, versions, `insecureSkipTLSVerify`). */
+/** The protocol. A suffix 4 or 6 restricts it to that version of IP. With `tls`, k6's TLS options apply (certificates, versions, `insecureSkipTLSVerify`). */
 export type Network = 'tcp' | 'tcp4' | 'tcp6' | 'udp' | 'udp4' | 'udp6' | 'tls';
 
-/** A duration: k6's notation such as `'8s'`, `'500ms'` or `'1m30s'`, or a number of milliseconds. */
+/** A duration: k6's notation such as `'8s'`, `'500ms'` or `'1m30s'`, or a number of milliseconds. Above 0, at most a year. */
 export type Duration = string | number;
 
+/** Bytes. A string is sent as UTF-8. */
+export type Bytes = string | ArrayBuffer | Uint8Array;
+
 /**
- * `'host:port'` or `'[v6]:port'`. A host name is looked up once a call, with k6's resolver: `hosts`, `dns`, `blacklistIPs`
- * and `blockHostnames` hold. What these forbid is counted as `blocked`, what does not resolve as `dns`; no packet leaves.
- * The names of a call are looked up at the same time, before its first connection is dialled.
+ * `'host:port'` or `'[v6]:port'`. A host name is looked up once per call, with k6's resolver, so `hosts`, `dns`, `blacklistIPs`
+ * and `blockHostnames` apply. A target that these options forbid counts as `blocked`, a name that does not resolve as `dns`; no packet is sent.
+ * All names of a call are looked up concurrently, before the first connection is dialed.
  *
- * A name in another alphabet is looked up as DNS has it (UTS 46), in all calls alike, and so is the server name of TLS and HTTP's Host
- * header: `bücher.example` is `xn--bcher-kva.example`, which k6's `hosts` and `blockHostnames` have to be given. Results and tags keep the
- * name as the script has written it.
+ * A name in another alphabet is looked up as DNS has it (UTS 46), in all calls alike. The same form is the server name of TLS and
+ * HTTP's Host header: `bücher.example` is `xn--bcher-kva.example`, which is also the form that k6's `hosts` and `blockHostnames` need.
+ * Results and tags keep the name as the script has written it.
  */
 export type Target = string;
 
@@ -39,25 +41,155 @@ export type Target = string;
  * Why a connection failed.
  *
  * - `refused`: nothing listens there
- * - `timeout`: no connection within `connectTimeout`, or before the call's `timeout`
- * - `reset`, `closed`: the peer reset or closed the connection before it answered
+ * - `timeout`: not established within `connectTimeout`, or before the call's `timeout`
+ * - `reset`, `closed`: the peer reset or closed the connection before it answered, or under traffic
  * - `host_unreachable`, `net_unreachable`: no route; ICMP errors
  * - `addr_in_use`: the fixed source address and port are taken
  * - `addr_not_available`: the source is not usable on this host, or all its ports to this target are used up
- * - `fd_limit`: no file descriptor left, and no connection of the call in flight whose end would free one
- * - `no_reply`: connected, but no answer within `connectTimeout`, or before the call's `timeout`
- * - `bad_reply`: the answer is no host name: 1 to 255 bytes of printable UTF-8, up to the first NUL, CR or LF
+ * - `fd_limit`: no file descriptor is left, and no connection of the call is in flight whose end would free one
+ * - `no_reply`: established, but no answer within `connectTimeout`, or before the call's `timeout`; no answer to a keepalive within
+ *   `keepaliveTimeout`; no echo within `lossTimeout`
+ * - `bad_reply`: the answer is not a host name (1 to 255 bytes of printable UTF-8, up to the first NUL, CR, LF or TAB), is a host's name
+ *   twice over (something put data of its own before ours), does not match `reply`, or is longer than 64 KiB; more came back than was sent
  * - `dns`, `blocked`: the name does not resolve; k6's options, or this host's own firewall, forbid the target
  * - `tls`: the handshake failed
- * - `aborted`: the test was stopped, the iteration ended, or hold() closed its connections (`close()`, `duration`), before it was established or answered
+ * - `aborted`: the test was stopped, the iteration ended, or hold() closed its connections (`close()`, `duration`), before the connection was established or answered
  */
 export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
   | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
 
+/** The names of the verdicts that results have. A call that is rejected or throws adds one more to the metrics, `ran`. docs/verdicts.md explains each. */
+export type VerdictName =
+  | 'complete' | 'connected' | 'answered' | 'kept' | 'recovered' | 'intact' | 'hosts' | 'balance' | 'moved' | 'affinity' | 'source'
+  | 'loss' | 'recovery' | 'capacity' | 'prompt' | 'sockets';
+
+/** Whether something holds that is expected of a call. */
+export interface Verdict {
+  name: VerdictName;
+  ok: boolean;
+  /** What was expected and what happened; if the verdict does not hold, also the likeliest cause and what to do next. */
+  text: string;
+}
+
 /**
- * Options that flood(), hold(), capacity() and traffic() share. `null` and `undefined` stand for the default. What has no effect with the
- * other options is ignored: `seed` with sources in order, `serverName` without TLS, the `payload` of flood() without UDP.
+ * The part of a result that says whether all is well. Each verdict adds one sample to the Rate `mconnect_verdict_failed` and one to the
+ * Counter `mconnect_verdicts`, with the tags `verdict` and `call`. The log tells those that do not hold once more when k6 exits (the first 10).
+ */
+export interface Judged {
+  /** All verdicts hold. */
+  ok: boolean;
+  verdicts: Verdict[];
+}
+
+/** The least share of connections for which a verdict must hold, 0 to 1. `true`, the default, is 1: all of them. `false` leaves the verdict out. */
+export type Share = number | boolean;
+
+/** What is expected of calls that connect. */
+export interface ConnectExpect {
+  /** Of the connections asked for, those that must have been begun. Default 1. */
+  complete?: Share;
+  /** Of the connections begun, those that must be established. Default 1. traffic(): of each connection's first dial. */
+  connected?: Share;
+}
+
+/**
+ * Who must answer: names, or an object of names and what each is due in relation to the others. A host of weight 0 must not answer.
+ * 1 to 10,000 names. `false` leaves the verdict `hosts` out.
+ */
+export type ExpectedHosts = string | string[] | Record<string, number> | false;
+
+/** What must hold in a flood(). All of `hosts`, `balance`, `affinity`, `source` and `replyTime` need answers (`readReply`). */
+export interface FloodExpect extends ConnectExpect {
+  /** Of the connections established, those that must get a right answer. Default 1. */
+  answered?: Share;
+  /**
+   * Who must answer. Judges who answers, not how much. An object takes the place of `weights`: the result's `balance` is judged by it.
+   * Default: anybody may answer.
+   */
+  hosts?: ExpectedHosts;
+  /**
+   * Judges the shares of the hosts: they must not differ from what is due by more than chance explains. `true`: the p-value must be at least
+   * 0.001; a number: at least that. `{tolerance: 0.1}` fails only if, besides, the share of a host is off its due by more than a
+   * tenth of that due, since no hash table deals out connections like dice. Default: not judged.
+   */
+  balance?: boolean | number | { tolerance?: number; p?: number };
+  /** `true`: each source address must be answered by one host only. Needs fewer sources than connections. Default `false`. */
+  affinity?: boolean;
+  /**
+   * `true`: each backend must see the source address that the connection has used. Needs backends that tell it
+   * (`mconnect-server -tell-source`, `listen({ tellSource: true })`), and excludes `reply`. Addresses are compared, not ports. Default `false`.
+   */
+  source?: boolean;
+  /** The largest share of connects that may take more than one SYN, 0 to 1. Linux. Default 0.01. Part of the verdict `prompt`. */
+  retransmits?: number;
+  /** The longest 99th percentile of the time to answer. Adds a second verdict `prompt`. Default: not judged. */
+  replyTime?: Duration;
+  /** `false` leaves the verdict `prompt` out. */
+  prompt?: boolean;
+}
+
+/** What must hold in a hold(). */
+export interface HoldExpect extends ConnectExpect {
+  /** Of the connections established, those that must last to the end, or end by an announced {@link change}. Default 1. */
+  kept?: Share;
+  /** Who must tell its name on a connection. Needs a target that does, by itself or in the answer to a keepalive. Default: anybody. */
+  hosts?: ExpectedHosts;
+  /** As in {@link FloodExpect.retransmits}. */
+  retransmits?: number;
+  /** `false` leaves the verdict `prompt` out. */
+  prompt?: boolean;
+}
+
+/** What must hold in traffic(). */
+export interface TrafficExpect extends ConnectExpect {
+  /** Of the connections established, redialed ones included, those that must last, or be lost by an announced {@link change}. Default 1. */
+  kept?: Share;
+  /** `false` leaves out the verdict that all connections are up and echoing at the end. */
+  recovered?: boolean;
+  /** With `verify`. `false` leaves out the verdict that all echoes have the bytes that were sent. */
+  intact?: boolean;
+  /** The largest share of packets that may be lost, 0 to 1. Default: not judged. */
+  loss?: number | false;
+  /** The longest that an outage may last. Default: not judged. */
+  recovery?: Duration | false;
+}
+
+/** What must hold in a capacity(). Connects that fail are what it looks for, and fail no verdict. */
+export interface CapacityExpect {
+  /** Of the connections asked for, those that must have been begun. Default 1. */
+  complete?: Share;
+  /** How many connections the target must hold. Default 1. */
+  connections?: number;
+  /** `false` leaves out the verdict on that. */
+  capacity?: boolean;
+}
+
+/** What must hold for a ping() or tcpPing(). */
+export interface PingExpect {
+  /** `false` leaves out the verdict that the peer was reached. */
+  connected?: boolean;
+  /** Only ping(). `false` leaves out the verdict that it answered with a status below 305. */
+  answered?: boolean;
+}
+
+/** What counts as an answer, if not a host name. */
+export interface Reply {
+  /**
+   * A RegExp that must match somewhere in the answer, or a text that the answer must contain. A RegExp is matched with RE2's syntax, which has no
+   * look-around and no back-references; flags `i`, `m` and `s` apply. Each byte of the answer is one character U+0000 to U+00FF, so that
+   * binary answers can be matched. The first group, if there is one, is the name of the host; without it the answer counts under `(unknown)`.
+   */
+  match?: RegExp | Bytes;
+  /** The 1 to 1,024 bytes that end the answer, such as `'\r\n'`. They belong to it. Not together with `bytes`. */
+  until?: Bytes;
+  /** The length of the answer, 1 to 65,536. Not together with `until`. Default of both: the first read, or datagram, is the answer. */
+  bytes?: number;
+}
+
+/**
+ * Options that flood(), hold(), capacity() and traffic() share. `null` and `undefined` stand for the default. An option that has no effect with
+ * the other options is ignored where that deceives nobody: `seed` with sources in order, `serverName` without TLS.
  */
 export interface CallOptions {
   /** Default `'tcp'`. */
@@ -71,57 +203,72 @@ export interface CallOptions {
    * (open loop), so that a stall shows in the percentiles. 0, the default, dials as fast as `concurrency` allows.
    */
   rate?: number;
-  /** Bounds each connection: the time until it is established, and from there the time until the answer. Default `'5s'`. */
+  /** Bounds each connection: the time until it is established, and then the time until the answer. Default `'5s'`. */
   connectTimeout?: Duration;
   /**
-   * Bounds the whole call. Names have nine tenths of it to resolve; what has not by then is `dns`, and what that took is taken off
-   * the time for the connections. Default: 1 ms per connection, or `connections / rate` if that is longer, plus 2 s, or plus
-   * `connectTimeout` if that is given and longer; a default counts anew when the names have been looked up, for which there are 9 s then.
+   * Bounds the whole call. Name resolution may take nine tenths of it; a name that takes longer counts as `dns`, and the time that it took is
+   * deducted from the time for the connections. Default: 1 ms per connection, or `connections / rate` if that is longer, plus 2 s, or plus
+   * `connectTimeout` if that is given and longer. The default starts after name resolution, which may take up to 9 s.
    */
   timeout?: Duration;
   /**
    * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
-   * k6's `--local-ips`; as there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They need
+   * k6's `--local-ips`. As there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They need
    * not be configured on an interface (IP_FREEBIND), but answers must find their way back to this host.
-   * Default: k6's `localIPs`, else the operating system's choice. Of `localIPs` of both IP versions those are used that fit the (first)
-   * target: IPv6 for an IPv6 address, IPv4 for a name.
+   * Default: k6's `localIPs`, else the operating system's choice. If `localIPs` has both IP versions, those that fit the (first)
+   * target are used: IPv6 for an IPv6 address, IPv4 for a name.
    */
   source?: string | string[];
   /**
    * In which order sources are used. `'sequential'`, the default, starts at the iteration's number, unique in its scenario, times
-   * `connections` (of capacity() without them: the most that it would try). Of several scenarios, each has an equal part of the sources
+   * `connections` (of capacity() without them: the most that it would try). If there are several scenarios, each has an equal part of the sources
    * and ports, in the order of their names. So VUs, scenarios and k6 instances with different execution segments use different sources,
-   * as long as a scenario's iterations all have the same `connections`, and all of them together need no more than its part; from there
-   * on sources come again. Calls of one iteration begin at the same source, so that {@link disruption} can compare them: give those that
-   * run at the same time a `source` or `sourcePorts` of their own.
+   * as long as all iterations of a scenario have the same `connections`, and together need no more than its part. After that, sources
+   * repeat. Calls of one iteration begin at the same source, so that {@link disruption} can compare them; give calls that run
+   * at the same time a `source` or `sourcePorts` of their own.
    */
   sourceOrder?: 'sequential' | 'random';
   /** Makes `sourceOrder: 'random'` reproducible. A whole number. */
   seed?: number;
   /**
-   * Fixed source ports such as `'10000-20000'`, so that the same 5-tuples can be dialled again: connection i of the whole
+   * Fixed source ports such as `'10000-20000'`, so that the same 5-tuples can be dialed again: connection i of the whole
    * test has source i mod S and port (i div S) mod P. Goes well with `close: 'rst'`. Default: the operating system's choice.
    */
   sourcePorts?: string;
   /** How connections are closed: `'fin'`, the default, or `'rst'`, which leaves no TIME_WAIT behind and frees the port at once. */
   close?: 'fin' | 'rst';
-  /** The server name for TLS: SNI, and what the certificate must be for. Default: the target's host. */
+  /**
+   * Which addresses of a name are targets. `'one'`, the default: the one that k6's resolver chooses. `'all'`: each of them, in turn, with the tag
+   * `ip` on the metrics; `connections` is the total. `'all'` asks the system's resolver; k6's `hosts`, `dns.policy` and
+   * blocks apply. At most 1,000 addresses of a name are used.
+   */
+  addresses?: 'one' | 'all';
+  /**
+   * The version, 1 or 2, of the PROXY header that each connection begins with, before TLS. It tells the connection's own addresses. For servers
+   * that want one: `mconnect-server -proxy-protocol`, HAProxy's `accept-proxy`. Not with UDP. Default: none.
+   */
+  proxyProtocol?: 1 | 2;
+  /** The server name for TLS: SNI, and the name that the certificate must have. Default: the target's host. */
   serverName?: string;
-  /** Added to the tags of the call's metrics. */
+  /** Added to the tags of the call's metrics. The names of the module's own tags are not free. */
   tags?: Record<string, string | number | boolean>;
   /** Interval of a progress line in the log, worded as tcpgoon words it. Default: none. */
   monitor?: Duration;
 }
 
 export interface FloodOptions extends CallOptions {
-  /** What a UDP flow sends, 1 to 65,507 bytes. Default `'Hello'`. */
-  payload?: string | ArrayBuffer | Uint8Array;
-  /** `false` ends a connection once it is established (UDP: once its datagram is sent). Default `true`. */
+  /** What a connection sends once it is established, 1 to 65,507 bytes. Default: nothing; over UDP `'Hello'`. */
+  payload?: Bytes;
+  /** What counts as an answer. Default: a host name in the first read. Not with `readReply: false`. */
+  reply?: Reply;
+  /** `false` ends a connection once it is established and the payload, if any, is sent. Default `true`. */
   readReply?: boolean;
+  /** What must hold besides the defaults. */
+  expect?: FloodExpect;
   /**
    * What hosts are due in relation to each other, by the names they answer with: `{'web-1': 2, 'web-2': 1}`. The result's
    * balance is judged by it; a host that has a weight and is silent counts as 0, one that has none should not answer.
-   * Default: all that answer are due the same.
+   * `expect.hosts` takes its place. Default: all that answer are due the same.
    */
   weights?: Record<string, number>;
   /**
@@ -132,9 +279,9 @@ export interface FloodOptions extends CallOptions {
   flows?: boolean;
 }
 
-/** Connections by state. Each is in exactly one, so these always add up to all connections asked for. */
+/** Connections by state. Each connection is in exactly one, so they always add up to all connections asked for. */
 export interface States {
-  /** Not dialled: not yet, or never because the call ended first. */
+  /** Not dialed yet, or never, because the call ended first. */
   not_initiated: number;
   dialing: number;
   established: number;
@@ -146,8 +293,8 @@ export interface States {
 }
 
 /**
- * Figures of a set of durations, in milliseconds; all 0 if the set is empty. They are exact, but for the median and the percentiles of what
- * comes in for as long as a call lasts: these are off by 0.1 % or 1 µs at most, in `round_trip` always, and with more than 16,384
+ * Figures of a set of durations, in milliseconds; all 0 if the set is empty. They are exact, except for the median and the percentiles of
+ * sets that grow for as long as a call lasts. Those are off by at most 0.1 % or 1 µs: always in `round_trip`, and with more than 16,384
  * values in the `echo_time` of hold() and in traffic()'s `connect_time`, `error_time` and `rtt`.
  */
 export interface Summary {
@@ -188,7 +335,7 @@ export interface Balance {
   expected?: Record<string, number>;
 }
 
-/** Which host answered which 5-tuple. Opaque; survives JSON, and so comes back from `setup()`. */
+/** Which host answered which 5-tuple. Opaque. Survives JSON, so it can be returned from `setup()`. */
 export interface Flows {
   readonly version: number;
 }
@@ -203,19 +350,34 @@ export interface Affinity {
   share: number;
 }
 
+/** The answers of one host. */
+export interface HostTimes {
+  answers: number;
+  /** Of the connections that it answered. */
+  connect_time: Summary;
+  /** From there until the answer. */
+  reply_time: Summary;
+}
+
 /** connects = sum of hosts + failed_connects + failed_reads + states.not_initiated, unless `readReply` is false. */
-export interface FloodResult {
-  /** Answers by host name. At most 10,000 different names are kept; the rest count under `(other)`. */
+export interface FloodResult extends Judged {
+  /** Answers by host name. At most 10,000 different names are kept; the rest count under `(other)`, answers without a name under `(unknown)`. */
   hosts: Record<string, number>;
+  /** How fast each host answered; of the 1,000 that answered most. */
+  by_host: Record<string, HostTimes>;
+  /** Hosts of `expect.hosts` that did not answer. */
+  missing: string[];
+  /** With `expect.hosts`: answers of hosts that are not in it, or have weight 0 there. */
+  unexpected: Record<string, number>;
   /** Connections asked for. */
   connects: number;
   failed_connects: number;
   failed_reads: number;
-  /** From `start_time` to the last connection's end, in milliseconds; without the look-up of names, which came before. */
+  /** From `start_time` to the last connection's end, in milliseconds; without name resolution, which comes before. */
   duration: number;
-  /** When the names had been looked up. RFC 3339, with nanoseconds. */
+  /** When name resolution was done. RFC 3339, with nanoseconds. */
   start_time: string;
-  /** The time limit from then on, in milliseconds: option `timeout` less what the look-up took, or its default. */
+  /** The time limit from then on, in milliseconds: option `timeout` less what name resolution took, or its default. */
   timeout: number;
   states: States;
   /** Failures by class; they add up to states.error. */
@@ -237,19 +399,24 @@ export interface FloodResult {
   sources_used: number;
   /** With `flows: true`. */
   flows?: Flows;
-  /** With `flows: true`. */
+  /** With `flows: true` or `expect.affinity`. */
   affinity?: Affinity;
 }
 
 /**
- * Connects to the target, or to several in turn, reads the host name that each connection is answered with, and closes.
+ * Connects to the target, or to several in turn, sends `payload` if there is one, reads the answer, and closes.
  * Resolves when every connection has ended, or `timeout` is over.
  *
- * Metrics (tags `proto`, `target`, and those of the script; `mconnect_balance_…` and `mconnect_affinity_share` with all targets in `target`): `mconnect_connects`, `mconnect_connect_failed`
- * (tag `error` = class, where failed), `mconnect_connect_duration`, `mconnect_reply_failed` (likewise), `mconnect_reply_duration`, `mconnect_rtt`,
- * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`,
- * `mconnect_balance_cv`, `mconnect_balance_jain`, with `flows` `mconnect_affinity_share`, `data_sent`, `data_received`; of all calls of the process, even under the tags of this one, the states: `mconnect_not_initiated`,
- * `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and `mconnect_established_max`.
+ * Verdicts: `complete`, `connected`, `prompt`; with `readReply` also `answered`; with {@link FloodExpect} `hosts`, `balance`, `affinity`, `source`.
+ *
+ * Metrics (tags `proto`, `target`, with `addresses: 'all'` also `ip`, and those of the script): `mconnect_connects`, `mconnect_connect_failed`
+ * (tag `error` = class, where failed), `mconnect_connect_duration`, `mconnect_reply_failed` (likewise), `mconnect_reply_duration` (tag `host`), `mconnect_rtt`,
+ * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_failures` (tags `error`, `phase`), `data_sent`, `data_received`.
+ * With all targets in the tag `target`: `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`),
+ * `mconnect_balance_max_share` and `mconnect_balance_p_value` (both keep the worst so far), `mconnect_balance_cv`, `mconnect_balance_jain`,
+ * and `mconnect_affinity_share` where the result has an `affinity`. Of all calls of the process, even under the tags of this one, the states:
+ * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and
+ * `mconnect_established_max`.
  */
 export function flood(target: Target | Target[], options?: FloodOptions): Promise<FloodResult>;
 
@@ -266,6 +433,15 @@ export function flood(target: Target | Target[], options?: FloodOptions): Promis
  */
 export type DisruptionModel = 'maglev' | 'ecmp' | 'resilient' | 'stateful';
 
+/** What must hold in a disruption(). */
+export interface DisruptionExpect {
+  /**
+   * The largest share of flows beyond the ideal that may move, 0 to 1; three standard deviations of the ideal are added, since a sample of flows is no more
+   * exact. Default 0.05. `false` leaves the verdict out.
+   */
+  moved?: number | boolean;
+}
+
 /** Backends go by the names they answer with. */
 export interface DisruptionOptions {
   model: DisruptionModel;
@@ -280,12 +456,14 @@ export interface DisruptionOptions {
   added?: string | string[];
   /** What backends are due in relation to each other, as in {@link FloodOptions.weights}. Default: all the same. */
   weights?: Record<string, number>;
+  /** What must hold besides the defaults. */
+  expect?: DisruptionExpect;
   /** Added to the tags of the metrics. */
   tags?: Record<string, string | number | boolean>;
 }
 
-/** moved = inevitable + claimed + needless. */
-export interface DisruptionVerdict {
+/** What a change of the backends did to flows. moved = inevitable + claimed + needless. */
+export interface Disruption {
   model: DisruptionModel;
   /** All backends, before and after the change, in order. */
   backends: string[];
@@ -319,37 +497,109 @@ export interface DisruptionVerdict {
   to: Record<string, number>;
 }
 
+/** What disruption() returns. */
+export type DisruptionVerdict = Disruption & Judged;
+
 /**
  * Compares two floods of the same 5-tuples, made with `flows: true` before and after a change of the backends: how many moved to
  * another host, and how many had to? Floods of one iteration with the same target, `source`, `sourcePorts` and `connections`
- * have the same 5-tuples, and so have one of `setup()` and one of the first iteration (of several scenarios: the first one's by name). A 5-tuple that was dialled
- * more than once counts once, as its last connection was answered. docs/verdicts.md has the formulas and their sources.
+ * have the same 5-tuples, and so have one of `setup()` and one of the first iteration (of several scenarios: of the one whose name is first).
+ * A 5-tuple that was dialed more than once counts once, as its last connection was answered. docs/verdicts.md has the formulas and their sources.
  *
- * Throws a TypeError if an option is wrong, if the names don't fit the answers, or if the floods have no 5-tuple in common.
+ * The verdict `moved` fails if more flows moved than the model expects, by more than {@link DisruptionExpect.moved}; if a removed host still
+ * answers; if a flow is no longer answered; if an added host gets nothing though 10 flows or more were due to it (not with `'stateful'`); if a host
+ * answers that `backends` lacks; or if the floods have no 5-tuple in common.
  *
- * Metrics, where it is called in a VU's function or setup() (tag `model`): `mconnect_disruption_flows` (Counter),
- * `mconnect_disruption_moved_share`, `mconnect_disruption_excess`, `mconnect_disruption_lost` (Gauges). A gauge that nobody has
- * set passes any threshold, so have one on `mconnect_disruption_flows: ['count>0']` as well.
+ * Throws a TypeError if an option is wrong, or if the floods are of different protocols.
+ *
+ * Metrics, where it is called in a VU's function or setup() (tag `model`): `mconnect_verdicts`, `mconnect_verdict_failed`,
+ * `mconnect_disruption_flows` (Counter), `mconnect_disruption_moved_share`, `mconnect_disruption_excess`, `mconnect_disruption_lost` (Gauges).
+ * A gauge keeps its last value only, and one that nobody has set passes any threshold.
  */
 export function disruption(before: Pick<FloodResult, 'flows'>, after: Pick<FloodResult, 'flows'>, options: DisruptionOptions): DisruptionVerdict;
 
+export interface ChangeOptions {
+  /** The hosts that are affected, by the names they answer with. Default: all, also connections whose host is unknown. */
+  hosts?: string | string[];
+  /** How long losses are excused, from now. Default `'10s'`. */
+  within?: Duration;
+}
+
+/**
+ * Announces to all calls of this k6 process that the backends change now. Connections of the `hosts` that are lost `within` this time are
+ * *excused* in the results of hold() and traffic(); every other loss is *needless* and fails the verdict `kept`. Any VU may
+ * announce a change. Announce it before the operation: a loss before the announcement is needless. The times of several changes add up. A connection
+ * counts as lost at its FIN or RST, one that falls silent at its last echo. A change excuses no new connection that fails.
+ *
+ * `text` says what happens, in 1 to 1,000 bytes: `change('restart of web-1', { hosts: 'web-1' })`. Results list the changes that they have felt.
+ *
+ * Programs outside k6 announce changes with `POST /change?text=…&hosts=web-1,web-2&within=10s` to `listen({ http })`.
+ *
+ * Throws a TypeError if an argument is wrong.
+ */
+export function change(text: string, options?: ChangeOptions): void;
+
+/** A change that a call has felt. */
+export interface Change {
+  text: string;
+  /** When it was announced, in milliseconds since the call's start; below 0 if that was before. */
+  time: number;
+  /** How long losses are excused, in milliseconds. */
+  within: number;
+  /** Empty if it affects all. */
+  hosts: string[];
+}
+
+/** A time in which connections were down. Losses whose connections were down at the same time, or within 100 ms of each other, are one outage. */
+export interface Outage {
+  /** In milliseconds since the start. */
+  from: number;
+  /** When all of its connections had an echo again; null if that did not happen before the end. hold() redials nothing, so it is always null there. */
+  to: number | null;
+  /** Connections that were lost. */
+  connections: number;
+  /** Whose connections were lost; at most 1,000. */
+  hosts: string[];
+}
+
+/** Which established connections ended before their time, and which of these losses announced changes excuse; see {@link change}. */
+export interface Losses {
+  /** Losses that no change excuses. A UDP flow that another host goes on to answer is one, too. */
+  needless: number;
+  excused: number;
+  needless_by_host: Record<string, number>;
+  /** Connections that the peer closed with a FIN, and those that it reset. */
+  closed_by: { fin: number; rst: number };
+  outages: Outage[];
+  changes: Change[];
+}
+
 export interface HoldOptions extends CallOptions {
   /**
-   * Closes all connections so long after the start, and lets the iteration last until then. Default: they are open until
+   * Closes all connections so long after the start, and makes the iteration last until then. Default: they are open until
    * `close()`, or until the iteration ends.
    */
   duration?: Duration;
   /**
-   * Needed with UDP. Interval in which each connection is sent `payload` and must answer with something; one that has not answered the last
-   * one by then is dead: an error of class `no_reply`. Default: nothing is sent.
+   * Interval in which each connection is sent `payload` and must answer. A connection that does not answer within `keepaliveTimeout`
+   * is dead: an error of class `no_reply`. UDP needs a keepalive. Default: nothing is sent.
    */
   keepalive?: Duration;
-  /** What `keepalive` sends. Default `'Hello'`. */
-  payload?: string | ArrayBuffer | Uint8Array;
+  /** How long a keepalive may be without an answer. Needs `keepalive`. Default: `keepalive`. */
+  keepaliveTimeout?: Duration;
+  /** What `keepalive` sends, 1 to 65,507 bytes. Needs `keepalive`. Default `'Hello'`. */
+  payload?: Bytes;
+  /**
+   * What counts as an answer to a keepalive. Needs `keepalive`. An answer that does not match ends the connection: an error of class `bad_reply`.
+   * Default: anything.
+   */
+  reply?: Reply;
+  /** What must hold besides the defaults. */
+  expect?: HoldExpect;
 }
 
 /** What has become of held connections. connects = established_total + failed_connects + states.not_initiated. */
-export interface HoldResult {
+export interface HoldResult extends Judged, Losses {
   /** Connections asked for. */
   connects: number;
   failed_connects: number;
@@ -359,6 +609,12 @@ export interface HoldResult {
   established_max: number;
   /** How many were established when they were closed from here; until then, how many are now. */
   established_at_close: number;
+  /** Connections by the host that told its name on them, by itself or in the answer to a keepalive. Names as in FloodResult.hosts. */
+  hosts: Record<string, number>;
+  /** Hosts of `expect.hosts` that told no name. */
+  missing: string[];
+  /** With `expect.hosts`: connections to hosts that are not in it, or have weight 0 there. */
+  unexpected: Record<string, number>;
   /** On connections that have ended; what those that are open have received is added when they end. */
   bytes_received: number;
   /** `completed`: closed from here. `closed`: closed or reset by the peer. */
@@ -375,7 +631,7 @@ export interface HoldResult {
   /** From a keepalive to its answer. */
   echo_time: Summary;
   syn_retransmits: number;
-  /** When the names had been looked up. RFC 3339, with nanoseconds. */
+  /** When name resolution was done. RFC 3339, with nanoseconds. */
   start_time: string;
   /** Time limit for opening them, in milliseconds, counted from `start_time` as {@link FloodResult.timeout} is. */
   timeout: number;
@@ -388,8 +644,8 @@ export interface Held {
   /** How many are in each state now. Costs next to nothing, however many there are. */
   states(): States;
   /**
-   * What has become of them so far; up to a tenth of a second behind `states()`. Goes through the figures of all connections, while the VU
-   * waits: to look every second, take `states()`.
+   * What has become of them so far; up to a tenth of a second behind `states()`. Until the connections are closed, there are no verdicts, and
+   * no loss is judged. Goes through the figures of all connections, while the VU waits: to look every second, take `states()`.
    */
   result(): HoldResult;
   /** Closes all, and resolves when that is done. */
@@ -398,26 +654,41 @@ export interface Held {
 
 /**
  * Opens connections and keeps them. Resolves when each is established or has failed; `timeout` bounds that (default: as for
- * flood(), plus `connectTimeout`). What peers send is read and counted; a peer that closes or resets a connection is
- * noticed at once (state `closed`). The connections end with `close()`, after `duration`, or with the iteration.
+ * flood(), plus `connectTimeout`). What peers send is read and counted. A peer that closes or resets a connection is
+ * noticed at once (state `closed`). The connections end with `close()`, after `duration`, or with the iteration, and are judged then.
+ *
+ * Verdicts: `complete`, `connected`, `prompt`, `kept`; with {@link HoldExpect} `hosts`.
  *
  * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend, of about 1,000 answers a second at most) with
- * `keepalive`; and the state gauges, of which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
+ * `keepalive`; `mconnect_failures` (tags `error`, `phase`, and `host` where known), `mconnect_needless_losses` (tags `host`, `error`); and the state
+ * gauges, of which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
  */
 export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;
 
 export interface TrafficOptions extends Omit<CallOptions, 'rate'> {
-  /** How long packets are sent. Default `'10s'`. What is on its way then may still come back. */
+  /** How long packets are sent. Default `'10s'`. Packets that are on their way then may still come back. */
   duration?: Duration;
   /** KB/s (1024 bytes) of all connections together. Default 0: each packet is sent as soon as the last one has come back. */
   rate?: number;
-  /** Bytes, 64 to 1,048,576; UDP 72 to 65,507. Default 1024. */
-  packetSize?: number;
+  /**
+   * Bytes, 64 to 1,048,576; UDP 72 to 65,507. A list of 1 to 100 sizes takes turns; the first packet of each connection has the smallest
+   * of them, so that its backend is known before a large packet gets lost. Default 1024.
+   */
+  packetSize?: number | number[];
+  /** Compares each echo with what was sent; an echo that differs counts as `corrupted` and fails the verdict `intact`. Default `false`: echoes are counted only. */
+  verify?: boolean;
+  /**
+   * At the end, shuts down the sending side of each connection: all echoes and the peer's FIN (over TLS its close_notify) must still come,
+   * within `lossTimeout`, or the connection is lost. Not with UDP. Default `false`.
+   */
+  halfClose?: boolean;
   /** A connection that has waited so long for an echo is lost. Default `'1s'`. */
   lossTimeout?: Duration;
-  /** Dial again what is lost, or could not be established, after 100 ms to 1 s. Default true. */
+  /** Redials what is lost, or could not be established, after 100 ms to 1 s. Default `true`. */
   reconnect?: boolean;
-  /** Default `'1500ms'`. */
+  /** What must hold besides the defaults. */
+  expect?: TrafficExpect;
+  /** Bounds one attempt to connect. Default `'1500ms'`. */
   connectTimeout?: Duration;
   /** Bounds the whole call. Default: `duration` plus `lossTimeout` plus 1 s. */
   timeout?: Duration;
@@ -429,7 +700,7 @@ export interface TrafficSample {
   time: number;
   /** Connections that are established at its end. */
   active: number;
-  /** Connections that are being dialled, or wait to be, at its end. */
+  /** Connections that are being dialed, or wait to be, at its end. */
   connecting: number;
   /** Connections established during it. */
   new: number;
@@ -441,9 +712,9 @@ export interface TrafficSample {
   dropped: number;
 }
 
-/** The life of one connection. Times are in milliseconds since the start. A connection that is dialled again is a new record. */
+/** The life of one connection. Times are in milliseconds since the start. A connection that is redialed is a new record. */
 export interface TrafficRecord {
-  /** When it was first dialled. */
+  /** When it was first dialed. */
   started: number;
   /** 0 if it was never established. */
   connected: number;
@@ -471,13 +742,24 @@ export interface Bucket {
   count: number;
 }
 
+/** What has become of the packets of one size. */
+export interface SizeCount {
+  /** Bytes. */
+  size: number;
+  sent: number;
+  received: number;
+}
+
 /** If all connections could be established, connections + reconnects = lost + lasting. The samples add up to the totals. */
-export interface TrafficResult {
+export interface TrafficResult extends Judged, Losses {
   network: Network;
   targets: Target[];
   /** KB/s that were asked for. */
   rate: number;
+  /** Bytes; of several sizes the first. */
   packet_size: number;
+  /** Packets by size, in the order of `packetSize`. Small ones that come back and large ones that never do are a hole in the path's MTU. */
+  by_size: SizeCount[];
   /** Connections asked for at once. */
   connections: number;
   /** Connections that died under traffic. */
@@ -491,8 +773,10 @@ export interface TrafficResult {
   moved: number;
   /** Packets. */
   sent: number;
-  /** Packets that came back. Of a UDP flow, an echo that a later one has overtaken counts as lost. */
+  /** Packets that came back. */
   received: number;
+  /** With `verify`: packets that came back with other bytes than were sent. */
+  corrupted: number;
   /** Packets that were not sent in their slot, since the last echo was late. */
   dropped: number;
   /** TCP segments that the kernel sent again (Linux). */
@@ -512,7 +796,7 @@ export interface TrafficResult {
   last_loss: number | null;
   /**
    * When all connections were up again, and each had got an echo, in milliseconds since the start; null if none was lost, or not all were
-   * up at the end, or one that was made after the first loss has had no packet to send.
+   * up at the end, or one that was made after the first loss has had no packet to send. `outages` tells each outage by itself.
    */
   recovered: number | null;
   /** One for each second. */
@@ -521,13 +805,13 @@ export interface TrafficResult {
   records: TrafficRecord[];
   /** How many more records there were, beyond the 100,000 that are kept. */
   records_omitted: number;
-  /** Of all connections dialled, again and again: lasting ones are `completed`, lost ones `error`. */
+  /** Of all connections dialed, again and again: lasting ones are `completed`, lost ones `error`. */
   states: States;
   connect_time: Summary;
   error_time: Summary;
   rtt: Summary;
   syn_retransmits: number;
-  /** When the names had been looked up. */
+  /** When name resolution was done. */
   start_time: string;
   /** In milliseconds, counted from `start_time` as {@link FloodResult.timeout} is. */
   timeout: number;
@@ -539,11 +823,14 @@ export interface TrafficResult {
  * Keeps connections up, sends packets on them for `duration`, and waits for their echoes: against `mconnect-server -echo`, ctraffic's server,
  * or anything else that echoes. Each connection has slots for its packets, spread evenly, and one packet on its way: a slot that comes while
  * the echo is late counts as dropped, and without an echo for `lossTimeout` the connection is lost. UDP sends in every slot.
- * Backends can be changed meanwhile: `await Promise.all([traffic(…), change()])`.
+ * Backends can be changed meanwhile; announce it with {@link change}, so that only needless losses fail: `await Promise.all([traffic(…), restart()])`.
  *
- * Metrics: those of connecting, as for flood(); `mconnect_packets_sent`, `mconnect_packets_received`, `mconnect_packets_dropped`,
- * `mconnect_reconnects`, `mconnect_retransmits`, `mconnect_flows_moved`, `mconnect_connections_lost` (Counters, the last one with tag `host`),
- * `mconnect_round_trip` (Trend, of at most 10,000 packets a second), `data_sent`, `data_received`.
+ * Verdicts: `complete`, `connected`, `kept`, `recovered`; with `verify` also `intact`; with {@link TrafficExpect} `loss` and `recovery`.
+ *
+ * Metrics: those of connecting, as for flood(); `mconnect_packets_sent`, `mconnect_packets_received`, `mconnect_packets_dropped`, `mconnect_packets_lost`,
+ * `mconnect_reconnects`, `mconnect_retransmits`, `mconnect_flows_moved`, `mconnect_connections_lost` (tag `host`), `mconnect_needless_losses` (tags
+ * `host`, `error`), `mconnect_failures` (tags `error`, `phase`, and `host` where known) (Counters), `mconnect_round_trip` (Trend, of at most 10,000 packets a
+ * second), `mconnect_recovery_duration` (Trend, one value for each outage that has ended), `data_sent`, `data_received`.
  */
 export function traffic(target: Target | Target[], options?: TrafficOptions): Promise<TrafficResult>;
 
@@ -560,8 +847,12 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   connectTimeout?: Duration;
   /** Bounds the whole call; what was found by then is a lower bound. Default: long enough for `connections`. */
   timeout?: Duration;
-  /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. */
-  payload?: string | ArrayBuffer | Uint8Array;
+  /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. 1 to 65,507 bytes. */
+  payload?: Bytes;
+  /** What counts as an answer to `payload`, which it needs. Default: anything. */
+  reply?: Reply;
+  /** What must hold besides the defaults. */
+  expect?: CapacityExpect;
 }
 
 /**
@@ -579,7 +870,7 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
 export type CapacityLimit =
   | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
 
-export interface CapacityResult {
+export interface CapacityResult extends Judged {
   /** Held at once; of a target that greets, those that were greeted. */
   connections: number;
   limit: CapacityLimit;
@@ -589,7 +880,7 @@ export interface CapacityResult {
   explanation: string;
   /** Connections that were begun. */
   attempted: number;
-  /** Connections of the last step that were not begun any more. */
+  /** Connections of the last step that were not begun. */
   not_initiated: number;
   /** Connections that were never established. */
   failed_connects: number;
@@ -600,7 +891,7 @@ export interface CapacityResult {
   errors: Partial<Record<ErrorClass, number>>;
   first_errors: Partial<Record<ErrorClass, string>>;
   syn_retransmits: number;
-  /** When the names had been looked up. */
+  /** When name resolution was done. */
   start_time: string;
   /** From `start_time`, in milliseconds. */
   duration: number;
@@ -612,35 +903,41 @@ export interface CapacityResult {
  * connection (it does if one of the first step is greeted); of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
  * target's accept queue count as held. Closes all before it resolves.
  *
- * Metrics (tags `proto`, `target`): `mconnect_capacity` (Gauge, with all targets in `target`), `data_sent`, `data_received`. Connects that fail are what it looks for, so none of the metrics of
- * connecting has samples of it. The state gauges, which are totals of all calls of the process, count its connections as well.
+ * Verdicts: `complete`, `capacity`.
+ *
+ * Metrics (tags `proto`, `target`): `mconnect_capacity` (Gauge, with all targets in `target`), `mconnect_verdicts`, `mconnect_verdict_failed`, `data_sent`, `data_received`. Connects that fail are what it looks
+ * for, so the metrics of connecting, and `mconnect_failures`, have no samples of it. Its connections appear only in the state gauges.
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
 
 /** Options that ping() and tcpPing() share. */
 export interface PingingOptions {
   /**
-   * Bounds all of it, name resolution included. Default `'10s'` of ping(), `'5s'` of tcpPing(), which leaves a tenth of it to the connect
-   * however long the look-up takes.
+   * Bounds all of it, name resolution included. Default `'10s'` for ping(), `'5s'` for tcpPing(), which reserves a tenth of it for the connect,
+   * however long name resolution takes.
    */
   timeout?: Duration;
   /**
-   * The local address, of the target's version of IP. Of several, in the grammar of {@link CallOptions.source}, each iteration has the
+   * The local address, of the target's version of IP. If there are several, in the grammar of {@link CallOptions.source}, each iteration uses the
    * next one. Default: k6's `localIPs`, else the operating system's choice.
    */
   source?: string | string[];
+  /** What must hold besides the defaults. */
+  expect?: Pick<PingExpect, 'connected'>;
   /** Where this ping comes from, for the tag `from` and {@link format}; without control characters. Default: this host's name. */
   from?: string;
   /**
-   * Where it goes, for the tag `to`. Default: the location that the peer tells, else its host. Give it for thresholds by pair: a ping
-   * that fails is told no location. Without control characters.
+   * Where it goes, for the tag `to`. Default: the location that the peer tells, else its host. Set it for thresholds by pair, since a ping
+   * that fails learns no location. Without control characters.
    */
   to?: string;
   /** Added to the tags of the metrics. */
   tags?: Record<string, string | number | boolean>;
 }
 
-export interface PingOptions extends PingingOptions {
+export interface PingOptions extends Omit<PingingOptions, 'expect'> {
+  /** What must hold besides the defaults. */
+  expect?: PingExpect;
   /** Default `'GET'`. */
   method?: string;
   /**
@@ -656,7 +953,7 @@ export interface PingOptions extends PingingOptions {
 export type PingPhase = 'dns' | 'connect' | 'tls' | 'first_byte' | 'last_byte';
 
 /**
- * One ping. Times are in milliseconds and contiguous: total = connect + tls + first_byte + last_byte, without dns. The phase in which a
+ * One ping. Besides these fields the result has `ok` and `verdicts`; see {@link Judged}. Times are in milliseconds and contiguous: total = connect + tls + first_byte + last_byte, without dns. The phase in which a
  * ping fails lasts until the failure, later ones are 0.
  */
 export interface PingResult {
@@ -697,17 +994,19 @@ export interface PingResult {
 /**
  * Makes one HTTP or HTTPS request (HTTP/1.1) on a connection of its own, and times its phases as perftest does. Redirects are not followed,
  * proxies not used, TLS sessions not resumed. k6's TLS options, `hosts`, `dns`, `blacklistIPs` and `blockHostnames` apply. A ping that
- * fails is a result, too; only wrong options reject. Of the answer, at most 64 MiB are read.
+ * fails is a result, too; only wrong options reject. At most 64 MiB of the answer are read.
  *
  * The URL is read as browsers read it: spaces and letters of other alphabets in path and query are percent-encoded, the host becomes the one
  * that DNS has (`xn--…`), and the result's `url` is what was asked for. Control characters in URL, method and headers are wrong options.
  *
- * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
+ * Verdicts: `connected`; if that holds, `answered`: there was a whole answer, with a status below 305. Their metrics have no tag `status`.
+ *
+ * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
  * `mconnect_ping_last_byte`, `mconnect_ping_total` (Trends; each phase that took place and ended, the total of whole answers) and
  * `mconnect_ping_failed` (Rate, tag `error` = class). At most 1,000 different locations become tags, the rest is `(other)`. The tag `status`
  * is 0 without a whole answer.
  */
-export function ping(url: string, options?: PingOptions): Promise<PingResult>;
+export function ping(url: string, options?: PingOptions): Promise<PingResult & Judged>;
 
 /**
  * The line that perftest and pingmesh print for a ping: epoch seconds, DNS, TCP, TLS, first byte, last byte, total (milliseconds), HTTP
@@ -716,7 +1015,7 @@ export function ping(url: string, options?: PingOptions): Promise<PingResult>;
  */
 export function format(result: PingResult): string;
 
-/** One TCP ping. Times are in milliseconds. */
+/** One TCP ping. Besides these fields the result has `ok` and `verdicts`; see {@link Judged}. Times are in milliseconds. */
 export interface TCPPingResult {
   /** RFC 3339 with nanoseconds. */
   start_time: string;
@@ -741,10 +1040,12 @@ export interface TCPPingResult {
 /**
  * Connects and closes: the connect time alone, for peers that speak no HTTP.
  *
- * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed` (tag
+ * Verdict: `connected`.
+ *
+ * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed` (tag
  * `error` = class).
  */
-export function tcpPing(target: Target, options?: PingingOptions): Promise<TCPPingResult>;
+export function tcpPing(target: Target, options?: PingingOptions): Promise<TCPPingResult & Judged>;
 
 export interface SocketsOptions {
   /** Sockets with this local port. */
@@ -758,9 +1059,23 @@ export interface SocketsOptions {
    * Anything else is taken for `peer`.
    */
   remote?: string;
+  /**
+   * The most sockets that states may have, such as `{close_wait: 0, within: '10s'}`: the table is looked at again, every 200 ms, until it is as
+   * expected or that time is up. Default: nothing is expected, and there is no verdict.
+   */
+  expect?: SocketsExpect;
   /** Added to the tags of the metrics. */
   tags?: Record<string, string | number | boolean>;
 }
+
+/** The most sockets in each state, and how long to wait for that (default: not at all). */
+export type SocketsExpect = { within?: Duration } & Partial<
+  Record<
+    | 'established' | 'syn_sent' | 'syn_recv' | 'fin_wait1' | 'fin_wait2' | 'time_wait' | 'close' | 'close_wait' | 'last_ack' | 'listen'
+    | 'closing' | 'total',
+    number
+  >
+>;
 
 /** TCP sockets by state (RFC 9293). */
 export interface SocketTable {
@@ -788,10 +1103,12 @@ export interface SocketTable {
  * The socket table of this host (Linux, netlink sock_diag), or of one that runs `mconnect-server -http`. Without options,
  * all TCP sockets. Rejects if it can't be had, and says why.
  *
- * Metrics: `mconnect_sockets` (Gauge, tag `state`), `mconnect_fds`, `mconnect_fd_limit`, with the tags `port`, `pid`, `peer` and
+ * Verdict: with {@link SocketsOptions.expect} `sockets`.
+ *
+ * Metrics: `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_sockets` (Gauge, tag `state`), `mconnect_fds`, `mconnect_fd_limit`, with the tags `port`, `pid`, `peer` and
  * `remote` where given.
  */
-export function sockets(options?: SocketsOptions): Promise<SocketTable>;
+export function sockets(options?: SocketsOptions): Promise<SocketTable & Judged>;
 
 export interface PreflightOptions {
   /** Open at once. Default 1. */
@@ -813,7 +1130,10 @@ export interface PreflightCheck {
   fix: string;
 }
 
-/** What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. flood(), hold() and traffic() log by it, once in the process for each, what is lacking; capacity() does not, since it looks for limits. */
+/**
+ * What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. flood(), hold() and traffic() log each
+ * limit that is too low, once per process. capacity() does not, since it looks for limits.
+ */
 export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };
 
 export interface ListenOptions {
@@ -829,7 +1149,8 @@ export interface ListenOptions {
   echo?: boolean;
   /**
    * Where to serve HTTP as `mconnect-server -http` does, such as `'127.0.0.1:0'`: `/v1/ping` and `/v1/peers` of a mesh, whose peers programs
-   * on this host can change, `/metrics`, `/sockets`, and the slow listener. Its location is `hostname`. Default: nowhere.
+   * on this host can change, `/metrics`, `/sockets`, the slow listener, and `POST /change?text=…&hosts=…&within=…`, which announces a
+   * {@link change} from outside. Its location is `hostname`. Default: nowhere.
    */
   http?: string;
   /** `'tcp'`, the default, and `'tls'`, which makes TCP speak TLS, answer UDP as well; `'udp'` is UDP alone, and TCP is refused. */
@@ -837,6 +1158,10 @@ export interface ListenOptions {
   /** Certificate and key for TLS, as PEM text. Default: a self-signed certificate for this address and localhost, made for the occasion. */
   cert?: string;
   key?: string;
+  /** Answers with the name, a tab, and the client's address and port as seen here: for `expect: {source: true}`. Not the echo. Default `false`. */
+  tellSource?: boolean;
+  /** Wants a PROXY header (version 1 or 2) at the beginning of each TCP connection, whose source is the one told. Default `false`. */
+  proxyProtocol?: boolean;
   /** Connections beyond these are closed as soon as they are accepted. Default: what the descriptor limit allows. */
   maxConnections?: number;
   /** Closes connections on which nothing arrives for so long. Default 65 minutes. */
@@ -899,8 +1224,8 @@ export interface Report {
   syn_retransmits: number;
   /** The last 100 results of traffic(), but with all durations in nanoseconds; without `records` where there are more than 1,000. */
   traffic?: TrafficResult[];
-  /** The first 1,000 verdicts of disruption(). */
-  disruptions: DisruptionVerdict[];
+  /** The first 1,000 results of disruption(). */
+  disruptions: Disruption[];
 }
 
 export interface ReportOptions {
@@ -933,6 +1258,7 @@ declare const mconnect: {
   capacity: typeof capacity;
   traffic: typeof traffic;
   disruption: typeof disruption;
+  change: typeof change;
   ping: typeof ping;
   tcpPing: typeof tcpPing;
   format: typeof format;
