@@ -16,7 +16,7 @@ type collector struct {
 	tally    interface{ add(batch []Outcome) }
 	atEnd    Class // of established connections when the context is done; see engine.Runner.Stop
 
-	stop     <-chan Class // completes what is established, and ends what is dialled with the class received; nil is never
+	stop     <-chan Class // completes what is established, and ends what is being dialed with the class received; nil is never
 	onSettle func()       // called once everything is established or has failed; may be nil
 	drain    func()       // collects what the rules deliver besides; may be nil
 }

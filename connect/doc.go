@@ -2,10 +2,12 @@
 //
 // There is a call for each question, with a plan that says what to do and a result that says what came of it: [Engine.Flood] connects and
 // reads an answer, [Engine.Hold] keeps connections open, [Engine.Capacity] finds how many a target holds, and [Engine.Traffic] sends
-// packets that come back. On Linux plain TCP and UDP run on a few event loops that all calls of an engine share; TLS, and every
-// network on other systems, runs on package net.
+// packets that come back. Package verdicts judges the results. On Linux plain TCP and UDP run on a few event loops that all calls of an
+// engine share; TLS, and every network on other systems, runs on package net.
 //
-// The data flows through the files in this order: plan.go (what is asked for), job.go (the plan at work: who dials what, when),
-// part_linux.go and runner_net.go (the two ways to dial) with what each call does with a connection (flood_linux.go, flood_net.go and
-// so on), outcome.go (how one connection ended), collector.go and tally.go (all of them together), result.go and its like.
+// The data flows through the files in this order: plan.go has what all calls are asked for; flood.go, hold.go, traffic.go and capacity.go have
+// the plan, the result and the entry of each; engine.go makes a job of a plan and chooses a driver. What a call does with a connection
+// is in internal/rules, and what carries connections in internal/epoll and internal/gonet. outcome.go is how one connection ended,
+// collector.go gathers outcomes, and tally.go, flood_tally.go, hold_tally.go and traffic_tally.go add them up. failure.go words failures,
+// losses.go says which losses announced changes excuse, and verdict.go has what package verdicts fills in.
 package connect

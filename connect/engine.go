@@ -25,7 +25,7 @@ func (e *Engine) now() int64 {
 	return loop.Now()
 }
 
-// newJob starts the time of a plan, which has its defaults. With keeps, established connections stay.
+// newJob starts the time of a plan, whose defaults are filled in. change, unless it is nil, adds to the job's plan what a call needs.
 func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	plan := engine.Plan{
 		Protocol: p.Protocol(), Targets: p.Targets, Connections: p.Connections, Concurrency: p.Concurrency, Rate: p.Rate,

@@ -24,7 +24,8 @@ type FloodPlan struct {
 	// Weights are the shares of the connections that hosts are due, in relation to each other; nil means equal ones for all
 	// that answer. The result's balance is judged by them.
 	Weights map[string]float64
-	// Affinity makes the result say whether sources stay with a host; Source whether the answers tell the source that was used.
+	// Affinity makes the result say whether sources stay with a host. Source makes it say whether the answers tell the source that was
+	// used, as those of mconnect-server -tell-source do.
 	Affinity, Source bool
 }
 
@@ -38,7 +39,7 @@ func (p *FloodPlan) validate() error {
 	return p.Plan.validate()
 }
 
-// checkFlows checks that the flows can be told from each other and dialled again.
+// checkFlows checks that the flows can be told from each other and dialed again.
 func (p *FloodPlan) checkFlows() error {
 	switch {
 	case p.Sources.Ports.Count() == 0:
@@ -89,7 +90,7 @@ type FloodResult struct {
 	Source        SourceSeen      `json:"-"` // whether backends saw the sources that were used, if the plan asks for it
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Retried       int64           `json:"-"` // connections that took more than one SYN
-	Interrupted   bool            `json:"-"` // the call was ended from outside
+	Interrupted   bool            `json:"-"` // the call was ended from outside before all was done
 
 	// If the plan asks for flows, who answered which 5-tuple, and whether sources stay with a host; else nil.
 	Flows    *disruption.Flows    `json:"flows,omitempty"`

@@ -109,7 +109,7 @@ func (t *floodTally) times() map[string]HostTimes {
 	return times
 }
 
-// unite finds the answers that were a known host's name twice over, but came before that host had answered. They are bad replies.
+// unite turns answers that are a known host's name twice over, and came before that host had answered, into bad replies.
 func (t *floodTally) unite() {
 	if t.plan.Reply != nil {
 		return

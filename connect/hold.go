@@ -15,12 +15,12 @@ import (
 // default as for a flood, plus ConnectTimeout.
 type HoldPlan struct {
 	Plan
-	// Duration closes all connections so long after the start; 0 leaves that to Close.
+	// Duration is the time from the start until all connections are closed; 0 leaves that to Close.
 	Duration time.Duration
-	// Keepalive is the interval in which every connection is sent the payload and must have answered the last one with
-	// something, or it counts as an error of class no_reply. 0 sends nothing.
+	// Keepalive is the interval in which each connection is sent Payload, by default DefaultPayload. It must answer, with what Reply
+	// asks for if that is set, or it fails with ClassNoReply or ClassBadReply. 0 sends nothing.
 	Keepalive time.Duration
-	// KeepaliveTimeout is how long a keepalive may be without an answer; 0 means Keepalive.
+	// KeepaliveTimeout is the time within which a keepalive must be answered; 0 means Keepalive.
 	KeepaliveTimeout time.Duration
 }
 
@@ -78,7 +78,7 @@ type Held struct {
 	rules   rules.Hold
 	tally   *holdTally
 	settled chan struct{}
-	stop    chan Class // of what is still dialled
+	stop    chan Class // of what is still being dialed
 	ended   chan struct{}
 	once    sync.Once
 }
@@ -139,14 +139,15 @@ func (h *Held) Close() *HoldResult {
 	return h.Result()
 }
 
-// hangUp begins to close all connections. The class is that of those which are still dialled.
+// hangUp begins to close all connections. The class is that of those which are still being dialed.
 func (h *Held) hangUp(dialled Class) {
 	h.once.Do(func() { h.stop <- dialled })
 }
 
-// Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection of whose
-// fate nothing has been collected yet counts as dialling. What adds up in the end does so at every instant, with those that are
-// dialling: Connects = EstablishedTotal + FailedConnects + States.NotInitiated + States.Dialing.
+// Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection whose outcome
+// has not been collected yet counts as being dialed. Losses are not judged; see [Losses.Excuse].
+//
+// At every instant Connects = EstablishedTotal + FailedConnects + States.NotInitiated + States.Dialing.
 func (h *Held) Result() *HoldResult {
 	over := false
 	select {

@@ -33,7 +33,7 @@ func (c *Change) Excuses(l *Loss) bool {
 	return len(c.Hosts) == 0 || l.Host != UnknownHost && slices.Contains(c.Hosts, l.Host)
 }
 
-// Outage is a time in which connections were down.
+// Outage is a time in which connections were down. Losses whose connections were down at the same time are one outage.
 type Outage struct {
 	From        time.Duration  `json:"from"`
 	To          *time.Duration `json:"to"` // nil if it lasted to the end
@@ -60,7 +60,7 @@ type ClosedBy struct {
 	RST int64 `json:"rst"`
 }
 
-// MaxLosses bounds how many losses are kept one by one. Further ones are needless.
+// MaxLosses bounds how many losses are kept one by one. Further ones count as needless.
 const MaxLosses = 1_000_000
 
 // add takes note of a loss.
@@ -80,7 +80,7 @@ func (l *Losses) add(loss Loss) {
 	l.List = append(l.List, loss)
 }
 
-// Excuse judges the losses by the changes that were announced, and tells the outages. It is called once.
+// Excuse judges the losses by the changes that were announced, and finds the outages. It must be called once, when the call has ended.
 func (l *Losses) Excuse(changes []Change) {
 	l.NeedlessByHost, l.Changes = Hosts{}, append([]Change{}, changes...)
 	slices.SortStableFunc(l.List, func(a, b Loss) int { return cmp.Compare(a.At, b.At) })

@@ -31,11 +31,11 @@ type Plan struct {
 	// whatever happened to the others (open loop). 0 dials as fast as Concurrency allows.
 	Rate float64
 
-	// ConnectTimeout bounds each connection twice: from dialling until it is established, and from there until the answer.
+	// ConnectTimeout bounds each connection twice: from its dial until it is established, and from then until the answer.
 	// 0 means DefaultConnectTimeout.
 	ConnectTimeout time.Duration
 	// Timeout bounds the whole call. 0 means 1 ms per connection, or Connections/Rate if that is longer, plus 2 s, or plus
-	// ConnectTimeout if that is given and longer.
+	// ConnectTimeout if that is set and longer.
 	Timeout time.Duration
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system

@@ -28,7 +28,7 @@ func newEndlessFailures(plan *Plan) failures {
 	return f
 }
 
-// dialled takes note of the end of dialling, good or bad.
+// dialled takes note of the end of a dial, good or bad.
 func (f *failures) dialled(o *Outcome) {
 	f.synRetransmits += o.SYNRetransmits
 	if o.SYNRetransmits > 0 {

@@ -15,12 +15,12 @@ import (
 )
 
 // TrafficPlan says which connections to keep up, and how much to send on them. The peer is to echo what it gets, as ctraffic's server and
-// `mconnect-server -echo` do. Connections are made as fast as Concurrency allows, so Plan.Rate must not be set, and
-// packets are ctraffic's, so Plan.Payload is not sent. Plan.ConnectTimeout is by default DefaultTrafficConnectTimeout, and
-// Plan.Timeout what the duration leaves time for.
+// `mconnect-server -echo` do. Connections are made as fast as Concurrency allows, so Plan.Rate must not be set. Plan.Payload and
+// Plan.Reply are not used. Plan.ConnectTimeout is by default DefaultTrafficConnectTimeout, and Plan.Timeout is by default Duration plus
+// LossTimeout plus 1 s.
 //
-// Each connection has one packet on its way at a time. Without an answer to that one in time, the next ones are dropped. Over UDP
-// packets are sent however late the last one is, and an echo that a later one has overtaken counts as lost.
+// Each connection has one packet on its way at a time. Packets that are due before its echo has come are dropped. Over UDP, packets are
+// sent however late the last echo is.
 type TrafficPlan struct {
 	Plan
 	Duration    time.Duration // 0 means DefaultTrafficDuration
@@ -170,7 +170,7 @@ func Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult, error) {
 
 // TrafficResult is what has become of the connections of a traffic call. As JSON, durations are in nanoseconds.
 //
-// Connections + Reconnects = Lost + Lasting + the connections that were never established, where a redialled connection is a new one,
+// Connections + Reconnects = Lost + Lasting + the connections that were never established, where a redialed connection is a new one,
 // and Sent = Received + the packets that were lost with their connections, or on the way (UDP).
 type TrafficResult struct {
 	Network        string        `json:"network"`
@@ -190,7 +190,7 @@ type TrafficResult struct {
 	StartTime      time.Time     `json:"start_time"`
 	Timeout        time.Duration `json:"timeout"`
 	Duration       time.Duration `json:"duration"`
-	States         States        `json:"states"` // of all connections that were dialled, again and again
+	States         States        `json:"states"` // of all connections that were dialed, again and again
 
 	ConnectTime    stats.Summary `json:"connect_time"`
 	ErrorTime      stats.Summary `json:"error_time"`
@@ -236,7 +236,7 @@ type TrafficResult struct {
 type TrafficSample struct {
 	Time       time.Duration `json:"time"`       // the second's end, since the start
 	Active     int64         `json:"active"`     // connections established at its end
-	Connecting int64         `json:"connecting"` // dialling, or waiting to, at its end
+	Connecting int64         `json:"connecting"` // being dialed, or waiting to be, at its end
 	New        int64         `json:"new"`        // established during it
 	Lost       int64         `json:"lost"`       // during it
 	Sent       int64         `json:"sent"`       // packets during it
@@ -251,7 +251,7 @@ const MaxTrafficRecords = 100_000
 
 // TrafficRecord is the life of one connection. Times are since the call's start.
 type TrafficRecord struct {
-	Started     time.Duration  `json:"started"`   // dialling
+	Started     time.Duration  `json:"started"`   // its dial
 	Connected   time.Duration  `json:"connected"` // 0 if it never was
 	Answered    time.Duration  `json:"answered"`  // the first echo; 0 if none has come
 	Ended       time.Duration  `json:"ended"`

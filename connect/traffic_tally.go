@@ -20,7 +20,7 @@ type trafficTally struct {
 	counts     packetCounts
 	lastBytes  [2]int64 // sent and received, as of the last sample
 	roundTrips *stats.Histogram
-	unmade     map[int64]unmade // connections that are being dialled, and have failed at it
+	unmade     map[int64]unmade // connections that have failed to connect, and are being dialed again
 	records    []TrafficRecord
 	samples    []TrafficSample
 	last       rules.PacketCounts // as of the last sample
@@ -120,7 +120,7 @@ func (t *trafficTally) lost(o *Outcome) {
 	}
 }
 
-// failedDial remembers since when a connection is being dialled.
+// failedDial remembers since when a connection has been dialed.
 func (t *trafficTally) failedDial(o *Outcome) {
 	u, known := t.unmade[o.Number]
 	if !known {

@@ -1,11 +1,11 @@
 // Floods a target with connects, and shows who answered, what failed, and how long it took. The run fails (exit code
-// 99) if any connect or answer does.
+// 99) if any connect or answer does, or if others than HOSTS answer.
 //
 //   ./k6 run examples/flood.js                                    three responders inside k6, as a demonstration
-//   ./k6 run -e TARGET=10.0.0.2:5001 examples/flood.js            a virtual IP with mconnect servers behind it
+//   ./k6 run -e TARGET=10.0.0.2:5001 -e HOSTS=web-1,web-2,web-3 examples/flood.js    a virtual IP with mconnect servers behind it
 //   ./k6 run -e TARGET=[1000::2]:5001 -e CONNECTIONS=20000 -e SOURCE=5000::/112 examples/flood.js
 //
-// Environment: TARGET (comma list of host:port), CONNECTIONS (1000), CONCURRENCY (64), RATE (per second; 0 is as fast as
+// Environment: TARGET (comma list of host:port), HOSTS (comma list of who must answer), CONNECTIONS (1000), CONCURRENCY (64), RATE (per second; 0 is as fast as
 // possible), NETWORK (tcp, udp, tls, …), SOURCE (address, CIDR, range or list), TIMEOUT (of the whole flood), and what to
 // write: JSON (a file for the report in the format of `mconnect -output json`), HTML (a file for a page with all charts), SVG
 // (an existing directory for the charts).
@@ -14,17 +14,19 @@ import { flood, listen, report } from 'k6/x/mconnect';
 export const options = {
   summaryTrendStats: ['min', 'med', 'avg', 'p(90)', 'p(95)', 'p(99)', 'max'],
   thresholds: {
-    mconnect_connects: ['count>0'], // a rate of nothing is no failure
-    mconnect_connect_failed: ['rate==0'],
-    mconnect_reply_failed: ['rate==0'],
+    mconnect_verdict_failed: ['rate==0'],
+    mconnect_verdicts: ['count>0'], // a rate of nothing is no failure
   },
 };
+
+const demo = ['demo-1', 'demo-2', 'demo-3'];
+const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(',') : !__ENV.TARGET && demo;
 
 export function setup() {
   if (__ENV.TARGET) {
     return __ENV.TARGET.split(',');
   }
-  return ['demo-1', 'demo-2', 'demo-3'].map((hostname) => listen({ hostname }).address);
+  return demo.map((hostname) => listen({ hostname }).address);
 }
 
 /** @param {string[]} targets */
@@ -36,6 +38,7 @@ export default async function (targets) {
     network: /** @type {import('k6/x/mconnect').Network} */ (__ENV.NETWORK || 'tcp'),
     source: __ENV.SOURCE || undefined,
     timeout: __ENV.TIMEOUT || undefined,
+    expect: { hosts },
   });
 }
 
@@ -83,7 +86,7 @@ function summary(total, metrics) {
     times('time to answer', metrics.mconnect_reply_duration),
     times("handshake's RTT", metrics.mconnect_rtt),
     '',
-    ...verdicts(metrics),
+    ...thresholds(metrics),
     '',
   ];
   return lines.join('\n') + '\n';
@@ -121,7 +124,7 @@ function times(name, metric) {
 }
 
 /** @param {any} metrics */
-function verdicts(metrics) {
+function thresholds(metrics) {
   return Object.entries(metrics).flatMap(([name, metric]) =>
     Object.entries(metric.thresholds || {}).map(([rule, { ok }]) => `  ${ok ? '✓' : '✗'} ${name} ${rule}`),
   );

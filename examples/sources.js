@@ -1,5 +1,5 @@
 // Many clients from one machine: connections come from every address of a range, so that a load balancer that hashes
-// source addresses spreads them, and limits per client don't hit. No sysctl is needed.
+// source addresses spreads them, and limits per client are not reached. No sysctl is needed.
 //
 //   ./k6 run examples/sources.js
 //   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=50.0.0.0/16 examples/sources.js
@@ -15,9 +15,9 @@ export const options = {
     flood: { executor: 'shared-iterations', vus: 2, iterations: 4 },
   },
   thresholds: {
-    mconnect_connects: ['count>0'],
+    mconnect_verdict_failed: ['rate==0'],
+    mconnect_verdicts: ['count>0'], // a rate of nothing is no failure
     checks: ['rate==1'],
-    mconnect_connect_failed: ['rate==0'],
   },
 };
 
@@ -32,8 +32,5 @@ export default async function (target) {
     connections: 256,
     source: __ENV.SOURCE || '127.9.0.0/16',
   });
-  check(result, {
-    'all answered': (r) => r.states.completed === r.connects,
-    'each from an address of its own': (r) => r.sources_used === 256,
-  });
+  check(result, { 'each connection from an address of its own': (r) => r.sources_used === 256 });
 }
