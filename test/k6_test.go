@@ -66,12 +66,16 @@ func awaitK6(t *testing.T, p *process) *k6 {
 func (k *k6) logged(part string) []string {
 	var messages []string
 	for _, line := range k.logs {
-		isVerdict := strings.HasPrefix(line.Message, "mconnect: verdict ") // which repeats the cause
-		if line.Source != "console" && !isVerdict && strings.Contains(line.Message, part) {
+		if line.Source != "console" && strings.Contains(line.Message, part) {
 			messages = append(messages, line.Message)
 		}
 	}
 	return messages
+}
+
+// warned is logged without the last lines, in which failed verdicts repeat the causes.
+func (k *k6) warned(part string) []string {
+	return slices.DeleteFunc(k.logged(part), func(line string) bool { return strings.HasPrefix(line, "mconnect: verdict ") })
 }
 
 // maxRSS is the most memory that k6 had, in bytes.

@@ -150,7 +150,7 @@ func TestPingFailures(t *testing.T) {
 			assert.Equal(t, []any{test.class, test.failed, 0}, []any{p.Error, p.FailedIn, p.Status}, "%s", p.Message)
 			assert.Contains(t, p.Message, test.call.Target)
 			assert.Equal(t, map[string]float64{"|" + test.class: 1}, done.points["mconnect_ping_failed"].by(true, "error"))
-			assert.Len(t, done.logged("class "+test.class), 1, "%s", done.stderr)
+			assert.Len(t, done.warned("class "+test.class), 1, "%s", done.stderr)
 		})
 	}
 }

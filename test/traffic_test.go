@@ -134,7 +134,7 @@ func TestTrafficCutShort(t *testing.T) {
 	}.run(t)
 	r := tells[trafficResult](t, done, "result")
 	assert.EqualValues(t, 1, r.Lasting)
-	assert.Len(t, done.logged("ends before its duration, 1m0s"), 1, "%s", done.stderr)
+	assert.Len(t, done.warned("ends before its duration, 1m0s"), 1, "%s", done.stderr)
 }
 
 // A pause of k6 itself, as on a machine that is too busy, is none of the target's: what came in time is only seen late.
@@ -219,7 +219,7 @@ func TestTrafficRecovers(t *testing.T) {
 	assert.LessOrEqual(t, *r.FirstLoss, *r.LastLoss)
 	assert.False(t, r.at(r.Recovered).Before(back))
 	assert.WithinDuration(t, truth, r.at(r.Recovered), 1500*time.Millisecond)
-	assert.Len(t, done.logged("were lost under traffic"), 1, "%s", done.stderr)
+	assert.Len(t, done.warned("were lost under traffic"), 1, "%s", done.stderr)
 }
 
 // Random loss on the way is TCP's business: segments are sent again, echoes come late, and nothing is lost.
