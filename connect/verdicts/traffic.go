@@ -41,22 +41,12 @@ func trafficWhy(r *connect.TrafficResult, late map[connect.Class]int64) string {
 	return text + sizesWhy(r)
 }
 
-// sizesWhy tells a hole in the path's MTU: small packets pass, large ones vanish.
+// sizesWhy tells a hole in the path's MTU: on a connection small packets pass, and large ones vanish.
 func sizesWhy(r *connect.TrafficResult) string {
-	smallest, largest := 0, 0
-	for _, s := range r.BySize {
-		switch {
-		case s.Sent == 0:
-		case s.Received > 0:
-			largest = max(largest, s.Size)
-		case smallest == 0 || s.Size < smallest:
-			smallest = s.Size
-		}
-	}
-	if smallest == 0 || largest == 0 || smallest < largest {
+	if r.Hole == nil {
 		return ""
 	}
-	return fmt.Sprintf("; packets of %d bytes come back, those of %d never do: a link on the way has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", largest, smallest)
+	return fmt.Sprintf("; packets of %d bytes come back, those of %d never do (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", r.Hole.Passed, r.Hole.Stuck, shares(r.Hole.Hosts))
 }
 
 func judgeRecovered(j *judge, r *connect.TrafficResult) {
@@ -74,6 +64,8 @@ func judgeRecovered(j *judge, r *connect.TrafficResult) {
 
 func recoveredWhy(r *connect.TrafficResult) string {
 	switch {
+	case r.Hole != nil:
+		return sizesWhy(r)
 	case !r.Reconnect:
 		return ": lost connections were not to be dialed again"
 	case r.Network[0] == 'u' && r.Lost > 0 && r.Received > 0 && r.Fixed:

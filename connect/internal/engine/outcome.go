@@ -49,6 +49,7 @@ type Packets struct {
 	Corrupted               int64         // packets that came back with other bytes
 	Answered                time.Duration // when the first echo came, since the call's start; 0 if none has
 	LastEcho                time.Duration // when the last one came
+	Stuck, Passed           int           // bytes of packets that never came back, and of the largest that did; 0 if size made no difference
 	Local                   netip.AddrPort
 	Host                    string
 }
