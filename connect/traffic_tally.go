@@ -113,7 +113,7 @@ func (t *trafficTally) silentFlow() (number int64, ok bool) {
 func (t *trafficTally) lost(o *Outcome) {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Packets.Host, Class: o.Class}
 	if o.Class == ClassNoReply {
-		l.At = max(o.Packets.LastEcho, o.Planned+o.Connect)
+		l.At, l.Missed = max(o.Packets.LastEcho, o.Planned+o.Connect), o.Packets.Missed
 	}
 	before := len(t.losses.List)
 	if t.losses.add(l); len(t.losses.List) > before {
