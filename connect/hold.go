@@ -114,9 +114,11 @@ func (e *Engine) newHold(plan HoldPlan) *Held {
 	})
 	sign := exchange(&plan.Plan)
 	sign.Any = plan.Reply == nil
+	tally := newHoldTally(&plan.Plan)
+	tally.interval = plan.Keepalive
 	return &Held{
 		job: j, rules: rules.Hold{Exchange: sign, Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout},
-		tally: newHoldTally(&plan.Plan), settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
+		tally: tally, settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
 	}
 }
 

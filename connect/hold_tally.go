@@ -12,7 +12,8 @@ import (
 
 // holdTally adds up the outcomes of a hold. It can be read while it grows.
 type holdTally struct {
-	mu sync.Mutex
+	mu       sync.Mutex
+	interval time.Duration // between keepalives
 	failures
 	lifetime  []time.Duration
 	echo      stats.Times // more with every interval
@@ -64,10 +65,21 @@ func (t *holdTally) ended(o *Outcome) {
 		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: cmp.Or(o.Class, ClassClosed)})
 	case o.Class != ClassNone:
 		t.fail(o)
-		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class})
+		t.losses.add(t.loss(o))
 	default:
 		t.completed++
 	}
+}
+
+// loss is that of a connection that failed. One that fell silent had answered, or begun, within the interval before the keepalive that has
+// no answer.
+func (t *holdTally) loss(o *Outcome) Loss {
+	l := Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class}
+	if o.Class == ClassNoReply {
+		l.Missed = o.At - o.Reply
+		l.At = max(l.Missed-t.interval, o.Planned+o.Connect)
+	}
+	return l
 }
 
 // states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.

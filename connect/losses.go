@@ -10,6 +10,7 @@ import (
 type Loss struct {
 	Number   int64
 	At       time.Duration  // of its FIN or RST, or of its last echo if it fell silent
+	Missed   time.Duration  // if it fell silent, when the packet was sent whose echo never came; else 0
 	Until    *time.Duration // when the next connection in its place had its first echo; nil if none had
 	Host     string         // UnknownHost if it did not tell its name
 	Class    Class          // ClassClosed for a FIN
@@ -25,9 +26,10 @@ type Change struct {
 	Hosts  []string      `json:"hosts"`  // that are affected; none stands for all
 }
 
-// Excuses reports whether a loss comes from the change.
+// Excuses reports whether a loss comes from the change. A connection that fell silent did so between its last echo and the packet after
+// it: a change that came between these two is its cause.
 func (c *Change) Excuses(l *Loss) bool {
-	if l.At < c.Time || l.At > c.Time+c.Within {
+	if max(l.At, l.Missed) < c.Time || l.At > c.Time+c.Within {
 		return false
 	}
 	return len(c.Hosts) == 0 || l.Host != UnknownHost && slices.Contains(c.Hosts, l.Host)

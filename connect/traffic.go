@@ -222,6 +222,7 @@ type TrafficResult struct {
 	LossTimeout time.Duration   `json:"-"`
 	Reconnect   bool            `json:"-"`
 	Fixed       bool            `json:"-"` // the source ports are the plan's
+	Hole        *MTUHole        `json:"-"` // nil if none was found
 	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent; nil if
 	// none was sent.
 	NewPortAnswered *bool `json:"-"`
@@ -230,6 +231,13 @@ type TrafficResult struct {
 	Samples []TrafficSample `json:"samples"` // one for each second
 	Records []TrafficRecord `json:"records"` // at most MaxTrafficRecords
 	Omitted int64           `json:"records_omitted"`
+}
+
+// MTUHole is what swallows packets by their size.
+type MTUHole struct {
+	Passed int   // bytes of packets that came back
+	Stuck  int   // bytes of larger ones that never did on the same connection
+	Hosts  Hosts // such connections, by host
 }
 
 // TrafficSample is what happened in one second.

@@ -37,6 +37,7 @@ type trafficTally struct {
 	failedFirst [class.Count]int64
 	losses      Losses
 	down        map[int64][]int // losses, by index, of a connection that is not up again
+	hole        *MTUHole
 }
 
 // unmade is a connection that could not be established so far.
@@ -112,7 +113,7 @@ func (t *trafficTally) silentFlow() (number int64, ok bool) {
 func (t *trafficTally) lost(o *Outcome) {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Packets.Host, Class: o.Class}
 	if o.Class == ClassNoReply {
-		l.At = max(o.Packets.LastEcho, o.Planned+o.Connect)
+		l.At, l.Missed = max(o.Packets.LastEcho, o.Planned+o.Connect), o.Packets.Missed
 	}
 	before := len(t.losses.List)
 	if t.losses.add(l); len(t.losses.List) > before {
@@ -151,13 +152,14 @@ func (t *trafficTally) ended(o *Outcome) {
 	if host == "" {
 		host = UnknownHost
 	}
+	t.stuck(p, host)
 	if o.Class == ClassNone {
 		t.lastingBy.Add(host, 1)
 		t.lastRise = max(t.lastRise, r.Connected, r.Answered)
 		if r.Received == 0 {
 			t.lastSilent = max(t.lastSilent, r.Connected)
 		}
-		if r.Sent > 0 && r.Received == 0 {
+		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 {
 			t.silent++ // a proxy takes connections whether it has a backend or not
 		}
 		return
@@ -169,6 +171,17 @@ func (t *trafficTally) ended(o *Outcome) {
 		t.firstLoss = o.At
 	}
 	t.lastLoss = max(t.lastLoss, o.At)
+}
+
+// stuck takes note of a connection on which packets of a size never came back.
+func (t *trafficTally) stuck(p *engine.Packets, host string) {
+	if p.Stuck == 0 {
+		return
+	}
+	if t.hole == nil {
+		t.hole = &MTUHole{Passed: p.Passed, Stuck: p.Stuck, Hosts: Hosts{}}
+	}
+	t.hole.Hosts.Add(host, 1)
 }
 
 func (t *trafficTally) remote(number int64) netip.AddrPort {
@@ -261,6 +274,7 @@ func (t *trafficTally) result() *TrafficResult {
 		Down:           plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
 		LossTimeout:    plan.LossTimeout,
 		Reconnect:      !plan.NoReconnect,
+		Hole:           t.hole,
 		Fixed:          plan.Sources.Ports.Count() > 0,
 	}
 	for _, n := range t.failedFirst {

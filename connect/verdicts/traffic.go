@@ -2,6 +2,7 @@ package verdicts
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -41,28 +42,18 @@ func trafficWhy(r *connect.TrafficResult, late map[connect.Class]int64) string {
 	return text + sizesWhy(r)
 }
 
-// sizesWhy tells a hole in the path's MTU: small packets pass, large ones vanish.
+// sizesWhy tells a hole in the path's MTU: on a connection small packets pass, and large ones vanish.
 func sizesWhy(r *connect.TrafficResult) string {
-	smallest, largest := 0, 0
-	for _, s := range r.BySize {
-		switch {
-		case s.Sent == 0:
-		case s.Received > 0:
-			largest = max(largest, s.Size)
-		case smallest == 0 || s.Size < smallest:
-			smallest = s.Size
-		}
-	}
-	if smallest == 0 || largest == 0 || smallest < largest {
+	if r.Hole == nil {
 		return ""
 	}
-	return fmt.Sprintf("; packets of %d bytes come back, those of %d never do: a link on the way has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", largest, smallest)
+	return fmt.Sprintf("; packets of %d bytes come back, those of %d never do (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", r.Hole.Passed, r.Hole.Stuck, shares(r.Hole.Hosts))
 }
 
 func judgeRecovered(j *judge, r *connect.TrafficResult) {
 	down := r.Down
 	if !r.Reconnect {
-		down = max(down-r.Excused, 0)
+		down = max(down-excused(r), 0)
 	}
 	up := max(r.Connections-down, 0)
 	text := fmt.Sprintf("%d of %s up and echoing at the end", up, plural(r.Connections, "connection"))
@@ -72,28 +63,42 @@ func judgeRecovered(j *judge, r *connect.TrafficResult) {
 	j.say(Recovered, down <= 0, "%s", text)
 }
 
+// excused counts the connections that changes have taken down. A flow that another host took is up.
+func excused(r *connect.TrafficResult) (n int64) {
+	for i := range r.List {
+		if l := &r.List[i]; !l.Needless && !l.Moved {
+			n++
+		}
+	}
+	return n
+}
+
 func recoveredWhy(r *connect.TrafficResult) string {
 	switch {
+	case r.Hole != nil:
+		return sizesWhy(r)
 	case !r.Reconnect:
 		return ": lost connections were not to be dialed again"
-	case r.Network[0] == 'u' && r.Lost > 0 && r.Received > 0 && r.Fixed:
-		return ": a connection table on the way still sends these flows to a backend that is gone, since they go on with the same source ports" + staleWhy(r)
-	case r.Network[0] == 'u':
-		return ": the target, or a device on the way, drops the datagrams" + staleWhy(r)
+	case strings.HasPrefix(r.Network, "udp"):
+		return silentWhy(r)
 	case r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
 	}
 	return ": they were accepted, but no echo comes: a balancer without a backend, or a server that does not echo"
 }
 
-func staleWhy(r *connect.TrafficResult) string {
-	switch {
-	case r.NewPortAnswered == nil:
-		return ""
-	case *r.NewPortAnswered:
-		return "; a datagram from a new source port was answered: flush the entries of the connection table (conntrack -D), or change the source ports"
+// silentWhy says why datagrams have no echo. Flows with fixed ports keep their entries in connection tables alive.
+func silentWhy(r *connect.TrafficResult) string {
+	const stale = ": a connection table on the way still sends these flows to a backend that is gone, since they go on with the same source ports"
+	switch answered := r.NewPortAnswered; {
+	case answered != nil && *answered:
+		return stale + "; new source ports work, as a datagram from one was answered: flush the table's entries of that backend (conntrack -D), or change the source ports"
+	case answered != nil:
+		return ": the target, or a device on the way, drops the datagrams; one from a new source port was not answered either: check that a backend is up, and the way there"
+	case r.Lost > 0 && r.Received > 0 && r.Fixed:
+		return stale + ", or the target is gone: flush the table's entries of that backend (conntrack -D), or change the source ports"
 	}
-	return "; a datagram from a new source port was not answered either"
+	return ": the target, or a device on the way, drops the datagrams: check that a server echoes there, and the way there"
 }
 
 func judgeIntact(j *judge, r *connect.TrafficResult) {

@@ -35,7 +35,7 @@ type Outcome struct {
 	Host      string      // the name that the peer answered with
 
 	Connect        time.Duration // until it was established; with TLS, handshake included
-	Reply          time.Duration // from there until the answer; if Echoed, from the keepalive until its answer
+	Reply          time.Duration // from there until the answer; if Echoed, or if it fell silent, from the keepalive until then
 	RTT            time.Duration // the kernel's measure of the handshake's round trip; 0 where it has none
 	SYNRetransmits int64
 	Sent, Received int64 // bytes of payload
@@ -50,6 +50,8 @@ type Packets struct {
 	Corrupted               int64         // packets that came back with other bytes
 	Answered                time.Duration // when the first echo came, since the call's start; 0 if none has
 	LastEcho                time.Duration // when the last one came
+	Missed                  time.Duration // if it fell silent, when the packet was sent whose echo never came; else 0
+	Stuck, Passed           int           // bytes of packets that never came back, and of the largest that did; 0 if size made no difference
 	Local                   netip.AddrPort
 	Host                    string
 }

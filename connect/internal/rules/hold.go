@@ -85,7 +85,8 @@ func (h *hold) answered(key uint32, conn *engine.Conn, data []byte, now int64) {
 func (h *hold) Expired(key uint32, seen int64) {
 	conn := h.core.Conn(key)
 	if conn.Mark != 0 {
-		h.fail(key, seen, engine.Fault{Class: class.NoReply, Err: engine.ReasonKeepalive})
+		silent := time.Duration(seen - conn.Mark)
+		h.fail(key, seen, engine.Fault{Class: class.NoReply, Err: engine.ReasonKeepalive}).Reply = silent
 		return
 	}
 	at, fault := h.send(key)
@@ -140,10 +141,12 @@ func (h *hold) Stop(now int64, end class.Class) {
 // Turn implements engine.Rules.
 func (h *hold) Turn(int64) (wake int64) { return engine.Never }
 
-func (h *hold) fail(key uint32, now int64, fault engine.Fault) {
+func (h *hold) fail(key uint32, now int64, fault engine.Fault) *engine.Outcome {
 	h.forget(key)
 	host := h.host(key)
-	h.core.Fail(key, now, fault).Host = host
+	o := h.core.Fail(key, now, fault)
+	o.Host = host
+	return o
 }
 
 func (h *hold) report(key uint32, now int64, news engine.News) *engine.Outcome {

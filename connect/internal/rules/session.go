@@ -43,9 +43,10 @@ type session struct {
 	answered, lastEcho                 int64 // when the first and the last echo came; 0 if none has
 	local                              netip.AddrPort
 	host                               string
-	hello                              []byte // the beginning of the stream, until it is complete
-	greeted                            bool   // the beginning of the stream has come
-	moved                              bool   // another host went on to answer
+	hello                              []byte      // the beginning of the stream, until it is complete
+	greeted                            bool        // the beginning of the stream has come
+	moved                              bool        // another host went on to answer
+	sizes                              []SizeCount // of packets; nil if all have the same
 }
 
 // packet is one packet: its size, as an index into the sizes, and where in the pattern its bytes begin.
@@ -57,7 +58,10 @@ type packet struct {
 
 // begin takes note of a new connection. Echoes of the previous connection, which come if that had the same port, are ignored.
 func (s *session) begin(local netip.AddrPort) {
-	*s = session{number: s.number, failed: s.failed, lives: s.lives + 1, local: local, sequence: s.sequence, first: s.sequence + 1, ring: s.ring}
+	clear(s.sizes)
+	*s = session{
+		number: s.number, failed: s.failed, lives: s.lives + 1, local: local, sequence: s.sequence, first: s.sequence + 1, ring: s.ring, sizes: s.sizes,
+	}
 }
 
 // lost takes note that the connection has failed.
@@ -183,6 +187,12 @@ func (p *pace) sending(s *session, k packet, planned, now int64) {
 	s.sequence++
 	s.sent++
 	s.unheard++
+	if len(p.sizes) > 1 {
+		if s.sizes == nil {
+			s.sizes = make([]SizeCount, len(p.sizes))
+		}
+		s.sizes[k.size].Sent++
+	}
 	if s.waiting == 0 {
 		s.waiting, s.since = planned, now
 	}
@@ -200,6 +210,32 @@ func (p *pace) sending(s *session, k packet, planned, now int64) {
 // further ones are sent that would show it.
 func (p *pace) lacksLast(s *session) bool {
 	return p.datagram && s.received > 0 && s.unheard < unheardPart
+}
+
+// stuckPart is how many datagrams of a size must be without an echo for the size to be the cause: others get lost by chance.
+const stuckPart = 8
+
+// stuck returns the smallest size of packets that have been sent on a connection in vain though smaller ones, of passed bytes at most, have
+// come back; 0 if there is none.
+func (p *pace) stuck(s *session) (stuck, passed int) {
+	least := int64(1)
+	if p.datagram {
+		least = stuckPart
+	}
+	for i, n := range s.sizes {
+		if n.Received > 0 {
+			passed = max(passed, p.sizes[i])
+		}
+	}
+	for i, n := range s.sizes {
+		if size := p.sizes[i]; passed > 0 && size > passed && n.Sent >= least && (stuck == 0 || size < stuck) {
+			stuck = size
+		}
+	}
+	if stuck == 0 {
+		passed = 0
+	}
+	return stuck, passed
 }
 
 // echoed is a packet that has come back.
@@ -232,6 +268,9 @@ func (p *pace) tookStream(s *session, data []byte, unsent int, now int64) (e ech
 
 func (p *pace) took(s *session, e *echoed, now int64) {
 	s.took(now)
+	if s.sizes != nil {
+		s.sizes[e.size].Received++
+	}
 	if e.corrupted {
 		s.corrupted++
 	}

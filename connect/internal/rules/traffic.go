@@ -323,6 +323,12 @@ func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 // lose ends a connection that has failed, and dials anew.
 func (t *traffic) lose(s *sessionAt, now int64, fault engine.Fault) {
 	packets := t.leave(s)
+	if fault.Class == class.NoReply {
+		packets.Missed = time.Duration(s.since - t.start)
+	}
+	if fault.Class == class.NoReply || t.datagram {
+		packets.Stuck, packets.Passed = t.stuck(&s.session)
+	}
 	s.lost()
 	t.core.Fail(s.key, now, fault).Packets = packets
 	t.counts.Lost++
@@ -332,6 +338,9 @@ func (t *traffic) lose(s *sessionAt, now int64, fault engine.Fault) {
 // complete ends a connection that lasted to the end.
 func (t *traffic) complete(s *sessionAt, now int64) {
 	packets := t.leave(s)
+	if t.datagram {
+		packets.Stuck, packets.Passed = t.stuck(&s.session)
+	}
 	t.core.Complete(s.key, now).Packets = packets
 }
 

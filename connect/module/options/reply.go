@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
@@ -39,32 +38,62 @@ func match(to *reply.Want) setter {
 			to.Match = expression
 			return err
 		case string:
-			if v == "" || len(v) > reply.MaxAnswer {
-				return fmt.Errorf("want 1 to %d bytes", reply.MaxAnswer)
-			}
 			to.Text = []byte(v)
-			return nil
+			if isLatin1(v) {
+				to.Text, to.Match = nil, eitherWay(v)
+			}
+			return checkLength(len(v))
 		case []byte:
 			to.Text = v
-			return nil
+			return checkLength(len(v))
 		}
 		return errors.New(`want a RegExp such as /^\+(PONG)/, or a text that the answer contains`)
 	}
 }
 
-// compiled reads a RegExp of JavaScript's. The flags i, m and s mean the same in both; g and y say how to go on, which nobody does here.
+// checkLength checks that of a text that an answer is to contain.
+func checkLength(n int) error {
+	if n == 0 || n > reply.MaxAnswer {
+		return fmt.Errorf("want 1 to %d bytes", reply.MaxAnswer)
+	}
+	return nil
+}
+
+// isLatin1 reports whether a text may stand for bytes, each of which is one character, and is not the same in UTF-8.
+func isLatin1(text string) bool {
+	above := false
+	for _, r := range text {
+		if r > 0xff {
+			return false
+		}
+		above = above || r > 0x7f
+	}
+	return above
+}
+
+// eitherWay matches a text in Latin-1 or UTF-8.
+func eitherWay(text string) *regexp.Regexp {
+	utf8 := make([]rune, 0, len(text))
+	for _, b := range []byte(text) {
+		utf8 = append(utf8, rune(b))
+	}
+	return regexp.MustCompile(regexp.QuoteMeta(text) + "|" + regexp.QuoteMeta(string(utf8)))
+}
+
+// compiled reads a RegExp of JavaScript's. The flags i, m and s mean the same in both; g and d say what to return, which nobody asks for
+// here.
 func compiled(p Pattern) (*regexp.Regexp, error) {
 	flags := ""
 	for _, flag := range p.Flags {
 		switch flag {
 		case 'i', 'm', 's':
 			flags += string(flag)
-		case 'g', 'y', 'd':
+		case 'g', 'd':
 		default:
 			return nil, fmt.Errorf("flag %q is not known here; want i, m or s", flag)
 		}
 	}
-	source := strings.ReplaceAll(p.Source, `\/`, "/")
+	source := p.Source
 	if flags != "" {
 		source = "(?" + flags + ")" + source
 	}
@@ -80,6 +109,9 @@ func delimiter(to *[]byte) setter {
 		var data []byte
 		switch v := v.(type) {
 		case string:
+			if isLatin1(v) {
+				return errors.New("want ASCII, or an ArrayBuffer, which says what bytes are meant")
+			}
 			data = []byte(v)
 		case []byte:
 			data = v

@@ -1,0 +1,231 @@
+package verdicts_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// answered is a flood that went well, with these answers.
+func answered(hosts connect.Hosts, weights map[string]float64) *connect.FloodResult {
+	n := int64(0)
+	for _, answers := range hosts {
+		n += answers
+	}
+	return &connect.FloodResult{
+		Hosts: hosts, Connects: n, States: connect.States{Completed: n}, Timeout: second, Balance: balance.Of(hosts, weights),
+		Errors: map[connect.Class]int64{}, ConnectErrors: map[connect.Class]int64{},
+	}
+}
+
+func medians(hosts map[string]time.Duration) map[string]connect.HostTimes {
+	times := map[string]connect.HostTimes{}
+	for host, median := range hosts {
+		times[host] = connect.HostTimes{Answers: 1, ReplyTime: stats.Summary{Count: 1, Med: median}}
+	}
+	return times
+}
+
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	left := func(n int64) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 1000 - n}, nil)
+		r.Connects, r.States.NotInitiated = 1000, n
+		return r
+	}
+	stopped := left(10)
+	stopped.Interrupted = true
+	slow := left(10)
+	slow.ByHost = medians(map[string]time.Duration{"web-1": 3 * time.Millisecond, "web-2": 2 * time.Millisecond, "web-4": 2100 * time.Millisecond})
+	unreachable := func(n int64) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 1000 - n}, nil)
+		r.Connects, r.FailedConnects, r.States.Error = 1000, n, n
+		r.ConnectErrors, r.First = refused(n)
+		r.Errors = r.ConnectErrors
+		return r
+	}
+	silent := func(n int64) *connect.FloodResult {
+		r := unreachable(0)
+		r.Hosts, r.FailedReads, r.States.Error = connect.Hosts{"web-1": 1000 - n}, n, n
+		r.Errors = map[connect.Class]int64{connect.ClassNoReply: n}
+		r.First = map[connect.Class]connect.Failure{connect.ClassNoReply: {Class: connect.ClassNoReply, Network: "tcp", Target: "a:1", Err: connect.ReasonNoAnswer}}
+		return r
+	}
+	retried := func(n int64) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 1000}, nil)
+		r.Retried = n
+		return r
+	}
+	late := answered(connect.Hosts{"web-1": 500, "web-4": 500}, nil)
+	late.ReplyTime = stats.Summary{Count: 1000, P99: 2 * second}
+	late.ByHost = medians(map[string]time.Duration{"web-1": 3 * time.Millisecond, "web-4": 2100 * time.Millisecond})
+	for name, row := range map[string]struct {
+		result  *connect.FloodResult
+		expect  *verdicts.Expect
+		verdict string
+		want    want
+	}{
+		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections begun"}}},
+		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections begun (99 %, all expected)", "timeout 1s", "allow more time"}}},
+		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1s, the others in 3ms"}}},
+		"some left, tolerated":                    {left(10), least(verdicts.Complete, 0.99), verdicts.Complete, want{text: []string{"99 % expected"}}},
+		"some left, not tolerated":                {left(11), least(verdicts.Complete, 0.99), verdicts.Complete, want{fails: true, text: []string{"(98.9 %, 99 % expected)"}}},
+		"some left, not judged":                   {left(10), off(verdicts.Complete), verdicts.Complete, want{out: true}},
+		"interrupted":                             {stopped, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside", "990 of 1000"}}},
+		"all connected":                           {unreachable(0), nil, verdicts.Connected, want{text: []string{"1000 of 1000 connections established"}}},
+		"one refused":                             {unreachable(1), nil, verdicts.Connected, want{fails: true, text: []string{"999 of 1000 connections established (99.9 %, all expected): 1 refused; tcp a:1: refused"}}},
+		"one refused, tolerated":                  {unreachable(1), least(verdicts.Connected, 0.999), verdicts.Connected, want{}},
+		"all refused":                             {unreachable(1000), nil, verdicts.Connected, want{fails: true, text: []string{"0 of 1000", "1000 refused"}}},
+		"all refused, nobody to answer":           {unreachable(1000), nil, verdicts.Answered, want{text: []string{"0 of 0 connections answered"}}},
+		"all refused, none lacks a SYN":           {unreachable(1000), nil, verdicts.Prompt, want{}},
+		"all refused, not judged":                 {unreachable(1000), off(verdicts.Connected), verdicts.Connected, want{out: true}},
+		"none to begin":                           {left(1000), nil, verdicts.Connected, want{text: []string{"0 of 0"}}},
+		"none begun, no SYNs":                     {left(1000), nil, verdicts.Prompt, want{out: true}},
+		"all answered":                            {silent(0), nil, verdicts.Answered, want{text: []string{"1000 of 1000 connections answered as they should"}}},
+		"one silent":                              {silent(1), nil, verdicts.Answered, want{fails: true, text: []string{"999 of 1000", "1 no_reply", "no answer in time"}}},
+		"one silent, tolerated":                   {silent(1), least(verdicts.Answered, 0.999), verdicts.Answered, want{}},
+		"one silent is connected":                 {silent(1), nil, verdicts.Connected, want{}},
+		"each with one SYN":                       {retried(0), nil, verdicts.Prompt, want{text: []string{"at most 1 % expected"}}},
+		"one in a hundred with two":               {retried(10), nil, verdicts.Prompt, want{}},
+		"more with two":                           {retried(11), nil, verdicts.Prompt, want{fails: true, text: []string{"11 of 1000 connects took more than one SYN", "backlog"}}},
+		"none with two expected":                  {retried(1), &verdicts.Expect{HasRetransmits: true}, verdicts.Prompt, want{fails: true, text: []string{"at most 0 % expected"}}},
+		"answers in time":                         {late, &verdicts.Expect{ReplyTime: 3 * second}, verdicts.Prompt, want{text: []string{"p(99) of the answers is 2s"}}},
+		"late answers, of one host":               {late, &verdicts.Expect{ReplyTime: second}, verdicts.Prompt, want{fails: true, text: []string{"at most 1s expected", "web-4 answers in 2.1s, the others in 3ms"}}},
+		"late answers, not judged unless wanted":  {late, nil, verdicts.Prompt, want{text: []string{"SYN"}}},
+		"hosts are not judged unless wanted":      {silent(0), nil, verdicts.Hosts, want{out: true}},
+		"a balance is not judged unless wanted":   {silent(0), nil, verdicts.Balance, want{out: true}},
+		"an affinity is not judged unless wanted": {silent(0), nil, verdicts.Affinity, want{out: true}},
+		"a source is not judged unless wanted":    {silent(0), nil, verdicts.Source, want{out: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := *row.result
+			verdicts.Flood(&r, row.expect, true)
+			row.want.check(t, r.Judged, row.verdict)
+		})
+	}
+}
+
+// Without answers there is nothing to say about them.
+func TestFloodWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	r := answered(nil, nil)
+	r.Connects, r.States.Completed = 10, 10
+	verdicts.Flood(r, &verdicts.Expect{}, false)
+	want{out: true}.check(t, r.Judged, verdicts.Answered)
+	assert.True(t, r.OK)
+}
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	equal := map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}
+	for name, row := range map[string]struct {
+		answers    connect.Hosts
+		weights    map[string]float64
+		want       want
+		missing    []string
+		unexpected connect.Hosts
+	}{
+		"all":                          {connect.Hosts{"web-1": 1, "web-2": 99, "web-3": 1}, equal, want{text: []string{"3 hosts expected, and each has answered"}}, []string{}, connect.Hosts{}},
+		"one missing":                  {connect.Hosts{"web-1": 5, "web-3": 5}, equal, want{fails: true, text: []string{"3 hosts expected", "no answer came from web-2", "health check", "web-1 5"}}, []string{"web-2"}, connect.Hosts{}},
+		"two missing, in order":        {connect.Hosts{"web-2": 5}, equal, want{fails: true, text: []string{"from web-1, web-3"}}, []string{"web-1", "web-3"}, connect.Hosts{}},
+		"nobody":                       {connect.Hosts{}, equal, want{fails: true, text: []string{"web-1, web-2, web-3"}}, []string{"web-1", "web-2", "web-3"}, connect.Hosts{}},
+		"a stranger":                   {connect.Hosts{"web-1": 1, "web-2": 1, "web-3": 1, "web-9": 7}, equal, want{fails: true, text: []string{"answers came from web-9 7", "not expected", "members"}}, []string{}, connect.Hosts{"web-9": 7}},
+		"(other) is another":           {connect.Hosts{"web-1": 1, "web-2": 1, "web-3": 1, "(other)": 2}, equal, want{fails: true, text: []string{"(other) 2", "10000"}}, []string{}, connect.Hosts{"(other)": 2}},
+		"weights are not shares here":  {connect.Hosts{"web-1": 1, "web-2": 1000}, map[string]float64{"web-1": 9, "web-2": 1}, want{}, []string{}, connect.Hosts{}},
+		"weight 0 has to be silent":    {connect.Hosts{"web-1": 9}, map[string]float64{"web-1": 1, "web-2": 0}, want{text: []string{"1 host expected"}}, []string{}, connect.Hosts{}},
+		"weight 0, and yet it answers": {connect.Hosts{"web-1": 9, "web-2": 1}, map[string]float64{"web-1": 1, "web-2": 0}, want{fails: true, text: []string{"web-2 1", "weight 0"}}, []string{}, connect.Hosts{"web-2": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(row.answers, row.weights)
+			verdicts.Flood(r, &verdicts.Expect{Hosts: row.weights}, true)
+			row.want.check(t, r.Judged, verdicts.Hosts)
+			assert.Equal(t, row.missing, r.Missing)
+			assert.Equal(t, row.unexpected, r.Unexpected)
+		})
+	}
+}
+
+func TestBalance(t *testing.T) {
+	t.Parallel()
+	equal := map[string]float64{"web-1": 1, "web-2": 1}
+	for name, row := range map[string]struct {
+		answers connect.Hosts
+		expect  verdicts.Expect
+		sources int64
+		want    want
+	}{
+		"even":                            {connect.Hosts{"web-1": 500, "web-2": 500}, verdicts.Expect{Balance: 0.001}, 0, want{text: []string{"p at least 0.001"}}},
+		"as chance has it":                {connect.Hosts{"web-1": 520, "web-2": 480}, verdicts.Expect{Balance: 0.001}, 0, want{}},
+		"uneven":                          {connect.Hosts{"web-1": 600, "web-2": 400}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"off by 20 %", "web-1 600, web-2 400", "weights"}}},
+		"uneven, a lower level":           {connect.Hosts{"web-1": 540, "web-2": 460}, verdicts.Expect{Balance: 1e-9}, 0, want{}},
+		"uneven, as weights have it":      {connect.Hosts{"web-1": 750, "web-2": 250}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 3, "web-2": 1}}, 0, want{}},
+		"even, but weights are not":       {connect.Hosts{"web-1": 500, "web-2": 500}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 3, "web-2": 1}}, 0, want{fails: true, text: []string{"off by 100 %"}}},
+		"within the tolerance":            {connect.Hosts{"web-1": 54000, "web-2": 46000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{text: []string{"more than 10 %"}}},
+		"beyond the tolerance":            {connect.Hosts{"web-1": 56000, "web-2": 44000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{fails: true, text: []string{"off by 12 %"}}},
+		"beyond it, but by chance":        {connect.Hosts{"web-1": 12, "web-2": 8}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{}},
+		"nobody has answered":             {connect.Hosts{}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"nobody has answered"}}},
+		"too few to tell":                 {connect.Hosts{"web-1": 3, "web-2": 1}, verdicts.Expect{Balance: 0.001}, 0, want{text: []string{"4 answers are too few to tell for 2 hosts: make at least 10"}}},
+		"one host, from one source":       {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 1, want{fails: true, text: []string{"one source address", "use several sources"}}},
+		"one host, from several sources":  {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 100, want{fails: true, text: []string{"web-1 1000"}}},
+		"left out, though a level is set": {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal, Off: map[string]bool{verdicts.Balance: true}}, 1, want{out: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(row.answers, row.expect.Hosts)
+			r.SourcesUsed = row.sources
+			verdicts.Flood(r, &row.expect, true)
+			row.want.check(t, r.Judged, verdicts.Balance)
+		})
+	}
+}
+
+func TestAffinityAndSource(t *testing.T) {
+	t.Parallel()
+	told, used := netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("10.0.0.1")
+	for name, row := range map[string]struct {
+		change  func(r *connect.FloodResult)
+		verdict string
+		want    want
+	}{
+		"each source with one host":    {func(r *connect.FloodResult) { r.Affinity = &disruption.Affinity{Sources: 10, Sticky: 10} }, verdicts.Affinity, want{text: []string{"each of 10 sources"}}},
+		"one source with two":          {func(r *connect.FloodResult) { r.Affinity = &disruption.Affinity{Sources: 10, Sticky: 9} }, verdicts.Affinity, want{fails: true, text: []string{"1 of 10 were answered by more", "session affinity"}}},
+		"no source twice":              {func(r *connect.FloodResult) { r.Affinity = &disruption.Affinity{} }, verdicts.Affinity, want{fails: true, text: []string{"fewer sources"}}},
+		"no affinity known":            {func(*connect.FloodResult) {}, verdicts.Affinity, want{fails: true, text: []string{"fewer sources"}}},
+		"the source seen":              {func(r *connect.FloodResult) { r.Source.Same = 10 }, verdicts.Source, want{text: []string{"all of 10 connections"}}},
+		"another seen":                 {func(r *connect.FloodResult) { r.Source = connect.SourceSeen{Same: 9, Other: 1, Told: told, Used: used} }, verdicts.Source, want{fails: true, text: []string{"1 of 10 saw another (192.0.2.9 in place of 10.0.0.1)", "PROXY protocol"}}},
+		"none told":                    {func(r *connect.FloodResult) { r.Source.Untold = 10 }, verdicts.Source, want{fails: true, text: []string{"10 of 10 answers tell none", "-tell-source"}}},
+		"some told":                    {func(r *connect.FloodResult) { r.Source.Untold, r.Source.Same = 1, 9 }, verdicts.Source, want{fails: true, text: []string{"1 of 10 answers tell none"}}},
+		"nobody has answered, sources": {func(*connect.FloodResult) {}, verdicts.Source, want{fails: true, text: []string{"nobody has answered"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(connect.Hosts{"web-1": 10}, nil)
+			row.change(r)
+			verdicts.Flood(r, &verdicts.Expect{Affinity: true, Source: true}, true)
+			row.want.check(t, r.Judged, row.verdict)
+		})
+	}
+}
+
+// What peers call themselves is listed, but not without end.
+func TestManyHostsAreCutShort(t *testing.T) {
+	t.Parallel()
+	wanted := map[string]float64{}
+	for i := range 100 {
+		wanted["web-"+string(rune('A'+i))] = 1
+	}
+	r := answered(connect.Hosts{}, wanted)
+	verdicts.Flood(r, &verdicts.Expect{Hosts: wanted}, true)
+	want{fails: true, text: []string{"100 hosts expected", "and 92 more"}}.check(t, r.Judged, verdicts.Hosts)
+	assert.Len(t, r.Missing, 100)
+}

@@ -1,0 +1,171 @@
+package verdicts_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// lasting is a call of traffic that went well, over ten connections, but for what is changed.
+func lasting(change func(r *connect.TrafficResult)) *connect.TrafficResult {
+	r := &connect.TrafficResult{
+		Network: "tcp", Connections: 10, Begun: 10, Lasting: 10, Sent: 1000, Received: 1000, Timeout: 9 * second, Duration: 8 * second, Reconnect: true,
+	}
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
+// resets are losses of a host's connections at an instant, each of which was up again a while later.
+func resets(n int64, host string, at, down time.Duration) []connect.Loss {
+	var list []connect.Loss
+	up := at + down
+	for i := range n {
+		list = append(list, connect.Loss{Number: i, At: at, Until: &up, Host: host, Class: connect.ClassReset})
+	}
+	return list
+}
+
+func TestTraffic(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	lost := func(n int64) func(r *connect.TrafficResult) {
+		return func(r *connect.TrafficResult) {
+			r.Lost, r.Reconnects, r.List = n, n, resets(n, "web-1", 2*second, second)
+		}
+	}
+	gone := func(r *connect.TrafficResult) {
+		lost(3)(r)
+		r.Reconnect, r.Reconnects, r.Lasting, r.Down = false, 0, 7, 3
+		for i := range r.List {
+			r.List[i].Until = nil
+		}
+	}
+	silent := func(answered *bool) func(r *connect.TrafficResult) {
+		return func(r *connect.TrafficResult) {
+			r.Network, r.Fixed, r.Down, r.Lost, r.NewPortAnswered = "udp", true, 4, 4, answered
+		}
+	}
+	restart := []connect.Change{{Text: "restart", Time: second, Within: 5 * second, Hosts: []string{"web-1"}}}
+	for name, row := range map[string]struct {
+		result  *connect.TrafficResult
+		expect  *verdicts.Expect
+		verify  bool
+		changes []connect.Change
+		verdict string
+		want    want
+	}{
+		"all begun":                         {lasting(nil), nil, false, nil, verdicts.Complete, want{}},
+		"not all begun":                     {lasting(func(r *connect.TrafficResult) { r.Begun = 9 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"9 of 10 connections begun"}}},
+		"interrupted":                       {lasting(func(r *connect.TrafficResult) { r.Interrupted = true }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside"}}},
+		"first dials":                       {lasting(nil), nil, false, nil, verdicts.Connected, want{text: []string{"10 of 10"}}},
+		"a first dial that failed":          {lasting(func(r *connect.TrafficResult) { r.FailedFirst = 1; r.FirstErrors, r.First = refused(1) }), nil, false, nil, verdicts.Connected, want{fails: true, text: []string{"9 of 10 connections established", "1 refused"}}},
+		"redials that failed are not first": {lasting(func(r *connect.TrafficResult) { r.FailedConnects = 5 }), nil, false, nil, verdicts.Connected, want{}},
+		"no SYNs are judged":                {lasting(nil), nil, false, nil, verdicts.Prompt, want{out: true}},
+		"all kept":                          {lasting(nil), nil, false, nil, verdicts.Kept, want{text: []string{"10 of 10 connections kept to the end"}}},
+		"some lost":                         {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections kept", "web-1 3", "3 reset"}}},
+		"some lost, tolerated":              {lasting(lost(3)), least(verdicts.Kept, 0.7), false, nil, verdicts.Kept, want{}},
+		"some lost by a change":             {lasting(lost(3)), nil, false, restart, verdicts.Kept, want{text: []string{"13 of 13", "announced changes (3)"}}},
+		"some lost by a change of others":   {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true}},
+		"some lost after a change's time":   {lasting(lost(3)), nil, false, []connect.Change{{Within: second}}, verdicts.Kept, want{fails: true}},
+		"a UDP flow that moved": {lasting(func(r *connect.TrafficResult) {
+			r.Network, r.Moved, r.List = "udp", 1, []connect.Loss{{Host: "web-1", Moved: true}}
+		}), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 UDP flow went on with another host"}}},
+		"lost and up again":                  {lasting(lost(3)), nil, false, nil, verdicts.Recovered, want{text: []string{"10 of 10 connections up and echoing at the end"}}},
+		"down at the end":                    {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"8 of 10", "no echo comes", "balancer without a backend"}}},
+		"down at the end, refused":           {lasting(func(r *connect.TrafficResult) { r.Down, r.FailedConnects = 2, 9; r.Errors, r.First = refused(9) }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"9 refused"}}},
+		"not to be dialled again":            {lasting(gone), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"7 of 10", "not to be dialed again"}}},
+		"not to be dialled again, excused":   {lasting(gone), nil, false, restart, verdicts.Recovered, want{}},
+		"excused, but dialled again in vain": {lasting(func(r *connect.TrafficResult) { gone(r); r.Reconnect = true }), nil, false, restart, verdicts.Recovered, want{fails: true}},
+		"an excused flow that moved excuses no other": {lasting(func(r *connect.TrafficResult) {
+			r.Network, r.Reconnect, r.Down, r.List = "udp", false, 1, []connect.Loss{{At: 2 * second, Host: "web-1", Moved: true}}
+		}), nil, false, restart, verdicts.Recovered, want{fails: true}},
+		"stale, new ports work":   {lasting(silent(&yes)), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"6 of 10", "backend that is gone", "new source ports work", "conntrack -D"}}},
+		"gone, new ports do not":  {lasting(silent(&no)), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"not answered either", "a backend is up"}}},
+		"silent, and not asked":   {lasting(silent(nil)), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"the same source ports"}}},
+		"silent, ports of chance": {lasting(func(r *connect.TrafficResult) { silent(nil)(r); r.Fixed = false }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"drops the datagrams"}}},
+		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
+			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}}},
+		"a hole that ends others": {lasting(func(r *connect.TrafficResult) {
+			lost(3)(r)
+			r.Hole = &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-1": 3}}
+		}), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"those of 1400 never do", "ICMP"}}},
+		"not left out":               {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), off(verdicts.Kept), false, nil, verdicts.Recovered, want{fails: true}},
+		"left out":                   {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), off(verdicts.Recovered), false, nil, verdicts.Recovered, want{out: true}},
+		"not compared":               {lasting(func(r *connect.TrafficResult) { r.Corrupted = 1 }), nil, false, nil, verdicts.Intact, want{out: true}},
+		"intact":                     {lasting(nil), nil, true, nil, verdicts.Intact, want{text: []string{"all of 1000 packets"}}},
+		"corrupted":                  {lasting(func(r *connect.TrafficResult) { r.Corrupted = 1 }), nil, true, nil, verdicts.Intact, want{fails: true, text: []string{"1 of 1000 packets", "checksum"}}},
+		"loss is not judged":         {lasting(func(r *connect.TrafficResult) { r.Received = 0 }), nil, false, nil, verdicts.Loss, want{out: true}},
+		"no loss":                    {lasting(nil), &verdicts.Expect{HasLoss: true}, false, nil, verdicts.Loss, want{text: []string{"0 of 1000 packets lost, 0 % (at most 0 % expected)"}}},
+		"as much loss as expected":   {lasting(func(r *connect.TrafficResult) { r.Received = 990 }), &verdicts.Expect{HasLoss: true, Loss: 0.01}, false, nil, verdicts.Loss, want{}},
+		"more loss than expected":    {lasting(func(r *connect.TrafficResult) { r.Received = 850 }), &verdicts.Expect{HasLoss: true, Loss: 0.01}, false, nil, verdicts.Loss, want{fails: true, text: []string{"150 of 1000 packets lost, 15 % (at most 1 % expected)", "queue"}}},
+		"nothing sent":               {lasting(func(r *connect.TrafficResult) { r.Sent, r.Received = 0, 0 }), &verdicts.Expect{HasLoss: true, Loss: 1}, false, nil, verdicts.Loss, want{fails: true, text: []string{"no packet was sent, so none came back"}}},
+		"recovery is not judged":     {lasting(lost(3)), nil, false, nil, verdicts.Recovery, want{out: true}},
+		"no outage":                  {lasting(nil), &verdicts.Expect{Recovery: second}, false, nil, verdicts.Recovery, want{text: []string{"no outage"}}},
+		"an outage, short enough":    {lasting(lost(3)), &verdicts.Expect{Recovery: second}, false, nil, verdicts.Recovery, want{text: []string{"1 outage", "1s"}}},
+		"an outage, too long":        {lasting(lost(3)), &verdicts.Expect{Recovery: second / 2}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 1s (at most 500ms expected)", "began 2s after the start", "3 connections to web-1", "health checks"}}},
+		"an excused one is one, too": {lasting(lost(3)), &verdicts.Expect{Recovery: second / 2}, false, restart, verdicts.Recovery, want{fails: true}},
+		"an outage without end":      {lasting(gone), &verdicts.Expect{Recovery: 5 * second}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 6s", "had not ended"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verdicts.Traffic(row.result, row.expect, row.verify, row.changes)
+			row.want.check(t, row.result.Judged, row.verdict)
+		})
+	}
+}
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	kept := func(change func(r *connect.HoldResult)) *connect.HoldResult {
+		r := &connect.HoldResult{Connects: 10, EstablishedTotal: 10, Timeout: second, Hosts: connect.Hosts{"web-1": 5, "web-2": 5}}
+		if change != nil {
+			change(r)
+		}
+		return r
+	}
+	closed := func(r *connect.HoldResult) {
+		r.List = resets(2, "web-1", 3*second, 0)
+		r.ClosedBy = connect.ClosedBy{FIN: 1, RST: 1}
+		r.Lifetime = stats.Summary{Count: 2, Avg: 4 * second}
+	}
+	dead := func(r *connect.HoldResult) {
+		r.List = []connect.Loss{{At: 3 * second, Host: "web-2", Class: connect.ClassNoReply}}
+		r.Errors = map[connect.Class]int64{connect.ClassNoReply: 1}
+		r.First = map[connect.Class]connect.Failure{connect.ClassNoReply: {Class: connect.ClassNoReply, Network: "tcp", Target: "a:1", Err: connect.ReasonKeepalive}}
+	}
+	for name, row := range map[string]struct {
+		result  *connect.HoldResult
+		expect  *verdicts.Expect
+		changes []connect.Change
+		verdict string
+		want    want
+	}{
+		"all kept":              {kept(nil), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}}},
+		"closed by the peer":    {kept(closed), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10", "web-1 2", "closed 1 and reset 1", "after 4s on average", "idle timeout"}}},
+		"closed by a change":    {kept(closed), nil, []connect.Change{{Time: 2 * second, Within: 5 * second}}, verdicts.Kept, want{}},
+		"dead":                  {kept(dead), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "keepalive: no answer in time"}}},
+		"dead and closed":       {kept(func(r *connect.HoldResult) { dead(r); closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"reset 1", "others failed: 1 no_reply"}}},
+		"not begun":             {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
+		"refused":               {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
+		"none established":      {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},
+		"SYNs sent twice":       {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
+		"hosts":                 {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
+		"a host is missing":     {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
+		"answers are not asked": {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verdicts.Hold(row.result, row.expect, row.changes)
+			row.want.check(t, row.result.Judged, row.verdict)
+			assert.NotNil(t, row.result.NeedlessByHost)
+		})
+	}
+}
