@@ -2,9 +2,9 @@ package connect
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -273,21 +273,7 @@ const greeterVariable = "MCONNECT_TEST_GREETER"
 
 // fewDescriptorsServer is a process that may open 200 files, greets each connection it accepts, and is at a loss then.
 func fewDescriptorsServer(t *testing.T) Target {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelperGreeter$")
-	cmd.Env = append(os.Environ(), greeterVariable+"=1")
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	line := make([]byte, 64)
-	n, err := out.Read(line)
-	require.NoError(t, err)
-	parsed, err := ParseTarget(string(line[:n]))
-	require.NoError(t, err)
-	return parsed
+	return helper(t, "TestHelperGreeter", greeterVariable).Target
 }
 
 func TestHelperGreeter(t *testing.T) {
@@ -297,7 +283,7 @@ func TestHelperGreeter(t *testing.T) {
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: 200}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	_, _ = os.Stdout.WriteString(listener.Addr().String())
+	fmt.Println(listener.Addr())
 	var open []net.Conn
 	for {
 		conn, err := listener.Accept()
