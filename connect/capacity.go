@@ -115,8 +115,8 @@ func (p CapacityPlan) withDefaults() CapacityPlan {
 		p.Patience = DefaultPatience
 	}
 	if p.Timeout == 0 {
-		const rounds = 2 // of connects that fail
-		p.Timeout = p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + rounds*p.ConnectTimeout + 2*p.grace()
+		const rounds = 2 // of connects that fail, and of round trips: a connect's, and a greeting's
+		p.Timeout = rounds*p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + rounds*p.ConnectTimeout + 2*p.grace()
 	}
 	return p
 }

@@ -150,9 +150,11 @@ func (s *simulation) start() {
 	c := &simulatedCall{simulation: s, conns: map[int64][]*simulated.Conn{}, ends: map[int64]int64{}}
 	plan := s.randomPlan(r)
 	var rules engine.NewRules
-	switch r.IntN(5) {
+	switch r.IntN(6) {
 	case 0:
 		rules = c.hold(plan)
+	case 5:
+		rules = c.fill(plan)
 	case 1:
 		rules = c.traffic(plan)
 	default:
@@ -210,11 +212,14 @@ func (c *simulatedCall) stop() {
 }
 
 func (c *simulatedCall) stopClass() Class {
-	if c.kind == "hold" {
+	if c.keeps() {
 		return ClassNone
 	}
 	return ClassAborted
 }
+
+// keeps reports whether the call keeps its connections beyond its timeout.
+func (c *simulatedCall) keeps() bool { return c.kind == "hold" || c.kind == "fill" }
 
 func (c *simulatedCall) scripted(number int64) *simulated.Script { return c.script(number) }
 
@@ -442,7 +447,7 @@ func (c *simulatedCall) end() error {
 // longest is how long a call may last: until its limits, and what the process was paused.
 func (c *simulatedCall) longest() time.Duration {
 	longest := c.plan.Timeout
-	if c.kind == "hold" {
+	if c.keeps() {
 		longest = time.Hour
 	}
 	return longest + 4*time.Second // pauses, and the last look
