@@ -835,11 +835,11 @@ export interface TrafficResult extends Judged, Losses {
 export function traffic(target: Target | Target[], options?: TrafficOptions): Promise<TrafficResult>;
 
 export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
-  /** The most to try. Default: what this process has file descriptors for. */
+  /** The most to hold. Default: what this process has file descriptors for. */
   connections?: number;
   /** Connections opened at first before their fate is looked at; each step is twice as large, up to ten times this. Default 100. */
   step?: number;
-  /** How long a step is watched: what is not closed by then is held. Default `'500ms'`. */
+  /** How long each connection is watched: one that is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
   /** As in {@link CallOptions.concurrency}; few, so that the last connection that fits is told from the first that does not. Default 8. */
   concurrency?: number;
@@ -847,7 +847,10 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   connectTimeout?: Duration;
   /** Bounds the whole call; what was found by then is a lower bound. Default: long enough for `connections`. */
   timeout?: Duration;
-  /** If set, each connection is sent this, and must answer within `patience` to count as served. Needed with UDP. 1 to 65,507 bytes. */
+  /**
+   * If set, each connection is sent this after `patience`, in which the target may greet, and must answer to count as served: within
+   * `patience`, or, as long as other connections still get answers, later. Needed with UDP. 1 to 65,507 bytes.
+   */
   payload?: Bytes;
   /** What counts as an answer to `payload`, which it needs. Default: anything. */
   reply?: Reply;
@@ -861,32 +864,41 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  * - `none`: nothing did; all were held
  * - `application`: it closes connections when there are more, such as at a maximum number of connections; closes that come later than
  *   `patience` let more seem to fit than do, which the explanation tells
- * - `not_accepted`: its kernel takes further connections, the application does not serve them: out of descriptors or threads
- * - `accept_queue`: SYNs are no longer answered; the queue of connections to accept is full
+ * - `not_accepted`: its kernel takes further connections, the application does not serve them, or, over TLS, does not shake hands: out of
+ *   descriptors or threads
+ * - `accept_queue`: SYNs are no longer answered, and not all established connections are served, or that can't be told: the queue of
+ *   connections to accept is full
+ * - `path`: SYNs are no longer answered, although all established connections are served: they vanish on the way, where a connection table,
+ *   the ports for address translation, or a firewall's limit are used up
+ * - `intermittent`: connects fail, but later ones get through: packets are lost by chance, or one 5-tuple in n leads nowhere
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
  * - `time`: the call's `timeout` came first
  */
 export type CapacityLimit =
-  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
+  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'path' | 'intermittent' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
 
 export interface CapacityResult extends Judged {
-  /** Held at once; of a target that greets, those that were greeted. */
+  /** Held at once; of a target that greets, those that were greeted, and with `payload` those that answered. */
   connections: number;
   limit: CapacityLimit;
-  /** The target may hold more: what stopped the search was not the target. */
+  /** The target may hold more: what stopped the search was not the target's limit. */
   lower_bound: boolean;
-  /** The limit in words, with what to do about it. */
+  /** The limit in words: what happened, the likeliest cause, and what to do about it. */
   explanation: string;
-  /** Connections that were begun. */
+  /** Connections of the last step. Once a limit is found, no more than were begun by then. */
+  asked: number;
+  /** Connections of the last step that were begun; fewer than `asked` if the time was up first. */
+  begun: number;
+  /** Connections that were begun, in all steps. */
   attempted: number;
-  /** Connections of the last step that were not begun. */
+  /** Connections that were not begun any more: a limit was found, or the time was up. */
   not_initiated: number;
   /** Connections that were never established. */
   failed_connects: number;
   /** Closed by the target. */
   closed: number;
-  /** Established, but without the bytes that others got. */
+  /** Established, but without the bytes that others got, without an answer to `payload`, or without one to the TLS handshake. */
   unserved: number;
   errors: Partial<Record<ErrorClass, number>>;
   first_errors: Partial<Record<ErrorClass, string>>;
@@ -901,7 +913,8 @@ export interface CapacityResult extends Judged {
  * Finds out how many connections the target holds, and what stops it: opens them step by step, and keeps them, until some
  * fail, are closed, or are not served. A target that greets by itself, as mconnect's server does, must greet every
  * connection (it does if one of the first step is greeted); of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
- * target's accept queue count as held. Closes all before it resolves.
+ * target's accept queue count as held. Once as many connects as run at once have failed slowly, the step ends, and up to 16 more are tried,
+ * to see whether later ones get through. Closes all before it resolves.
  *
  * Verdicts: `complete`, `capacity`.
  *

@@ -115,8 +115,8 @@ func (p CapacityPlan) withDefaults() CapacityPlan {
 		p.Patience = DefaultPatience
 	}
 	if p.Timeout == 0 {
-		const rounds = 2 // of connects that fail
-		p.Timeout = p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + rounds*p.ConnectTimeout + 2*p.grace()
+		const rounds = 2 // of connects that fail, and of round trips: a connect's, and a greeting's
+		p.Timeout = rounds*p.defaultTimeout() + time.Duration(p.mostSteps())*p.watching() + rounds*p.ConnectTimeout + 2*p.grace()
 	}
 	return p
 }
@@ -142,9 +142,9 @@ func (p *CapacityPlan) watching() time.Duration {
 	return p.Patience + collecting
 }
 
-// grace is how long connections that were not served in their time are watched after the last one that was: a busy target, or a busy
-// machine, takes longer.
-func (p *CapacityPlan) grace() time.Duration { return max(p.Patience, time.Second) }
+// grace is how long connections that were not served in their time are watched after the last one that was: a busy target takes longer,
+// and where a burst has overflown its accept queue, its kernel sends the SYN-ACK again after 1 s, and after 2 s more.
+func (p *CapacityPlan) grace() time.Duration { return max(p.Patience, 2500*time.Millisecond) }
 
 // evidence is what has become of all connections of a search so far.
 type evidence struct {

@@ -2,9 +2,15 @@ package connect
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -273,21 +279,7 @@ const greeterVariable = "MCONNECT_TEST_GREETER"
 
 // fewDescriptorsServer is a process that may open 200 files, greets each connection it accepts, and is at a loss then.
 func fewDescriptorsServer(t *testing.T) Target {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelperGreeter$")
-	cmd.Env = append(os.Environ(), greeterVariable+"=1")
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	line := make([]byte, 64)
-	n, err := out.Read(line)
-	require.NoError(t, err)
-	parsed, err := ParseTarget(string(line[:n]))
-	require.NoError(t, err)
-	return parsed
+	return helper(t, "TestHelperGreeter", greeterVariable).Target
 }
 
 func TestHelperGreeter(t *testing.T) {
@@ -297,7 +289,7 @@ func TestHelperGreeter(t *testing.T) {
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: 200}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	_, _ = os.Stdout.WriteString(listener.Addr().String())
+	fmt.Println(listener.Addr())
 	var open []net.Conn
 	for {
 		conn, err := listener.Accept()
@@ -309,3 +301,152 @@ func TestHelperGreeter(t *testing.T) {
 		open = append(open, conn) //nolint:staticcheck // keeps them open
 	}
 }
+
+// Over TLS, a target at its limit is told by its handshakes.
+func TestCapacityOverTLS(t *testing.T) {
+	t.Parallel()
+	silent := func(c *net.TCPConn) { untilClosed(c) }
+	for name, row := range map[string]struct {
+		beyond func(*net.TCPConn) // what becomes of further connections
+		shakes int64
+		limit  Limit
+		says   string
+	}{
+		"further ones are only accepted":         {silent, 25, LimitNotAccepted, "TLS handshake was not answered in time"},
+		"all are only accepted":                  {silent, 0, LimitNotAccepted, "TLS handshake was not answered in time"},
+		"further ones are closed":                {closeAtOnce, 25, LimitApplication, "a limit of the application"},
+		"all are closed":                         {closeAtOnce, 0, LimitApplication, "closes every connection"},
+		"none is, though it says nothing itself": {nil, 100, LimitNone, "every connection was held"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS12}
+			var seen atomic.Int64
+			target := peer(t, func(c *net.TCPConn) {
+				if seen.Add(1) > row.shakes {
+					row.beyond(c)
+					return
+				}
+				untilClosed(tls.Server(c, config))
+			})
+			r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
+				Plan: Plan{
+					Network: "tls", Targets: []Target{target}, Connections: 100, Concurrency: 4, ConnectTimeout: 700 * time.Millisecond,
+					TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a certificate made for the occasion
+				},
+				Step: 10, Patience: 100 * time.Millisecond,
+			})
+			require.NoError(t, err)
+			assert.Equal(t, row.limit, r.Limit, "%+v", r)
+			assert.Equal(t, row.shakes, r.Connections, "%+v", r)
+			assert.Contains(t, r.Explanation, row.says)
+			assert.Zero(t, r.SYNRetransmits)
+		})
+	}
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// The limit follows from who is served, and from who got through after others had failed.
+func TestCapacityJudges(t *testing.T) {
+	t.Parallel()
+	silent := dialFailures{total: 16, inVain: 16, vainSYNs: 32}
+	timeouts := map[Class]int64{ClassTimeout: 16, ClassAborted: 3}
+	for name, row := range map[string]struct {
+		found evidence
+		limit Limit
+		says  []string
+	}{
+		"all are served": {
+			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16},
+			LimitPath, []string{"16 connects", "sent again 32 times", "while all 200", "connection table", "address translation", "firewall", "accept queue"},
+		},
+		"all have shaken hands": {
+			evidence{established: 200, protocol: "tls", dials: silent, errors: timeouts, tried: 16}, LimitPath, []string{"while all 200"},
+		},
+		"some are not served": {
+			evidence{established: 200, served: 190, hasServed: true, dials: silent, errors: timeouts, tried: 16},
+			LimitAcceptQueue, []string{"10 connections are established but not served", "accept queue", "connection table"},
+		},
+		"some are not served, later ones get through": {
+			evidence{established: 200, served: 190, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 2},
+			LimitAcceptQueue, []string{"2 that were begun later got through", "too slowly"},
+		},
+		"nobody says who is served": {
+			evidence{established: 200, dials: silent, errors: timeouts, tried: 16}, LimitAcceptQueue, []string{"can't be told", "payload", "accept queue", "connection table"},
+		},
+		"handshakes without an answer, and SYNs": {
+			evidence{established: 200, protocol: "tls", dials: dialFailures{total: 16, inVain: 12, handshakes: 4}, errors: timeouts, tried: 16},
+			LimitAcceptQueue, []string{"4 connections are established but not served"},
+		},
+		"later ones get through": {
+			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 1},
+			LimitIntermittent, []string{"16 connects failed", "1 of 16 that were begun later got through", "by chance", "behind a hash"},
+		},
+		"later ones get through, others are refused": {
+			evidence{established: 200, dials: dialFailures{total: 5}, errors: map[Class]int64{ClassRefused: 5}, tried: 16, passed: 10},
+			LimitIntermittent, []string{"5 connects failed"},
+		},
+		"nothing is established": {evidence{dials: silent, errors: timeouts}, LimitUnreachable, []string{"see the errors"}},
+		"closed, and SYNs without an answer": {
+			evidence{established: 200, served: 200, hasServed: true, closed: 1, dials: silent, errors: timeouts}, LimitApplication, []string{"closes connections"},
+		},
+		"another answer": {
+			evidence{established: 200, served: 200, hasServed: true, errors: map[Class]int64{ClassBadReply: 1}}, LimitApplication, []string{"something else"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			limit := row.found.limit()
+			assert.Equal(t, row.limit, limit)
+			for _, part := range row.says {
+				assert.Contains(t, row.found.explain(limit), part)
+			}
+			assert.Equal(t, limit == LimitIntermittent, limit.lowerBound())
+		})
+	}
+}
+
+// Where connects get no answer, few are tried: each takes all of its time.
+func TestCapacityStopsDialing(t *testing.T) {
+	t.Parallel()
+	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
+		Plan: Plan{Targets: []Target{deaf(4)(t)}, Connections: 10_000, ConnectTimeout: 300 * time.Millisecond}, Step: 1000, Patience: 100 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, LimitAcceptQueue, r.Limit, "%+v", r)
+	assert.LessOrEqual(t, r.Attempted, int64(5+2*capacityConcurrency+furtherTries))
+	assert.Equal(t, r.Begun, r.Asked, "those that were not wanted any more do not lack")
+	assert.Equal(t, r.FailedConnects, r.Errors[ClassTimeout]+r.Errors[ClassAborted])
+}
+
+// Never more connections are held than were asked for, whatever is tried.
+func TestCapacityHoldsNoMoreThanAskedFor(t *testing.T) {
+	t.Parallel()
+	var most atomic.Int64
+	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
+		Plan: Plan{
+			Targets: []Target{responder(t), refusing(t)}, Connections: 21, Monitor: time.Millisecond,
+			Observer: monitorFunc(func(now States) { most.Store(max(most.Load(), now.Dialing+now.Established)) }),
+		},
+		Patience: 100 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, LimitIntermittent, r.Limit, "%+v", r)
+	assert.LessOrEqual(t, most.Load(), int64(21))
+}
+
+// monitorFunc is an observer of states.
+type monitorFunc func(States)
+
+func (monitorFunc) Outcomes([]Outcome)   {}
+func (monitorFunc) Second()              {}
+func (f monitorFunc) Monitor(now States) { f(now) }

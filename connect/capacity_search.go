@@ -13,6 +13,9 @@ import (
 const (
 	// furtherTries is how many connects are to show whether later ones get through, once some have failed.
 	furtherTries = 16
+	// linger is how long a connection that may be greeted keeps others waiting until it is. So what is dialed at once is what a short accept
+	// queue has room for: it fills up by bursts, and takes connections that did not fit a second or more later.
+	linger = 20 * time.Millisecond
 	// slowFailure is how long a connect takes that keeps others waiting when it fails, at most.
 	slowFailure = time.Second
 )
@@ -24,7 +27,7 @@ type search struct {
 	started time.Time
 	asked   int64 // of the target: connections of all steps but the further tries
 	begun   int64 // numbers of sources that are used up
-	greets  bool  // the target sends something by itself
+	speaks  bool  // the target sends something by itself
 
 	observer Observer
 	mu       sync.Mutex // for one call of the observer at a time, and for steps
@@ -96,7 +99,7 @@ func (s *search) step(ctx context.Context, n int64, further bool) error {
 		}
 	}
 	if len(s.steps) == 1 {
-		s.greets = s.plan.Payload == nil && st.isGreeted()
+		s.speaks = st.isGreeted()
 	}
 	s.grant(ctx, st)
 	return nil
@@ -139,6 +142,9 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 		Exchange: rules.Exchange{Payload: s.plan.Payload, Any: true}, Patience: s.plan.Patience,
 		Enough: int64(plan.Concurrency), Slow: min(slowFailure, plan.ConnectTimeout),
 	}
+	if s.speaks || len(s.steps) == 0 {
+		fill.Linger = linger
+	}
 	r := s.engine.newRunner(st.job, fill.New)
 	if err := r.Start(); err != nil {
 		st.job.Cancel()
@@ -158,7 +164,7 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 // evidence adds up the steps.
 func (s *search) evidence() *evidence {
 	e := &evidence{
-		hasServed: s.greets || s.plan.Payload != nil, protocol: s.plan.Protocol(),
+		hasServed: s.speaks || s.plan.Payload != nil, protocol: s.plan.Protocol(),
 		errors: map[Class]int64{}, first: map[Class]Failure{}, local: map[Class]int64{},
 	}
 	for i, st := range s.steps {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +23,8 @@ type capacityResult struct {
 	Limit       string           `json:"limit"`
 	LowerBound  bool             `json:"lower_bound"`
 	Explanation string           `json:"explanation"`
+	Asked       int64            `json:"asked"`
+	Begun       int64            `json:"begun"`
 	Attempted   int64            `json:"attempted"`
 	Closed      int64            `json:"closed"`
 	Unserved    int64            `json:"unserved"`
@@ -159,14 +162,25 @@ func deaf(backlog int) func(*testing.T) string {
 	}
 }
 
-const greeterVariable = "E2E_GREETER"
+const (
+	greeterVariable     = "E2E_GREETER"
+	greeterCertVariable = "E2E_GREETER_CERT"
+	greeterKeyVariable  = "E2E_GREETER_KEY"
+)
 
 // greeter is a process that may open 200 files, greets each connection it accepts, and is at a loss then.
 func greeter(t *testing.T) string {
 	address := freePort(t)
-	p := start(t, nil, "env", "-C", "test", greeterVariable+"="+address, "prlimit", "--nofile=200:200", os.Args[0], "-test.run=^TestHelperGreeter$")
-	p.awaitLine(t, "greets on")
+	startGreeter(t, nil, address, "", "")
 	return address
+}
+
+// startGreeter starts a greeter in a namespace: over TLS if it is given a certificate.
+func startGreeter(t *testing.T, ns *namespace, address, cert, key string) {
+	t.Helper()
+	p := start(t, ns, "env", "-C", "test", greeterVariable+"="+address, greeterCertVariable+"="+cert, greeterKeyVariable+"="+key,
+		"prlimit", "--nofile=200:200", os.Args[0], "-test.run=^TestHelperGreeter$")
+	p.awaitLine(t, "greets on")
 }
 
 // TestHelperGreeter is the process that greeter starts.
@@ -177,6 +191,11 @@ func TestHelperGreeter(t *testing.T) {
 	}
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
+	if cert := os.Getenv(greeterCertVariable); cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, os.Getenv(greeterKeyVariable))
+		require.NoError(t, err)
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	}
 	fmt.Fprintln(os.Stderr, "greets on", address)
 	var open []net.Conn
 	for { // until it is killed

@@ -14,7 +14,7 @@ import (
 // CapacityOf judges a search for a target's limit. Failing connects are what it looked for.
 func CapacityOf(r *connect.CapacityResult, e *Expect) connect.Judged {
 	j := newJudge(e)
-	j.part(Complete, r.Attempted, r.Attempted+r.NotInitiated, "begun", "; the time was up first: allow a longer timeout")
+	j.part(Complete, r.Begun, r.Asked, "begun", "; the time was up first: allow a longer timeout")
 	want := max(j.expect.Connections, 1)
 	text := fmt.Sprintf("%s held (at least %d expected)", plural(r.Connections, "connection"), want)
 	if r.Connections < want {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type Fill struct {
 	Exchange               // what is sent after Patience, in which the peer may speak first; no Payload asks for nothing
 	Patience time.Duration // until a connection has had its time, and again for the answer
+	Linger   time.Duration // how long a connection keeps others from being dialed until the peer speaks, at most
 	Enough   int64         // after so many slow failures no more is dialed; 0 is no bound
 	Slow     time.Duration // how long a dial takes that fails slowly, at least
 
@@ -34,8 +36,10 @@ type fill struct {
 
 // Connected implements engine.Rules.
 func (f *fill) Connected(key uint32, now int64) {
-	f.core.LeaveLane(key)
-	f.core.Deadline(key, now+int64(f.Patience))
+	if f.Linger == 0 {
+		f.core.LeaveLane(key)
+	}
+	f.core.Deadline(key, now+int64(min(cmp.Or(f.Linger, f.Patience), f.Patience)))
 	f.core.Report(key, now, engine.NewsEstablished)
 }
 
@@ -43,6 +47,7 @@ func (f *fill) Connected(key uint32, now int64) {
 func (f *fill) Data(key uint32, data []byte, now int64) {
 	conn := f.core.Conn(key)
 	if len(data) > 0 && conn.Received == int64(len(data)) {
+		f.core.LeaveLane(key)
 		f.core.Report(key, now, engine.NewsSpoke)
 	}
 	if conn.Mark == 0 {
@@ -63,7 +68,12 @@ func (f *fill) Data(key uint32, data []byte, now int64) {
 
 // Expired implements engine.Rules: the peer has not spoken first, or has not answered in its time.
 func (f *fill) Expired(key uint32, seen int64) {
+	f.core.LeaveLane(key)
 	conn := f.core.Conn(key)
+	if patience := conn.Since + int64(f.Patience); seen < patience {
+		f.core.Deadline(key, patience)
+		return
+	}
 	if f.exchanges.Payload == nil || conn.Mark != 0 {
 		f.core.Report(key, seen, engine.NewsWaited)
 		return
