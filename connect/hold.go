@@ -161,7 +161,7 @@ func (h *Held) Result() *HoldResult {
 		EchoTime:       t.echo.summary(),
 
 		EstablishedTotal:   total,
-		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally
+		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established+states.Completed), total), // the counter is ahead of the tally
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,
