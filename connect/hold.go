@@ -177,7 +177,7 @@ func (h *Held) Result() *HoldResult {
 		EchoTime:       t.echo.Summary(),
 
 		EstablishedTotal:   total,
-		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established), total), // the counter is ahead of the tally
+		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established+states.Completed), total), // the counter is ahead of the tally
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,

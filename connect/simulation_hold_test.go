@@ -197,6 +197,9 @@ func (c *simulatedCall) holdResult(r *HoldResult, established int64) error {
 	if fmt.Sprint(r.Errors) != fmt.Sprint(classes) {
 		return fmt.Errorf("errors %v, but they are %v", r.Errors, classes)
 	}
+	if r.EstablishedMax < r.EstablishedAtClose || r.EstablishedMax > r.EstablishedTotal {
+		return fmt.Errorf("at most %d established, of %d, but %d at the end", r.EstablishedMax, r.EstablishedTotal, r.EstablishedAtClose)
+	}
 	return match(r.FailedConnects == failedConnects && r.EstablishedTotal == connected && connected == established && r.States.Total() == c.plan.Connections,
 		"%d failed connects and %d established, but they are %d and %d (%d told)", r.FailedConnects, r.EstablishedTotal, failedConnects, connected, established)
 }

@@ -102,6 +102,9 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 		s.Answers.Jitter, s.Answers.Lose, s.Answers.Twice = 1+r.Int64N(loss/4+1), max(0, r.IntN(20)-10), max(0, r.IntN(6)-3)
 		s.Answers.Stray, s.Full, s.Answers.MoveAt = max(0, r.IntN(20)-16), max(0, r.IntN(30)-20), max(0, r.IntN(12)-8)
 		s.Answers.Late, s.Answers.LateBy = max(0, r.IntN(12)-8), int64(400*time.Millisecond)
+		if t.interval == 0 {
+			s.Answers.LateBy = min(s.Answers.LateBy, 12*loss) // 64 packets may be on their way, each for a quarter of that
+		}
 	} else {
 		s.Answers.Pieces = r.IntN(4)
 	}

@@ -152,6 +152,7 @@ func (c *Core) CheckTime(now, seen int64) {
 	if c.finished {
 		return
 	}
+	c.countSeen(seen)
 	timeUp := seen >= c.job.deadline && !c.late
 	if timeUp && c.job.deadline < c.job.until { // after a pause, what came first counts
 		c.stopDialing(now, class.Timeout)
@@ -182,6 +183,11 @@ func (c *Core) nextLimit() int64 {
 
 func (c *Core) count(seen int64) {
 	c.job.count(&c.delta)
+	c.countSeen(seen)
+}
+
+// countSeen counts what is open, if there is nothing left that had arrived by now: the peer may have closed a connection that seems open.
+func (c *Core) countSeen(seen int64) {
 	if seen > c.seen || c.open < c.told {
 		c.seen = seen
 		c.countOpen()
@@ -196,7 +202,6 @@ func (c *Core) countOpen() {
 func (c *Core) settle() {
 	if !c.settled && c.dialing == 0 && c.dialedAll() {
 		c.settled = true
-		c.countOpen()
 		c.flush()
 		c.hooks.Settled()
 	}

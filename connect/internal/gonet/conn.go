@@ -24,6 +24,7 @@ type conn struct {
 	runner *runner
 	key    uint32
 	number int64
+	queued int64 // when it was to be dialed
 
 	socket atomic.Pointer[syscall.RawConn] // as soon as there is one
 	inVain atomic.Uint32                   // SYNs that were sent again until the dial was given up
@@ -50,10 +51,10 @@ func (r *runner) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	for int(key) >= len(r.conns) {
 		r.conns = append(r.conns, nil)
 	}
-	c := &conn{runner: r, key: key, number: number, deadline: engine.Never}
-	r.conns[key] = c
-	r.queue = append(r.queue, c)
-	return loop.Now(), engine.Fault{}
+	now := loop.Now()
+	r.conns[key] = &conn{runner: r, key: key, number: number, queued: now, deadline: engine.Never}
+	r.queue = append(r.queue, r.conns[key])
+	return now, engine.Fault{}
 }
 
 // Send implements engine.Driver. Streams are sent once the lock is free, and all of p counts as sent.
@@ -210,13 +211,22 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	c.cancel = func() { cancel(context.Canceled) }
+	now := loop.Now()
+	c.deadline += now - c.queued // the dial begins only here: this process may have paused before
 	deadline, closed := c.deadline, c.closed
 	r.mu.Unlock()
 	if closed {
 		return nil, nil, net.ErrClosed
 	}
-	// What has come of the dial while this process was paused is known a little later.
-	patience := time.AfterFunc(time.Duration(deadline+int64(lastLook)-loop.Now()), func() {
+	patience := time.AfterFunc(time.Duration(deadline-now), func() {
+		late := lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}
+		for late.extend() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Duration(late.deadline - loop.Now())):
+			}
+		}
 		c.inVain.Store(c.retransmits())
 		cancel(engine.ReasonConnectTimeout)
 	})
@@ -309,8 +319,8 @@ func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err err
 	if r.job.Plan.Protocol != "tls" {
 		return tcp, tcp, nil
 	}
-	secure := tls.Client(&lastLooker{Conn: tcp, conn: c}, r.config(c.number))
-	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, which allows a last look
+	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, r.config(c.number))
+	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
 		return tcp, nil, engine.HandshakeError{Err: err}
 	}
 	return tcp, secure, nil

@@ -66,36 +66,64 @@ func (r *runner) callFault(call string, errno syscall.Errno) engine.Fault {
 	return fault
 }
 
-// lastLooker is what TLS shakes hands on. A read whose time is up looks whether something has arrived while this process was paused: TLS
-// itself never recovers from a handshake that was late.
+// lateness gives back the time that this process was paused when a deadline passed: what came meanwhile, came in time.
+type lateness struct {
+	deadline int64
+	most     time.Duration // at once
+	times    int
+}
+
+// mostTimes bounds how often time is given back, for a process that is always late.
+const mostTimes = 5
+
+// extend moves the deadline by as much as this process seems to have been paused beyond it. It returns false if it was not.
+func (l *lateness) extend() bool {
+	if !isLate(l.deadline) || l.times == mostTimes {
+		return false
+	}
+	l.times++
+	now := loop.Now()
+	l.deadline = now + min(now-l.deadline, int64(l.most)) + int64(lastLook)
+	return true
+}
+
+// lastLooker is what TLS shakes hands on. TLS itself never recovers from a handshake that was late.
 type lastLooker struct {
 	net.Conn
-	conn  *conn
-	until int64 // when looking ends
+	conn *conn
+	late lateness
 }
 
 // Read implements net.Conn.
 func (l *lastLooker) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && l.lookAgain() {
-		return l.Conn.Read(p)
+	for {
+		n, err := l.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !l.lookAgain() {
+			return n, err
+		}
 	}
-	return n, err
 }
 
-// lookAgain grants the handshake a little more time, once.
+// Write implements net.Conn.
+func (l *lastLooker) Write(p []byte) (int, error) {
+	for sent := 0; ; {
+		n, err := l.Conn.Write(p[sent:])
+		sent += n
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !l.lookAgain() {
+			return sent, err
+		}
+	}
+}
+
+// lookAgain gives the handshake time back.
 func (l *lastLooker) lookAgain() bool {
 	r := l.conn.runner
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.conn.closed || l.conn.stream != nil || !isReadable(l.Conn) {
+	if l.conn.closed || l.conn.stream != nil || !l.late.extend() {
 		return false
 	}
-	now := loop.Now()
-	if l.until == 0 {
-		l.until = now + int64(lastLook)
-	}
-	return now < l.until && l.SetReadDeadline(instant(l.until)) == nil
+	return l.SetDeadline(instant(l.late.deadline)) == nil
 }
 
 // resetConn stands for a connection that was reset before package net had looked at it.
