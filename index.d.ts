@@ -863,12 +863,15 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  *   `patience` let more seem to fit than do, which the explanation tells
  * - `not_accepted`: its kernel takes further connections, the application does not serve them: out of descriptors or threads
  * - `accept_queue`: SYNs are no longer answered; the queue of connections to accept is full
+ * - `path`: SYNs are no longer answered, though all that is established is served; they vanish on the way
+ * - `intermittent`: connects fail, but later ones get through, so that this is no limit of the number
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
  * - `time`: the call's `timeout` came first
  */
 export type CapacityLimit =
-  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
+  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'path' | 'intermittent' | 'refused' | 'unreachable' | 'local_fds'
+  | 'local_ports' | 'time';
 
 export interface CapacityResult extends Judged {
   /** Held at once; of a target that greets, those that were greeted. */
@@ -878,7 +881,10 @@ export interface CapacityResult extends Judged {
   lower_bound: boolean;
   /** The limit in words, with what to do about it. */
   explanation: string;
-  /** Connections that were begun. */
+  /** Connections of the last step that were wanted, until a limit was found, and those of them that were begun. */
+  asked: number;
+  begun: number;
+  /** Connections that were begun, in all steps. */
   attempted: number;
   /** Connections of the last step that were not begun. */
   not_initiated: number;
