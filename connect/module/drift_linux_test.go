@@ -172,7 +172,7 @@ func exercise(t *testing.T) *happened {
 		{"flood", `flood('` + refusing(t) + `', {connections: 2, readReply: false})`},
 		{"flood", `flood('` + startPeer(t, silent) + `', {connectTimeout: '50ms'})`},
 		{"flood", `flood(web, {connections: 2, expect: {hosts: ['web-1', 'web-2']}})`},
-		{"flood", `flood(web, {connections: 2, addresses: 'all'})`},
+		{"flood", `flood('127.0.0.1:` + port + `', {connections: 2, addresses: 'all'})`},
 		{"hold", `holding(web, {connections: 2})`},
 		{"hold", `holding('` + startPeer(t, leaving("web-1")) + `', {connections: 2}, 'until they are closed')`},
 		{"hold", `holding('` + startPeer(t, func(net.Conn) {}) + `', {connections: 2})`},
