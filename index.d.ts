@@ -414,7 +414,7 @@ export interface FloodResult extends Judged {
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_failures` (tags `error`, `phase`), `data_sent`, `data_received`.
  * With all targets in the tag `target`: `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`),
  * `mconnect_balance_max_share` and `mconnect_balance_p_value` (both keep the worst so far), `mconnect_balance_cv`, `mconnect_balance_jain`,
- * and `mconnect_affinity_share` where the result has an `affinity`. Of all calls of the process, even under the tags of this one, the states:
+ * and `mconnect_affinity_share` where the result tells the affinity. Of all calls of the process, even under the tags of this one, the states:
  * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and
  * `mconnect_established_max`.
  */
@@ -512,7 +512,7 @@ export type DisruptionVerdict = Disruption & Judged;
  *
  * Throws a TypeError if an option is wrong, or if the floods are of different protocols.
  *
- * Metrics, where it is called in a VU's function or setup() (tag `model`): `mconnect_verdicts`, `mconnect_verdict_failed`,
+ * Metrics, where it is called in a VU's function or setup() (tag `model`): `mconnect_verdicts`, `mconnect_verdict_failed` (tags `verdict`, `call`),
  * `mconnect_disruption_flows` (Counter), `mconnect_disruption_moved_share`, `mconnect_disruption_excess`, `mconnect_disruption_lost` (Gauges).
  * A gauge keeps its last value only, and one that nobody has set passes any threshold.
  */
@@ -918,8 +918,8 @@ export interface CapacityResult extends Judged {
  *
  * Verdicts: `complete`, `capacity`.
  *
- * Metrics (tags `proto`, `target`): `mconnect_capacity` (Gauge, with all targets in `target`), `mconnect_verdicts`, `mconnect_verdict_failed`, `data_sent`, `data_received`. Connects that fail are what it looks
- * for, so the metrics of connecting, and `mconnect_failures`, have no samples of it. Its connections appear only in the state gauges.
+ * Metrics (tags `proto`, `target`): `mconnect_capacity` (Gauge, with all targets in `target`), `mconnect_verdicts`, `mconnect_verdict_failed` (likewise, tags `verdict`, `call`),
+ * `data_sent`, `data_received`. Connects that fail are what it looks for, so the metrics of connecting and of failures have no samples of it. Its connections appear only in the state gauges.
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
 
@@ -1014,7 +1014,7 @@ export interface PingResult {
  *
  * Verdicts: `connected`; if that holds, `answered`: there was a whole answer, with a status below 305. Their metrics have no tag `status`.
  *
- * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
+ * Metrics (tags `from`, `to`, `url`, `status`): `mconnect_verdicts`, `mconnect_verdict_failed` (tags `verdict`, `call`), `mconnect_pings` (Counter), `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_tls`, `mconnect_ping_first_byte`,
  * `mconnect_ping_last_byte`, `mconnect_ping_total` (Trends; each phase that took place and ended, the total of whole answers) and
  * `mconnect_ping_failed` (Rate, tag `error` = class). At most 1,000 different locations become tags, the rest is `(other)`. The tag `status`
  * is 0 without a whole answer.
@@ -1055,7 +1055,7 @@ export interface TCPPingResult {
  *
  * Verdict: `connected`.
  *
- * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed` (tag
+ * Metrics (tags `from`, `to`, `url` = `tcp://target`): `mconnect_verdicts`, `mconnect_verdict_failed` (tags `verdict`, `call`), `mconnect_pings`, `mconnect_ping_dns`, `mconnect_ping_connect`, `mconnect_ping_failed` (tag
  * `error` = class).
  */
 export function tcpPing(target: Target, options?: PingingOptions): Promise<TCPPingResult & Judged>;
@@ -1118,7 +1118,7 @@ export interface SocketTable {
  *
  * Verdict: with {@link SocketsOptions.expect} `sockets`.
  *
- * Metrics: `mconnect_verdicts`, `mconnect_verdict_failed`, `mconnect_sockets` (Gauge, tag `state`), `mconnect_fds`, `mconnect_fd_limit`, with the tags `port`, `pid`, `peer` and
+ * Metrics: `mconnect_verdicts`, `mconnect_verdict_failed` (tags `verdict`, `call`), `mconnect_sockets` (Gauge, tag `state`), `mconnect_fds`, `mconnect_fd_limit`, with the tags `port`, `pid`, `peer` and
  * `remote` where given.
  */
 export function sockets(options?: SocketsOptions): Promise<SocketTable & Judged>;

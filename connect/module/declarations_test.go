@@ -18,7 +18,8 @@ type declarations struct {
 	interfaces map[string][]member
 	aliases    map[string]string // types that are names for others
 	functions  map[string]function
-	exported   []string // members of the default export
+	exported   []string        // members of the default export
+	bases      map[string]bool // interfaces whose members others have, which is where values show them
 }
 
 // member is one of an interface.
@@ -37,7 +38,9 @@ type function struct {
 // parseDeclarations reads TypeScript's declarations as far as index.d.ts makes use of them.
 func parseDeclarations(t *testing.T, text string) *declarations {
 	t.Helper()
-	d := &declarations{interfaces: map[string][]member{}, aliases: map[string]string{}, functions: map[string]function{}}
+	d := &declarations{
+		interfaces: map[string][]member{}, aliases: map[string]string{}, functions: map[string]function{}, bases: map[string]bool{},
+	}
 	head := regexp.MustCompile(`(?s)^(?:/\*\*.*?\*/\s*)*export (interface|type|function) (\w+)`)
 	rest := text
 	for rest = strings.TrimSpace(rest); rest != ""; rest = strings.TrimSpace(rest) {
@@ -76,6 +79,11 @@ func (d *declarations) add(t *testing.T, kind, name, text, doc string) {
 		extends, body, found := strings.Cut(text, "{")
 		require.True(t, found, name)
 		d.interfaces[name] = d.inherited(t, strings.TrimSpace(extends), members(t, "{"+body+"}"))
+		for _, m := range d.interfaces[name] {
+			if strings.HasPrefix(m.kind, "{") { // an object without a name has its text for one
+				d.interfaces[m.kind] = members(t, m.kind)
+			}
+		}
 	case "function":
 		if _, overload := d.functions[name]; overload {
 			return
@@ -98,21 +106,24 @@ func awaited(kind string) string {
 	return kind
 }
 
-// inherited has the members of another interface as well, but for those that it declares anew or leaves out.
+// inherited has the members of other interfaces as well, but for those that it declares anew or leaves out.
 func (d *declarations) inherited(t *testing.T, extends string, own []member) []member {
 	t.Helper()
 	if extends == "" {
 		return own
 	}
-	m := regexp.MustCompile(`^extends (?:Omit<(\w+), '(\w+)'>|(\w+))$`).FindStringSubmatch(extends)
-	require.NotNil(t, m, extends)
-	base, known := d.interfaces[m[1]+m[3]]
-	require.True(t, known, "%s: declared later", extends)
+	base := `(?:Omit<(\w+), '(\w+)'>|(\w+))`
+	require.Regexp(t, "^extends "+base+"(?:, "+base+")*$", extends)
 	all := slices.Clone(own)
-	for _, b := range base {
-		anew := slices.ContainsFunc(own, func(o member) bool { return o.name == b.name })
-		if !anew && b.name != m[2] {
-			all = append(all, b)
+	for _, m := range regexp.MustCompile(base).FindAllStringSubmatch(strings.TrimPrefix(extends, "extends "), -1) {
+		inherited, known := d.interfaces[m[1]+m[3]]
+		require.True(t, known, "%s: declared later", extends)
+		d.bases[m[1]+m[3]] = true
+		for _, b := range inherited {
+			anew := slices.ContainsFunc(own, func(o member) bool { return o.name == b.name })
+			if !anew && b.name != m[2] {
+				all = append(all, b)
+			}
 		}
 	}
 	return all
@@ -242,6 +253,9 @@ func (c *checker) checkOne(path, kind string, value any) []string {
 	if members, isInterface := c.interfaces[kind]; isInterface {
 		return c.checkMembers(path, kind, members, value)
 	}
+	if parts := strings.Split(kind, " & "); len(parts) > 1 {
+		return c.checkIntersection(path, parts, value)
+	}
 	if alias, isAlias := c.aliases[kind]; isAlias {
 		return c.check(path, alias, value)
 	}
@@ -262,7 +276,7 @@ func (c *checker) checkOne(path, kind string, value any) []string {
 		_, ok = value.(float64)
 	case kind == "boolean":
 		_, ok = value.(bool)
-	case kind == "null":
+	case kind == "null", kind == "void": // which JSON has no other value for
 		ok = value == nil
 	case strings.HasPrefix(kind, "'"):
 		ok = value == strings.Trim(kind, "'")
@@ -271,6 +285,19 @@ func (c *checker) checkOne(path, kind string, value any) []string {
 		return []string{fmt.Sprintf("%s is %v, and not %s", path, value, kind)}
 	}
 	return nil
+}
+
+// checkIntersection holds a value against several interfaces at once.
+func (c *checker) checkIntersection(path string, parts []string, value any) []string {
+	var all []member
+	for _, part := range parts {
+		of, known := c.interfaces[part]
+		if !known {
+			return []string{fmt.Sprintf("%s: %s is no interface", path, part)}
+		}
+		all = append(all, of...)
+	}
+	return c.checkMembers(path, strings.Join(parts, " & "), all, value)
 }
 
 func (c *checker) checkList(path, element string, value any) (wrong []string) {
@@ -307,7 +334,9 @@ func (c *checker) checkMembers(path, kind string, members []member, value any) (
 		v, found := object[m.name]
 		switch {
 		case found:
-			c.seen[kind+"."+m.name] = true
+			for part := range strings.SplitSeq(kind, " & ") {
+				c.seen[part+"."+m.name] = true
+			}
 			wrong = append(wrong, c.check(path+"."+m.name, awaited(m.kind), v)...)
 		case !m.optional:
 			wrong = append(wrong, fmt.Sprintf("%s.%s is declared by %s, but the code has none", path, m.name, kind))
@@ -344,6 +373,10 @@ export interface More extends Omit<Base, 'one'> {
   close(): Promise<void>;
 }
 
+export interface Extra { by_end: { fin: number }; }
+
+export interface Both extends Base, Extra {}
+
 /** Does it. Metrics: none. */
 export function go(target: string | (() => void), options?: More & { format?: 'x' }): Promise<More>;
 export function go(target: string, options: Base): string;
@@ -364,9 +397,19 @@ export default mconnect;
 		{name: "two", kind: "Kind", doc: "Doc: of two; it's {odd}.", optional: true},
 	}, d.interfaces["More"])
 
+	assert.Equal(t, []string{"by_end", "one", "two"}, names(d.interfaces["Both"]))
+	assert.Equal(t, map[string]bool{"Base": true, "Extra": true}, d.bases)
+
 	c := &checker{d, map[string]bool{}}
+	both := object{"p(90)": 1.5, "list": []any{}, "by": object{}, "close": nil, "by_end": object{"fin": 1.0}}
+	assert.Empty(t, c.check("r", "More & Extra", both))
+	assert.True(t, c.seen["Extra.by_end"])
+	assert.True(t, c.seen["{ fin: number }.fin"])
+	delete(both, "by_end")
+	assert.Equal(t, []string{"r.by_end is declared by More & Extra, but the code has none"}, c.check("r", "More & Extra", both))
+
+	c = &checker{d, map[string]bool{}}
 	good := object{"p(90)": 1.5, "list": []any{object{"one": 1.0}}, "by": object{"a": nil, "b": "x"}, "close": nil}
-	d.interfaces["More"][3].kind = "null"
 	assert.Empty(t, c.check("r", "More", good))
 	assert.True(t, c.seen["Base.one"])
 	assert.False(t, c.seen["Base.two"])

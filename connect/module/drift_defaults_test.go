@@ -97,8 +97,8 @@ func quoted(d time.Duration) string {
 
 // toldDefault is the value that a comment tells as the default of an option, "" if it tells none, or one that is no value.
 func toldDefault(function, doc string) string {
-	const value = "(`[^`]+`|\\d[\\d,]*(?: minutes)?|true|false)"
-	for _, form := range []string{value + " of " + function + `\(\)`, `Default ` + value, value + ", the default"} {
+	const value = "(`[^`]+`|\\d[\\d,]*(?:\\.\\d+)?(?: minutes)?|true|false)"
+	for _, form := range []string{value + " (?:of|for) " + function + `\(\)`, `Default ` + value, `Default: nothing; over UDP ` + value, value + ", the default"} {
 		if m := regexp.MustCompile(form).FindStringSubmatch(doc); m != nil {
 			return strings.Trim(m[1], "`")
 		}
@@ -151,12 +151,16 @@ func TestDefaultsAreDeclared(t *testing.T) {
 func TestDefaultsAreInTheREADME(t *testing.T) {
 	t.Parallel()
 	d := readDeclarations(t)
-	value := regexp.MustCompile("^(`[^`]+`|\\d+|true|false)$")
+	value := regexp.MustCompile("^(?:none; UDP )?(`[^`]+`|\\d+|true|false)$")
+	part := regexp.MustCompile(`^\{(\w+): (.+)\}$`) // of a default that is an object
 	checked := 0
 	for _, function := range []string{"flood", "hold", "capacity", "traffic", "disruption"} {
-		docs := map[string]string{}
+		docs, expected := map[string]string{}, map[string]string{}
 		for _, m := range d.interfaces[d.functions[function].options] {
 			docs[m.name] = m.doc
+			for _, e := range d.interfaces[m.kind] {
+				expected[m.name+"."+e.name] = e.doc
+			}
 		}
 		for _, row := range table(sectionOf(t, function), "option") {
 			cells := []string{row[1]}
@@ -165,10 +169,14 @@ func TestDefaultsAreInTheREADME(t *testing.T) {
 			}
 			for i, option := range quotedWords(row[0]) {
 				told := ""
-				if cell := cells[min(i, len(cells)-1)]; value.MatchString(cell) {
-					told = strings.Trim(cell, "`")
+				if m := value.FindStringSubmatch(cells[min(i, len(cells)-1)]); m != nil {
+					told = strings.Trim(m[1], "`")
 				}
-				assert.Equal(t, toldDefault(function, docs[option]), told, "default of %s of %s(): first that of index.d.ts, then that of README.md", option, function)
+				doc := docs[option]
+				if m := part.FindStringSubmatch(told); m != nil {
+					doc, told = expected[option+"."+m[1]], m[2]
+				}
+				assert.Equal(t, toldDefault(function, doc), told, "default of %s of %s(): first that of index.d.ts, then that of README.md", option, function)
 				checked++
 			}
 		}

@@ -2,6 +2,7 @@ package module_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,7 +30,8 @@ import (
 // callsWithOptions are the functions that take options, with arguments before these.
 var callsWithOptions = map[string]string{
 	"flood": "'a:1', ", "hold": "'a:1', ", "capacity": "'a:1', ", "traffic": "'a:1', ", "disruption": "recorded, recorded, ",
-	"ping": "'http://a/', ", "tcpPing": "'a:1', ", "sockets": "", "preflight": "", "listen": "", "report": "",
+	"change": "'a', ",
+	"ping":   "'http://a/', ", "tcpPing": "'a:1', ", "sockets": "", "preflight": "", "listen": "", "report": "",
 }
 
 // codeOptions are the options that each function takes.
@@ -140,7 +143,7 @@ func TestClassesAreDeclared(t *testing.T) {
 		classes = append(classes, c.String())
 	}
 	assert.Equal(t, classes, readDeclarations(t).literals(t, "ErrorClass"), "index.d.ts")
-	m := regexp.MustCompile("(?s)counted under one of\n(.*?)\\. ").FindStringSubmatch(readText(t, "README.md"))
+	m := regexp.MustCompile("(?s)counted under one of\n(.*?)[.;]\\s").FindStringSubmatch(readText(t, "README.md"))
 	require.NotNil(t, m)
 	assert.Equal(t, classes, quotedWords(m[1]), "README.md")
 }
@@ -164,25 +167,30 @@ func exercise(t *testing.T) *happened {
 	_, sitePort, err := net.SplitHostPort(site.Listener.Addr().String())
 	require.NoError(t, err)
 	calls := []struct{ function, script string }{
+		{"change", `change('restart of web-9', {hosts: 'web-9', within: '1m'})`}, // which later calls feel, and which excuses none of their losses
 		{"flood", `flood(web, {connections: 8, source: '127.8.1.1-127.8.1.2', sourcePorts: '22000-22009', close: 'rst', flows: true, weights: {'web-1': 1}})`},
 		{"flood", `flood('` + refusing(t) + `', {connections: 2, readReply: false})`},
 		{"flood", `flood('` + startPeer(t, silent) + `', {connectTimeout: '50ms'})`},
+		{"flood", `flood(web, {connections: 2, expect: {hosts: ['web-1', 'web-2']}})`},
+		{"flood", `flood('127.0.0.1:` + port + `', {connections: 2, addresses: 'all'})`},
 		{"hold", `holding(web, {connections: 2})`},
+		{"hold", `holding('` + startPeer(t, leaving("web-1")) + `', {connections: 2}, 'until they are closed')`},
 		{"hold", `holding('` + startPeer(t, func(net.Conn) {}) + `', {connections: 2})`},
 		{"hold", `holding('` + startPeer(t, echoing) + `', {connections: 2, keepalive: '20ms'})`},
 		{"capacity", `capacity(['` + refusing(t) + `', web], {connections: 3, patience: '20ms'})`},
 		{"traffic", `traffic(listen({echo: true, hostname: 'web-2'}).address, {connections: 2, rate: 20, duration: '300ms'})`},
 		{"traffic", `traffic('` + startPeer(t, silent) + `', {duration: '300ms', lossTimeout: '50ms'})`},
-		{"disruption", `disruption(recorded, recorded, {model: 'maglev'})`},
+		{"traffic", `traffic('` + startPeer(t, restarting()) + `', {rate: 20, duration: '1s', expect: {recovery: '1m'}})`},
+		{"disruption", `disruption(recorded, recorded, {model: 'maglev', expect: {moved: 0.1}})`},
 		{"disruption", `disruption(recorded, {flows: {...recorded.flows, answers: 'AQEB'}}, {model: 'ecmp', backends: ['a', 'b'], removed: 'b'})`},
 		{"ping", `ping('http://web.example:` + sitePort + `/')`},
 		{"ping", `ping('http://` + refusing(t) + `/')`},
 		{"ping", `ping('` + startSecure(t) + `')`},
 		{"tcpPing", `tcpPing('web.example:` + port + `')`},
 		{"tcpPing", `tcpPing('` + refusing(t) + `')`},
-		{"sockets", fmt.Sprintf(`sockets({port: %s, pid: %d, peer: '127.0.0.1'})`, port, os.Getpid())},
-		{"sockets", `sockets({port: ` + port + `})`},
-		{"sockets", `sockets({remote: listen({http: '127.0.0.1:0'}).http, port: ` + port + `})`},
+		{"sockets", fmt.Sprintf(`sockets({port: %s, pid: %d, peer: '127.0.0.1', expect: {total: 100}})`, port, os.Getpid())},
+		{"sockets", `sockets({port: ` + port + `, expect: {close_wait: 100}})`},
+		{"sockets", `sockets({remote: listen({http: '127.0.0.1:0'}).http, port: ` + port + `, expect: {total: 100}})`},
 		{"preflight", `preflight()`},
 		{"listen", `responding(listen({http: '127.0.0.1:0'}))`},
 		{"listen", `responding(listen())`},
@@ -194,9 +202,9 @@ func exercise(t *testing.T) *happened {
 		insecure(v)
 		_, err := v.VU.Runtime().RunString(recordedFlows + `
 			var web = 'web.example:` + port + `';
-			async function holding(target, options) {
+			async function holding(target, options, untilClosed) {
 				const held = await hold(target, options);
-				while (held.states().established > 0 && options.keepalive && held.result().echo_time.max === 0) { await wait(5); }
+				while (held.states().established > 0 && (untilClosed || options.keepalive && held.result().echo_time.max === 0)) { await wait(5); }
 				const keys = Object.keys(held), states = held.states(), result = held.result(), close = await held.close();
 				return Object.fromEntries(keys.map((key) => [key, {states, result, close}[key]]));
 			}
@@ -222,6 +230,23 @@ func exercise(t *testing.T) *happened {
 	return h
 }
 
+// leaving tells its name, and closes.
+func leaving(name string) func(net.Conn) {
+	return func(conn net.Conn) { _, _ = io.WriteString(conn, name) }
+}
+
+// restarting echoes one packet of the first connection and closes it, so that there is an outage, and echoes all of the later ones.
+func restarting() func(net.Conn) {
+	var connections atomic.Int64
+	return func(conn net.Conn) {
+		if connections.Add(1) == 1 {
+			_, _ = io.CopyN(conn, conn, connect.DefaultPacketSize)
+			return
+		}
+		echoing(conn)
+	}
+}
+
 // startSecure answers HTTPS.
 func startSecure(t *testing.T) (url string) {
 	t.Helper()
@@ -232,6 +257,9 @@ func startSecure(t *testing.T) (url string) {
 
 // scriptTags are those of a test's own.
 var scriptTags = []string{"team"}
+
+// ofAddresses is the tag that README.md tells before its table: with addresses: 'all', metrics with one target have it.
+const ofAddresses = "ip"
 
 // notProvoked are metrics that have samples only where a network loses packets.
 var notProvoked = []string{"mconnect_retransmits"}
@@ -248,13 +276,6 @@ func TestCallsDoWhatIsDeclared(t *testing.T) {
 // Whatever a call returns, its members are those of index.d.ts, and each of these is there in one of the results.
 func (h *happened) resultsAreDeclared(t *testing.T) {
 	d := readDeclarations(t)
-	for name, members := range d.interfaces { // a responder's close() has nothing in JSON
-		for i := range members {
-			if awaited(members[i].kind) == "void" {
-				d.interfaces[name][i].kind = "null"
-			}
-		}
-	}
 	c := &checker{d, map[string]bool{}}
 	for name, results := range h.results {
 		kind := d.functions[name].result
@@ -270,7 +291,7 @@ func (h *happened) resultsAreDeclared(t *testing.T) {
 	}
 	assert.Len(t, h.results, len(d.functions), "every function is called")
 	for name, members := range d.interfaces {
-		if strings.HasSuffix(name, "Options") {
+		if d.bases[name] || name == "Reply" || strings.HasSuffix(name, "Options") || strings.HasSuffix(name, "Expect") {
 			continue
 		}
 		for _, m := range members {
@@ -282,6 +303,7 @@ func (h *happened) resultsAreDeclared(t *testing.T) {
 // Metrics are those that README.md lists, with the same types and tags.
 func (h *happened) metricsAreInTheREADME(t *testing.T) {
 	documented := map[string]bool{}
+	var above []string // the tags of the row above, which "likewise" stands for
 	for _, row := range table(readText(t, "README.md"), "metric") {
 		listed := quotedWords(row[0])
 		var seen []string
@@ -292,6 +314,7 @@ func (h *happened) metricsAreInTheREADME(t *testing.T) {
 					seen = append(seen, h.tags[metric]...)
 				}
 			}
+			seen = slices.DeleteFunc(seen, func(tag string) bool { return tag == ofAddresses })
 			for metric, kind := range h.types {
 				if metric == name || isPrefix && strings.HasPrefix(metric, prefix) {
 					documented[metric] = true
@@ -310,7 +333,10 @@ func (h *happened) metricsAreInTheREADME(t *testing.T) {
 		if slices.Contains(notProvoked, listed[0]) || strings.HasPrefix(listed[0], "data_") {
 			continue
 		}
-		told := append(quotedWords(row[2]), scriptTags...)
+		if row[2] != "likewise" {
+			above = quotedWords(row[2])
+		}
+		told := slices.Concat(above, scriptTags)
 		slices.Sort(seen)
 		assert.Equal(t, slices.Sorted(slices.Values(told)), slices.Compact(seen), "tags of %s: first those of README.md, then those of the code", row[0])
 	}

@@ -30,8 +30,10 @@ func (s *holdSampler) event(o *connect.Outcome, t *targetSeries, at time.Time) {
 			s.add(s.metrics.echoDuration, t.tags, at, metrics.D(o.Reply))
 		}
 	case connect.Ended:
-		t.sent += o.Sent
-		t.received += o.Received
+		if o.Packets == nil { // else each second's sample has its bytes
+			t.sent += o.Sent
+			t.received += o.Received
+		}
 		if !o.Connected {
 			s.dialled(o, t, at)
 		}

@@ -34,6 +34,7 @@ const patience = time.Minute
 const (
 	testEnd      = 3
 	iterationEnd = 5
+	exit         = 6
 )
 
 // process is what the VUs of a test share: the module, k6's registry of metrics, and what comes out of it.
@@ -68,6 +69,7 @@ func newProcess(t *testing.T) *process {
 	})
 	t.Cleanup(func() {
 		emit(t, p.global, testEnd)
+		emit(t, p.global, exit)
 		close(p.samples)
 		p.received.Wait()
 	})
@@ -204,7 +206,7 @@ func (p *process) newVU(t *testing.T) *vu {
 	instance := p.root.NewModuleInstance(v.VU)
 	rt := v.VU.Runtime()
 	require.NoError(t, rt.Set("mconnect", instance.Exports().Default))
-	_, err := rt.RunString(`var {flood, hold, capacity, traffic, disruption, ping, tcpPing, format, sockets, preflight, listen, report} = mconnect;
+	_, err := rt.RunString(`var {flood, hold, capacity, traffic, disruption, change, ping, tcpPing, format, sockets, preflight, listen, report} = mconnect;
 		const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));`)
 	require.NoError(t, err)
 	return v
