@@ -46,6 +46,8 @@ type Conn struct {
 	toEcho   int   // bytes of the packet that is being sent
 	owed     int   // bytes that are still to come back, as far as the peer has sent them
 	heard    int64 // bytes that the peer has got
+	active   int64 // when something was sent or received last, as something on the way sees it
+	forgot   bool  // it was silent for too long
 }
 
 // Job is the job that the connection belongs to.
@@ -93,6 +95,7 @@ func (c *Conn) shakeHands() {
 	if s.Handshake == Never {
 		return
 	}
+	c.touch(s.Handshake)
 	at := s.Handshake
 	for _, said := range s.Greeting {
 		at += said.After
@@ -113,6 +116,46 @@ func (c *Conn) end(after int64) {
 		a.Fault = engine.Fault{Class: c.Script.EndClass, Err: errEnded}
 	}
 	c.later(after, a)
+}
+
+// touch notes that something passes after a while, so that silence begins then.
+func (c *Conn) touch(after int64) {
+	s, w := c.Script, c.driver.World
+	at := w.now + after
+	c.active = at
+	if s.Idle == 0 || s.IdleEnd > IdleResets {
+		return
+	}
+	w.At(at+s.Idle, func() {
+		if c.active != at || c.forgot || c.IsClosed {
+			return
+		}
+		c.forgot = true
+		a := Arrival{Kind: engine.Ended}
+		if s.IdleEnd == IdleResets {
+			a.Fault = engine.Fault{Class: class.Reset, Err: errEnded}
+		}
+		c.arrives(a)
+	})
+}
+
+// forgets reports whether something that is sent now is lost, since the connection is forgotten.
+func (c *Conn) forgets() bool {
+	s, now := c.Script, c.driver.World.now
+	if s.Idle == 0 {
+		return false
+	}
+	if !c.forgot && now-c.active >= s.Idle {
+		c.forgot = true
+	}
+	if c.forgot && s.IdleEnd == IdleRejects {
+		c.later(s.Answers.Delay, Arrival{Kind: engine.Ended, Fault: engine.Fault{Class: class.Reset, Err: errEnded}})
+	}
+	if c.forgot && s.IdleEnd != IdleMoves {
+		return true
+	}
+	c.touch(s.Answers.Delay) // the answer
+	return false
 }
 
 // told notes what the core is about to be told. It returns false for what a driver would not tell.
@@ -193,9 +236,12 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 	}
 	c.toEcho -= n
 	c.Sent += int64(n)
-	if c.datagram() {
+	switch {
+	case c.forgets():
+		c.toEcho = 0
+	case c.datagram():
 		c.answerDatagram(p)
-	} else {
+	default:
 		c.answerStream(p[:n])
 	}
 	return n, engine.Fault{}
@@ -269,7 +315,7 @@ func (c *Conn) answerDatagram(p []byte) {
 		said = a.Any
 	} else {
 		host := c.Script.Host
-		if a.MoveAt > 0 && c.Packets >= a.MoveAt {
+		if a.MoveAt > 0 && c.Packets >= a.MoveAt || c.forgot {
 			host = "moved"
 		}
 		clear(said[:helloSize])

@@ -20,7 +20,22 @@ type Script struct {
 
 	Answers Answers
 	Segment int // at most so many bytes are sent at once; 0 is all
+
+	Idle    int64 // ns of silence after which the connection is forgotten; 0 is never
+	IdleEnd IdleEnd
 }
+
+// IdleEnd is what happens to a connection that is forgotten.
+type IdleEnd uint8
+
+// The ways to forget a connection: by itself, or when something is sent on it.
+const (
+	IdleCloses IdleEnd = iota
+	IdleResets
+	IdleRejects  // what is sent is answered with a RST
+	IdleSwallows // what is sent gets lost
+	IdleMoves    // datagrams: another host answers
+)
 
 // Said is something that a peer says.
 type Said struct {

@@ -1,0 +1,71 @@
+package connect
+
+import (
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+)
+
+// idleTally adds up what becomes of the connections of a search for the timeout.
+type idleTally struct {
+	failures
+	reply   times
+	failed  map[int64]Failure // connections that did not answer; the control connection is one of the first
+	control int64             // its number is below this
+}
+
+func newIdleTally(plan *IdlePlan) *idleTally {
+	t := &idleTally{failures: newEndlessFailures(&plan.Plan), reply: times{limit: maxTimes}, failed: map[int64]Failure{}, control: plan.Connections}
+	return t
+}
+
+func (t *idleTally) add(batch []Outcome) {
+	for i := range batch {
+		o := &batch[i]
+		switch {
+		case o.Event == Established:
+			t.dialled(o)
+		case o.Event == Echoed:
+			t.reply.add(o.Reply)
+		case o.Event != Ended:
+		case !o.Connected:
+			t.dialled(o)
+			t.fail(o)
+		case o.Class != ClassNone && !o.Closed:
+			t.fail(o)
+			if o.Number < t.control {
+				t.failed[o.Number] = t.plan.failure(o)
+			}
+		}
+	}
+}
+
+func (t *idleTally) result(c *idleCall) *IdleResult {
+	found := c.rules.Found()
+	states := c.job.Counters.States()
+	r := &IdleResult{
+		How: found.How, AtLeast: found.AtLeast, Finished: found.Done,
+		Connections: c.plan.Connections, Dialed: states.Total() - states.NotInitiated,
+		Control:        IdleControl{Answered: found.Control.Answered, Time: found.Control.Time, Host: found.Control.Host},
+		FailedConnects: t.failedConnects, States: states, Errors: t.byClass(), First: t.first,
+		StartTime: loop.Time(c.job.Start()), TimeLimit: c.plan.Timeout, Duration: c.job.Length(),
+		ConnectTime: t.connect.summary(), ReplyTime: t.reply.summary(), ErrorTime: t.error.summary(), RTT: t.rtt.summary(),
+		SYNRetransmits: t.synRetransmits,
+		From:           c.plan.From, To: c.plan.To, Precision: c.plan.Precision,
+	}
+	if fault := found.Control.Fault; fault.Class != class.None {
+		r.Control.Error = fault.Class
+		r.Control.Message = t.failed[found.Control.Number].Error()
+	}
+	if found.AtMost > 0 {
+		middle := found.AtLeast + (found.AtMost-found.AtLeast)/2
+		r.AtMost, r.Timeout = ptr(found.AtMost), ptr(middle)
+	}
+	if c.plan.Expect > 0 {
+		r.Expected = &IdleExpected{Silence: c.plan.Expect, Measured: found.Expected.Silence, How: found.Expected.How}
+	}
+	return r
+}
+
+func ptr(d time.Duration) *time.Duration { return &d }
