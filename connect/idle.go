@@ -52,8 +52,8 @@ func (p IdlePlan) withDefaults() IdlePlan {
 	if p.Payload == nil {
 		p.Payload = make([]byte, rules.HelloSize)
 	}
-	if p.Timeout == 0 {
-		const rounds = 4 // far more than it should take
+	if p.Timeout == 0 && p.Connections > 0 {
+		rounds := 4 + 8/time.Duration(p.Connections) // far more than it should take
 		p.Timeout = rounds*p.To + p.Expect + time.Minute
 	}
 	p.Plan = p.Plan.withDefaults()

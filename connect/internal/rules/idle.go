@@ -31,6 +31,7 @@ type Idle struct {
 	control  Control
 	decided  bool // the control connection has answered, or failed
 	chosen   bool // there is a control connection
+	found    bool // the timeout is known
 	over     bool // nothing is left to be found out, or there is no time
 	expected Expected
 	hosts    map[string]bool // that have answered over UDP
@@ -70,10 +71,14 @@ type Found struct {
 
 // Init prepares the rules for a job. It must be called once, before New.
 func (f *Idle) Init(j *engine.Job) {
-	const twoReserved = 2
+	const most = 2
+	silent := int(j.Plan.Connections) // #nosec G115 -- few
+	if f.Expect > 0 {
+		silent-- // one has a silence of its own
+	}
 	f.search = search{
 		evidence: newEvidence(), from: int64(f.From), to: int64(f.To), precision: int64(f.Precision),
-		reserve: min(twoReserved, int(j.Plan.Connections)/2), // #nosec G115 -- few connections
+		reserve: min(most, silent/2),
 	}
 	f.next, f.hosts = j.Plan.Connections, map[string]bool{}
 }
@@ -107,10 +112,23 @@ func (f *Idle) New(c *engine.Core) engine.Rules {
 
 // isDone reports whether there is nothing left to be found out.
 func (f *Idle) isDone() bool {
-	if !f.control.Answered || !f.search.isFound() {
-		return false
+	return f.found && (f.Expect == 0 || f.expected.How != HowUnknown || f.search.likely.upTo <= int64(f.Expect))
+}
+
+// look finds out whether the timeout is known. If connections end by themselves, all that are silent for as long must have done so.
+func (f *Idle) look(now int64) {
+	f.found = f.control.Answered && f.search.isFound()
+	if e := &f.expected; e.How != HowUnknown && e.How != HowNever && f.search.likely.above >= int64(f.Expect) {
+		*e = Expected{} // others were well after as long a silence: once more
 	}
-	return f.Expect == 0 || f.expected.How != HowUnknown || f.search.likely.upTo <= int64(f.Expect)
+	if !f.found || f.search.likely.above >= f.search.to || !f.search.endsBySelf() {
+		return
+	}
+	for _, p := range f.probes {
+		if p.phase == asking && p.silence >= f.search.likely.above || p.phase == silent && p.silent(now) >= f.search.likely.above {
+			f.found = false
+		}
+	}
 }
 
 // probe is a connection.
@@ -123,10 +141,20 @@ type probe struct {
 	control bool
 	expects bool // it is silent for exactly as long as is expected to be well
 
-	before, heard int64 // it has spoken by itself: when it was used before, and when it spoke; 0 is never
-	host          string
-	source        string
-	planned       int64 // when its core was told to use it
+	heard   int64 // when the peer has spoken by itself; 0 is never
+	gap     int64 // the longest silence that it has ended by that, in the last second
+	host    string
+	source  string
+	planned int64 // when its core was told to use it
+}
+
+// speaks takes note of what the peer says by itself.
+func (p *probe) speaks(now int64) {
+	gap := now - p.since
+	if p.heard != 0 && now-p.heard <= byeNs {
+		gap = max(gap, p.gap)
+	}
+	p.gap, p.heard, p.since = gap, now, now
 }
 
 type probePhase uint8
@@ -145,7 +173,8 @@ type idle struct {
 	core     *engine.Core
 	patience int64 // ns, until the first answer must have come
 	mine     map[uint32]*probe
-	version  int // of the plan that the deadlines follow
+	version  int     // of the plan that the deadlines follow
+	lacking  []int64 // when connections are to be made in place of those that have ended
 }
 
 const (
@@ -247,10 +276,7 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 		f.greets = true
 		f.try(key, p, now)
 	case silent: // whatever is on the way has seen this, too
-		if p.heard == 0 || now-p.heard > byeNs {
-			p.before, p.heard = p.since, now
-		}
-		p.since = now
+		p.speaks(now)
 		f.changed()
 	case trying, asking:
 		host, done, fault := f.take(key, data)
@@ -343,11 +369,7 @@ func (f *idle) judged(p *probe, silence int64, how How) {
 	f.search.weigh()
 	if p.expects {
 		p.expects = false
-		if how == HowNever || f.search.likely.above < int64(f.Expect) {
-			f.expected.Silence, f.expected.How = time.Duration(silence), how
-		} else {
-			f.expected.taken = false // others were well after as long a silence: once more
-		}
+		f.expected.Silence, f.expected.How = time.Duration(silence), how
 	}
 	f.changed()
 }
@@ -373,7 +395,7 @@ func (f *idle) end(key uint32, p *probe, fault engine.Fault, now int64) {
 	case silent:
 		silence := now - p.since
 		if p.heard != 0 && silence < byeNs {
-			silence = max(silence, p.heard-p.before) // it has said good-bye
+			silence = max(silence, p.gap) // it has said good-bye
 		}
 		f.search.ended(silence, f.search.slack(silence), howOf(fault))
 		f.judged(p, silence, howOf(fault))
@@ -434,16 +456,25 @@ func (f *idle) retry(now int64) {
 // maxRetries is how often each connection is retried, on average, before they are given up.
 const maxRetries = 5
 
-// isFound reports whether the timeout is known, and all that is waited for is the connection that is expected to be well.
-func (f *Idle) isFound() bool { return f.search.isFound() && (f.Expect == 0 || f.expected.taken) }
+// again makes a connection in place of one that has ended, unless the next turn finds that there is no need.
+func (f *idle) again(at int64) { f.lacking = append(f.lacking, at) }
 
-// again makes a connection in place of one that has ended.
-func (f *idle) again(at int64) {
-	if !f.over && !f.isFound() {
-		f.core.Redial(f.next, at)
-		f.next++
+// redial makes the connections that are lacking.
+func (f *idle) redial() (wake int64) {
+	wake = engine.Never
+	if !f.over && !f.isFinal() {
+		for _, at := range f.lacking {
+			f.core.Redial(f.next, at)
+			f.next++
+			wake = min(wake, at)
+		}
 	}
+	f.lacking = f.lacking[:0]
+	return wake
 }
+
+// isFinal reports whether the timeout is known, so that all that may be waited for is the connection that is expected to be well.
+func (f *Idle) isFinal() bool { return f.found && (f.Expect == 0 || f.expected.taken) }
 
 // Expired implements engine.Rules.
 func (f *idle) Expired(key uint32, seen int64) {
@@ -518,20 +549,23 @@ func (f *idle) Turn(now int64) (wake int64) {
 	defer f.mu.Unlock()
 	if f.version != f.Idle.version {
 		f.version = f.Idle.version
+		f.look(now)
 		f.over = f.over || f.isDone()
 		if !f.over {
 			f.plan(now)
 		}
 		f.follow(now)
 	}
+	wake = f.redial()
 	if f.cores > 1 && f.core.Open() > 0 {
-		return now + pollNs
+		wake = min(wake, now+pollNs)
 	}
-	return engine.Never
+	return wake
 }
 
 // plan says when each of the silent connections is to be used.
 func (f *Idle) plan(now int64) {
+
 	waiting, inUse := make([]*waiter, 0, len(f.probes)), make([]int64, 0, len(f.probes))
 	for _, p := range f.probes {
 		switch {
@@ -552,7 +586,7 @@ func (f *idle) follow(now int64) {
 	for _, key := range f.keys() {
 		p := f.mine[key]
 		switch {
-		case f.over || f.isFound() && !p.expects:
+		case f.over || f.isFinal() && !p.expects:
 			f.complete(key, now)
 		case p.phase != silent:
 		case p.spent:

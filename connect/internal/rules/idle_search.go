@@ -48,6 +48,7 @@ func (s *sighting) alive() bool { return s.how == HowNever }
 // which are wrong (R. L. Rivest et al., Coping with errors in binary search procedures, 1980), by likelihood.
 type evidence struct {
 	seen []sighting // sorted by silence
+	vain []int64    // silences of those that were used in vain
 	ends []sighting // those that ended by themselves, when they did
 	kept float64    // keptByChance, or more where a forgotten connection may work all the same
 
@@ -62,6 +63,13 @@ func newEvidence() evidence {
 
 // used takes note of a connection that was used after a silence.
 func (e *evidence) used(silence int64, how How) {
+	if how != HowNever {
+		e.vain = append(e.vain, silence)
+	}
+	e.saw(silence, how)
+}
+
+func (e *evidence) saw(silence int64, how How) {
 	at, _ := slices.BinarySearchFunc(e.seen, silence, func(s sighting, silence int64) int { return cmp.Compare(s.silence, silence) })
 	e.seen = slices.Insert(e.seen, at, sighting{silence, how})
 }
@@ -69,8 +77,14 @@ func (e *evidence) used(silence int64, how How) {
 // ended takes note of a connection that ended by itself, at a time that is known to within some slack.
 func (e *evidence) ended(silence, slack int64, how How) {
 	e.ends = append(e.ends, sighting{silence, how})
-	e.used(max(silence-slack, 0), HowNever)
-	e.used(silence+slack, how)
+	e.saw(max(silence-slack, 0), HowNever)
+	e.saw(silence+slack, how)
+}
+
+// endsBySelf reports whether connections that are silent for too long are known to end by themselves only: then those that do not end
+// speak against it.
+func (e *evidence) endsBySelf() bool {
+	return !slices.ContainsFunc(e.vain, func(silence int64) bool { return silence >= e.likely.above })
 }
 
 // weigh finds out where the timeout may be: between which two observations, given that all failures at shorter silences, and all answers
@@ -177,6 +191,8 @@ const (
 	// confirmers are connections that are used at once to confirm that silences as long as theirs are too long. If they are not, the
 	// others have not been disturbed.
 	confirmers = 2
+	// stride is in which steps a single connection comes to the longest silence.
+	stride = 4
 )
 
 func (s *search) slack(silence int64) int64 {
@@ -227,6 +243,12 @@ func (s *search) explore(waiting []*waiter) {
 	for _, w := range waiting[:reserved] {
 		w.use = w.since + s.to
 	}
+	if s.reserve == 0 && s.best.above >= s.from { // there is but one connection
+		for _, w := range waiting {
+			w.use = w.since + min(stride*s.best.above, s.to)
+		}
+		return
+	}
 	s.spread(waiting[reserved:], s.best.above, s.to)
 }
 
@@ -268,7 +290,7 @@ func (s *search) narrow(waiting []*waiter, inUse []int64, now int64) {
 		past++
 		w.use = engine.Never
 		switch {
-		case w.silent(now) >= s.likely.upTo:
+		case w.silent(now) >= s.likely.upTo && !s.endsBySelf():
 			w.spent = true
 		case confirming < confirmers:
 			confirming++
@@ -300,9 +322,8 @@ func (s *search) together(waiting []*waiter, lowest, now int64) int {
 
 // confirm uses connections at the borders of the most likely place, until all others are implausible.
 func (s *search) confirm(waiting []*waiter) {
-	precision := s.precisionAt(s.best.upTo)
-	wantAlive := s.likely.above < s.best.upTo-precision && s.best.above >= s.from
-	wantDead := s.likely.upTo > s.best.above+precision || !wantAlive
+	wantAlive := s.likely.above < s.best.above && s.best.above >= s.from
+	wantDead := s.likely.upTo > s.best.upTo || !wantAlive
 	for i, w := range waiting {
 		if wantAlive && (!wantDead || i%2 == 0) {
 			w.use = w.since + s.best.above

@@ -135,7 +135,12 @@ func (c *Conn) touch(after int64) {
 		if s.IdleEnd == IdleResets {
 			a.Fault = engine.Fault{Class: class.Reset, Err: errEnded}
 		}
-		c.arrives(a)
+		if s.Bye == nil {
+			c.arrives(a)
+			return
+		}
+		c.arrives(Arrival{Kind: engine.Data, Data: s.Bye})
+		c.later(s.Answers.Delay, a)
 	})
 }
 

@@ -23,6 +23,7 @@ type Script struct {
 
 	Idle    int64 // ns of silence after which the connection is forgotten; 0 is never
 	IdleEnd IdleEnd
+	Bye     []byte // what the peer says before it ends the connection by itself
 }
 
 // IdleEnd is what happens to a connection that is forgotten.
