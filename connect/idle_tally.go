@@ -1,8 +1,6 @@
 package connect
 
 import (
-	"time"
-
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
@@ -58,14 +56,11 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		r.Control.Error = fault.Class
 		r.Control.Message = t.failed[found.Control.Number].Error()
 	}
-	if found.AtMost > 0 {
-		middle := found.AtLeast + (found.AtMost-found.AtLeast)/2
-		r.AtMost, r.Timeout = ptr(found.AtMost), ptr(middle)
+	if found.Bounded {
+		r.AtMost, r.Timeout = new(found.AtMost), new(found.AtLeast+(found.AtMost-found.AtLeast)/2)
 	}
 	if c.plan.Expect > 0 {
 		r.Expected = &IdleExpected{Silence: c.plan.Expect, Measured: found.Expected.Silence, How: found.Expected.How}
 	}
 	return r
 }
-
-func ptr(d time.Duration) *time.Duration { return &d }

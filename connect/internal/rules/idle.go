@@ -63,7 +63,8 @@ type Expected struct {
 type Found struct {
 	How      How
 	AtLeast  time.Duration // a connection that was silent for so long was well
-	AtMost   time.Duration // one that was silent for so long was not; 0 if there is none
+	AtMost   time.Duration // one that was silent for so long was not
+	Bounded  bool          // there is such a one
 	Done     bool          // as closely as was asked for
 	Control  Control
 	Expected Expected
@@ -94,7 +95,7 @@ func (f *Idle) Found() Found {
 	case likely.above >= f.search.to:
 		found.How, found.AtLeast = HowNever, f.To
 	case likely.isBounded():
-		found.How, found.AtMost = f.search.how(), time.Duration(likely.upTo)
+		found.How, found.AtMost, found.Bounded = f.search.how(), time.Duration(likely.upTo), true
 		if first, last, ok := f.search.exact(); ok && found.How != HowSilently {
 			found.AtLeast, found.AtMost = time.Duration(first), time.Duration(last)
 		}
