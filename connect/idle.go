@@ -24,9 +24,9 @@ type IdlePlan struct {
 	Expect    time.Duration // one connection is silent for exactly so long; 0 means none
 	Want      *reply.Want   // what counts as an answer; nil means anything
 
-	// Progress, if set, is told between which silences the timeout is known to be, each time that Observer.Monitor is called. atMost is 0
+	// Progress, if set, is told between which silences the timeout is known to be, each time that Observer.Monitor is called. atMost is nil
 	// while no silence was too long.
-	Progress func(atLeast, atMost time.Duration)
+	Progress func(atLeast time.Duration, atMost *time.Duration)
 }
 
 // Defaults of an IdlePlan.
@@ -58,6 +58,15 @@ func (p IdlePlan) withDefaults() IdlePlan {
 	}
 	p.Plan = p.Plan.withDefaults()
 	return p
+}
+
+// Silent is how many connections are silent at the same time: Connections, or its default.
+func (p IdlePlan) Silent() int64 { return p.withDefaults().Connections }
+
+// Range returns the shortest and the longest silence that are tried: From and To, or their defaults.
+func (p IdlePlan) Range() (from, to time.Duration) {
+	p = p.withDefaults()
+	return p.From, p.To
 }
 
 // TimeLimit is how long a call of the plan may take: Timeout, or its default.
@@ -135,8 +144,9 @@ type IdleControl struct {
 	Time     time.Duration `json:"time"` // until the answer
 	Host     string        `json:"host"` // that has answered, where it tells its name
 	// Error is why it has not answered; ClassNone if it has, or if no connection was established at all.
-	Error   Class  `json:"error"`
-	Message string `json:"message"` // the same in words
+	Error   Class    `json:"error"`
+	Message string   `json:"message"` // the same in words
+	Failure *Failure `json:"-"`       // nil if there is none
 }
 
 // IdleExpected is what became of the connection that was silent for exactly as long as should be well.
@@ -227,6 +237,6 @@ func (p progressing) Monitor(now States) {
 	}
 	if progress := p.call.plan.Progress; progress != nil {
 		found := p.call.rules.Found()
-		progress(found.AtLeast, found.AtMost)
+		progress(found.AtLeast, atMost(&found))
 	}
 }

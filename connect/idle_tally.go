@@ -1,7 +1,10 @@
 package connect
 
 import (
+	"time"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
@@ -53,14 +56,22 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		From:           c.plan.From, To: c.plan.To, Precision: c.plan.Precision,
 	}
 	if fault := found.Control.Fault; fault.Class != class.None {
-		r.Control.Error = fault.Class
-		r.Control.Message = t.failed[found.Control.Number].Error()
+		failure := t.failed[found.Control.Number]
+		r.Control.Error, r.Control.Failure, r.Control.Message = fault.Class, &failure, failure.Error()
 	}
 	if found.Bounded {
-		r.AtMost, r.Timeout = new(found.AtMost), new(found.AtLeast+(found.AtMost-found.AtLeast)/2)
+		r.AtMost, r.Timeout = atMost(&found), new(found.AtLeast+(found.AtMost-found.AtLeast)/2)
 	}
 	if c.plan.Expect > 0 {
 		r.Expected = &IdleExpected{Silence: c.plan.Expect, Measured: found.Expected.Silence, How: found.Expected.How}
 	}
 	return r
+}
+
+// atMost is the silence that is known to be too long, nil if none is.
+func atMost(f *rules.Found) *time.Duration {
+	if !f.Bounded {
+		return nil
+	}
+	return new(f.AtMost)
 }

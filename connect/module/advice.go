@@ -64,6 +64,8 @@ func adviceOn(f connect.Failure) string {
 		return "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
 	case connect.ReasonNoMatch:
 		return "the target answers something else than the option reply asks for: check both"
+	case connect.ReasonForgotten, connect.ReasonElsewhere:
+		return "the target, or a device on the way (firewall, NAT, load balancer), has forgotten the connection: send keepalives more often than that, or raise its idle timeout"
 	case connect.ReasonTooLong:
 		return "check the option reply: until ends an answer, bytes is its length"
 	default: // depends on the class

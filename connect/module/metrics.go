@@ -21,6 +21,7 @@ type mconnectMetrics struct {
 	balanceCV, balanceJain, affinity                  *metrics.Metric
 	comparedFlows, lostFlows, movedShare, excess      *metrics.Metric
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
+	idleTimeout                                       *metrics.Metric
 	ping                                              pingMetrics
 }
 
@@ -62,6 +63,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		roundTrip:       metric("mconnect_round_trip", metrics.Trend, metrics.Time),
 		flowsMoved:      metric("mconnect_flows_moved", metrics.Counter),
 		capacity:        metric("mconnect_capacity", metrics.Gauge),
+		idleTimeout:     metric("mconnect_idle_timeout", metrics.Gauge, metrics.Time),
 		sockets:         metric("mconnect_sockets", metrics.Gauge),
 		fds:             metric("mconnect_fds", metrics.Gauge),
 		fdLimit:         metric("mconnect_fd_limit", metrics.Gauge),
