@@ -78,8 +78,7 @@ func (f *Idle) Init(j *engine.Job) {
 		silent-- // one has a silence of its own
 	}
 	f.search = search{
-		evidence: newEvidence(), from: int64(f.From), to: int64(f.To), precision: int64(f.Precision),
-		reserve: min(most, silent/2),
+		evidence: newEvidence(int64(f.From), int64(f.To)), precision: int64(f.Precision), reserve: min(most, silent/2),
 	}
 	f.next, f.hosts = j.Plan.Connections, map[string]bool{}
 }
@@ -361,7 +360,11 @@ func sourceIn(data []byte) string {
 
 // note takes note of what became of a connection that was used after a silence.
 func (f *idle) note(p *probe, how How) {
-	f.search.used(p.silence, how)
+	silence := p.silence
+	if asked := p.use - p.since; silence > asked && silence-asked < f.search.slack(asked) {
+		silence = asked // so that connections whose silences were to be equal tell nothing of what is between them
+	}
+	f.search.used(silence, how)
 	f.judged(p, p.silence, how)
 }
 

@@ -52,13 +52,24 @@ type evidence struct {
 	ends []sighting // those that ended by themselves, when they did
 	kept float64    // keptByChance, or more where a forgotten connection may work all the same
 
-	best   span // the most likely place of the timeout
+	from, to int64 // silences that are tried
+
+	best   span // the most probable place of the timeout
 	likely span // all places that are plausible
 }
 
-func newEvidence() evidence {
+func newEvidence(from, to int64) evidence {
 	all := span{0, engine.Never}
-	return evidence{kept: keptByChance, best: all, likely: all}
+	return evidence{kept: keptByChance, from: from, to: to, best: all, likely: all}
+}
+
+// prior is how probable it is, before anything has been seen, that the timeout is in a place, as a logarithm: each order of magnitude is as
+// probable as another. So a gap between two observations that happens to fit all others is not taken for the answer because there are
+// so many of them.
+func (e *evidence) prior(s span) float64 {
+	const least = 1e-9
+	lowest, highest := float64(max(s.above, min(e.from, s.upTo)/2, 1)), float64(min(s.upTo, 2*e.to))
+	return math.Log(max(math.Log(highest/lowest), least))
 }
 
 // used takes note of a connection that was used after a silence.
@@ -101,15 +112,17 @@ func (e *evidence) weigh() {
 		}
 	}
 	places := make([]place, 0, len(e.seen)+1)
-	above, best := int64(0), math.Inf(-1)
+	above, best, mostLikely := int64(0), math.Inf(-1), math.Inf(-1)
 	for i := 0; ; {
 		upTo := int64(engine.Never)
 		if i < len(e.seen) {
 			upTo = e.seen[i].silence
 		}
-		places = append(places, place{span{above, upTo}, contradicting})
-		if contradicting > best {
-			best, e.best = contradicting, span{above, upTo}
+		at := span{above, upTo}
+		places = append(places, place{at, contradicting})
+		mostLikely = max(mostLikely, contradicting)
+		if p := contradicting + e.prior(at); p > best {
+			best, e.best = p, at
 		}
 		if i == len(e.seen) {
 			break
@@ -125,7 +138,7 @@ func (e *evidence) weigh() {
 	}
 	e.likely = span{engine.Never, 0}
 	for _, p := range places {
-		if p.likelihood >= best+implausible {
+		if p.likelihood >= mostLikely+implausible {
 			e.likely.above, e.likely.upTo = min(e.likely.above, p.above), max(e.likely.upTo, p.upTo)
 		}
 	}
@@ -164,7 +177,6 @@ func (e *evidence) exact() (first, last int64, ok bool) {
 // first.
 type search struct {
 	evidence
-	from, to  int64
 	precision int64 // 0 is a part of the result
 	reserve   int   // connections that are silent for as long as is asked for at once
 }
