@@ -387,3 +387,119 @@ func TestIdleOutOfTime(t *testing.T) {
 	assert.Equal(t, 20*time.Second, r.Duration.Round(10*time.Millisecond))
 	assert.Zero(t, r.States.NotInitiated)
 }
+
+// Whatever a network does to it, the search ends in its time, says nothing of what it has not seen, and counts each connection once.
+func TestIdleInAnyNetwork(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(1500) {
+		world := simulated.NewWorld(seed)
+		r := world.Random
+		plan := IdlePlan{
+			Plan: Plan{
+				Network: []string{"tcp", "tcp", "udp"}[r.IntN(3)], Connections: 1 + r.Int64N(30), Reset: r.IntN(2) == 0,
+				Concurrency: 1 + r.IntN(20), Targets: []Target{{Name: "t:1", Addr: simulatedAddr}},
+			},
+			To: time.Duration(1+r.IntN(100)) * time.Second,
+		}
+		if r.IntN(3) == 0 {
+			plan.Expect = time.Duration(1+r.IntN(60)) * time.Second
+		}
+		if r.IntN(4) == 0 {
+			plan.Timeout = time.Duration(1+r.IntN(60_000)) * time.Millisecond
+		}
+		if r.IntN(4) == 0 {
+			plan.ConnectTimeout = time.Duration(1+r.IntN(3000)) * time.Millisecond
+		}
+		e := Engine{clock: world.Now}
+		c, err := e.newIdle(plan)
+		require.NoError(t, err)
+		timeout, end := time.Duration(1+r.Int64N(int64(2*plan.To))), simulated.IdleEnd(r.IntN(5)) // #nosec G115 -- small
+		accidents := r.IntN(3) * r.IntN(20)                                                       // in a hundred
+		script := func(number int64) *simulated.Script {
+			s := forgetting(timeout, end)(number)
+			if r.IntN(100) < accidents {
+				accident(s, r)
+			}
+			return s
+		}
+		collect := func() { c.job.Outcomes.Drain(c.tally.add) }
+		world.Check = func(*simulated.Driver) error { collect(); return nil }
+		drivers := []*simulated.Driver{}
+		lanes, cores := int(min(int64(c.plan.Concurrency), c.plan.Connections)), 1+r.IntN(2)
+		cores = min(cores, lanes)
+		for i := range cores {
+			share := lanes / (cores - i)
+			lanes -= share
+			drivers = append(drivers, world.Start(c.job, share, c.rules.New, script))
+		}
+		if r.IntN(5) == 0 {
+			world.Descriptors = 1 + r.IntN(40)
+		}
+		stopped := r.IntN(4) == 0
+		if stopped {
+			world.AtWork(world.Now()+r.Int64N(int64(plan.To)), func() {
+				for _, d := range drivers {
+					d.Stop(ClassAborted, ClassAborted)
+				}
+			})
+		}
+		for range r.IntN(3) {
+			world.At(world.Now()+r.Int64N(int64(plan.To)), func() { world.Pause(r.Int64N(int64(3 * time.Second))) })
+		}
+		require.NoError(t, world.Run(), "seed %d", seed)
+		collect()
+		checkIdle(t, c.tally.result(c), c, drivers, seed, stopped)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// accident is something else that happens to a connection.
+func accident(s *simulated.Script, r *rand.Rand) {
+	switch r.IntN(6) {
+	case 0:
+		s.Refused = ClassRefused
+	case 1:
+		s.Handshake = simulated.Never
+	case 2:
+		s.Launch = ClassAddrNotAvailable
+	case 3:
+		s.End, s.EndClass = r.Int64N(int64(time.Minute)), []Class{ClassNone, ClassReset, ClassHostUnreachable}[r.IntN(3)]
+	case 4:
+		s.Answers.Until = 1 + r.IntN(4)
+	default:
+		s.Answers = simulated.Answers{Any: []byte("x"), Delay: r.Int64N(int64(3 * time.Second))}
+	}
+}
+
+func checkIdle(t *testing.T, r *IdleResult, c *idleCall, drivers []*simulated.Driver, seed uint64, stopped bool) {
+	t.Helper()
+	sum := int64(0)
+	for _, n := range r.Errors {
+		sum += n
+	}
+	assert.Equal(t, r.States.Error, sum, "seed %d", seed)
+	assert.Zero(t, r.States.Dialing+r.States.Established, "seed %d", seed)
+	assert.Equal(t, r.States.Total()-r.States.NotInitiated, r.Dialed, "seed %d", seed)
+	assert.GreaterOrEqual(t, r.States.Total(), c.plan.Connections, "seed %d", seed)
+	assert.LessOrEqual(t, r.Duration, c.plan.Timeout+10*time.Second, "seed %d", seed)
+	assert.Equal(t, r.AtMost == nil, r.Timeout == nil, "seed %d", seed)
+	if r.AtMost != nil {
+		assert.LessOrEqual(t, r.AtLeast, *r.AtMost, "seed %d", seed)
+		assert.Contains(t, []IdleHow{IdleFIN, IdleRST, IdleSilently}, r.How, "seed %d", seed)
+	} else {
+		assert.Contains(t, []IdleHow{IdleUnknown, IdleNever}, r.How, "seed %d", seed)
+	}
+	assert.False(t, r.Finished && !r.Control.Answered, "seed %d", seed)
+	if r.Finished && c.plan.Expect > 0 && r.How == IdleNever {
+		assert.NotEqual(t, IdleUnknown, r.Expected.How, "seed %d", seed)
+	}
+	if !stopped && r.Duration < c.plan.Timeout {
+		assert.True(t, r.Finished || !r.Control.Answered || r.Errors != nil, "seed %d", seed)
+	}
+	for _, d := range drivers {
+		assert.True(t, d.Finished, "seed %d", seed)
+		assert.Empty(t, d.Open, "seed %d", seed)
+	}
+}

@@ -112,7 +112,12 @@ func (f *Idle) New(c *engine.Core) engine.Rules {
 
 // isDone reports whether there is nothing left to be found out.
 func (f *Idle) isDone() bool {
-	return f.found && (f.Expect == 0 || f.expected.How != HowUnknown || f.search.likely.upTo <= int64(f.Expect))
+	return f.found && (f.Expect == 0 || f.expected.How != HowUnknown || f.isTooMuch())
+}
+
+// isTooMuch reports whether shorter silences than the expected one are known to be too long.
+func (f *Idle) isTooMuch() bool {
+	return f.search.likely.upTo <= int64(f.Expect) && f.search.likely.above < f.search.to
 }
 
 // look finds out whether the timeout is known. If connections end by themselves, all that are silent for as long must have done so.
@@ -575,7 +580,7 @@ func (f *Idle) plan(now int64) {
 		switch {
 		case p.phase == asking:
 			inUse = append(inUse, p.silence)
-		case p.phase == silent && p.expects && f.search.likely.upTo > int64(f.Expect):
+		case p.phase == silent && p.expects && !f.isTooMuch():
 			p.use = p.since + int64(f.Expect)
 		case p.phase == silent:
 			p.expects = false
