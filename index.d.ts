@@ -643,7 +643,7 @@ export interface IdleOptions extends Omit<CallOptions, 'connections'> {
    */
   connectTimeout?: Duration;
   /**
-   * Bounds the whole call. Default: four times `to` (more with few connections), `expect.timeout` and a minute, which the search needs a third to a half of.
+   * Bounds the whole call. Default: four times `to` (more with few connections), `expect.timeout` and a minute; the search takes about half of that.
    * k6 bounds iterations, too: give the scenario a `maxDuration` above it.
    */
   timeout?: Duration;
