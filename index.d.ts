@@ -62,7 +62,7 @@ export type ErrorClass =
 /** The names of the verdicts that results have. A call that is rejected or throws adds one more to the metrics, `ran`. docs/verdicts.md explains each. */
 export type VerdictName =
   | 'complete' | 'connected' | 'answered' | 'kept' | 'recovered' | 'intact' | 'hosts' | 'balance' | 'moved' | 'affinity' | 'source'
-  | 'loss' | 'recovery' | 'capacity' | 'prompt' | 'sockets';
+  | 'loss' | 'recovery' | 'capacity' | 'idle' | 'prompt' | 'sockets' | 'ran';
 
 /** Whether something holds that is expected of a call. */
 export interface Verdict {
@@ -923,6 +923,126 @@ export interface CapacityResult extends Judged {
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
 
+/** What counts as an answer. Each byte of it is one character U+0000 to U+00FF, so that binary answers can be matched. */
+export interface ReplyOptions {
+  /**
+   * What must be in the answer: a text, or a RegExp in the syntax that RE2 shares with JavaScript (flags i, m, s). The first group of a RegExp,
+   * if it has one, is the name of the host.
+   */
+  match?: RegExp | string | ArrayBuffer | Uint8Array;
+  /** Ends the answer, such as `'\r\n'`. Without this and `bytes`, the first read is the answer. */
+  until?: string | ArrayBuffer | Uint8Array;
+  /** How many bytes the answer has. */
+  bytes?: number;
+}
+
+export interface IdleOptions extends Omit<CallOptions, 'connections'> {
+  /** How many connections are silent at the same time, 1 to 1,000. More of them make the search shorter. Default 20. */
+  connections?: number;
+  /** The shortest silence that is tried. Default `'1s'`. */
+  from?: Duration;
+  /** The longest silence that is tried. Default `'1h'`. */
+  to?: Duration;
+  /** How closely the timeout is to be known: `at_most` - `at_least`. Default: 5 % of the result. */
+  precision?: Duration;
+  /** What a connection is used with. Default: 64 bytes of NULs, which echo servers return, and mconnect-server answers with its name. */
+  payload?: string | ArrayBuffer | Uint8Array;
+  /** What counts as an answer. Default: anything. */
+  reply?: ReplyOptions;
+  /**
+   * Bounds the first answer on each connection (default `'5s'`) and, if it is given, those after a silence. Otherwise these have ten times as long as
+   * the slowest answer took, and a second more.
+   */
+  connectTimeout?: Duration;
+  /**
+   * Bounds the whole call. Default: four times `to` (more with few connections), `expect.timeout` and a minute; the search takes about half of that.
+   * k6 bounds iterations, too: give the scenario a `maxDuration` above it.
+   */
+  timeout?: Duration;
+  /** `timeout`: one of the connections is silent for exactly so long, and should be well; see `expected` in the result. */
+  expect?: { timeout?: Duration };
+}
+
+/**
+ * What becomes of a connection that is silent for too long.
+ *
+ * - `fin`: it is closed, by itself or when it is used again
+ * - `rst`: it is reset, by itself or when it is used again; over UDP, an ICMP error tells that nobody listens
+ * - `silent`: what is sent on it is swallowed; over UDP also: another host answers, or the answer tells another source, so the flow was made anew
+ * - `none`: it is alive after `to`
+ * - `''`: the search has not come so far
+ */
+export type IdleHow = 'fin' | 'rst' | 'silent' | 'none' | '';
+
+export interface IdleResult extends Judged {
+  /** The middle of `at_least` and `at_most`, in milliseconds; null if no silence was too long, or nothing was found out. */
+  timeout: number | null;
+  how: IdleHow;
+  /** Connections that were silent for so long were well; with `none` that is `to`. 0 if nothing was found out. */
+  at_least: number;
+  /**
+   * Connections that were silent for so long were not; null if there are none. Of connections that end by themselves, `at_least` and `at_most` are the first
+   * and the last time at which they did, which is exact.
+   */
+  at_most: number | null;
+  /** The timeout is known as closely as was asked for, or that there is none up to `to`. */
+  finished: boolean;
+  /** How many were silent at the same time. */
+  connections: number;
+  /** Connections that were begun, those in place of others included. */
+  dialed: number;
+  /** The connection that was used at once: if it was not answered, the service never answers, and its silence says nothing. */
+  control: {
+    answered: boolean;
+    /** Until the answer. */
+    time: number;
+    /** Who has answered, where it tells its name. */
+    host: string;
+    /** Why it was not answered; `''` if it was, or if none was established. */
+    error: ErrorClass | '';
+    /** The same in words, with what can be done. */
+    message: string;
+  };
+  /** With `expect.timeout`: what became of the connection that was silent for exactly so long. */
+  expected?: {
+    /** That was asked for. */
+    silence: number;
+    /** That it was silent; 0 if it did not come to that, since less was too long already. */
+    measured: number;
+    /** `'none'` if it was well. */
+    how: IdleHow;
+  };
+  failed_connects: number;
+  /** Of all connections that were begun: `closed` are those that ended with a FIN or RST after a silence, `completed` those that were closed from here. */
+  states: States;
+  /** Of connections that could not be established, were not answered at all, or were swallowed after a silence. */
+  errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  connect_time: Summary;
+  /** Of all answers. */
+  reply_time: Summary;
+  error_time: Summary;
+  rtt: Summary;
+  syn_retransmits: number;
+  /** When the names had been looked up. */
+  start_time: string;
+  /** In milliseconds, from `start_time` on. */
+  time_limit: number;
+  /** From `start_time`, in milliseconds. */
+  duration: number;
+}
+
+/**
+ * How long may a connection be silent before something on the way (a firewall, NAT, a load balancer), or the target, forgets it? Uses each of its
+ * connections at once, leaves it silent for a time of its own, uses it again, and narrows down from what comes of that. Connections that answer are left
+ * silent again; over UDP each silence has a flow of its own, since connection tracking gives flows that go on a longer time. A single lost
+ * answer, or a single connection that ends for another reason, is not taken for the timeout.
+ *
+ * Metrics: `mconnect_idle_timeout` (Gauge; with `how` `'none'` it is `to`, without a result it has no sample), `data_sent`, `data_received`. Connections that
+ * fail are what it looks for, so none of the metrics of connecting has samples of it. `monitor` also logs what is known so far.
+ */
+export function idle(target: Target | Target[], options?: IdleOptions): Promise<IdleResult>;
+
 /** Options that ping() and tcpPing() share. */
 export interface PingingOptions {
   /**
@@ -1268,6 +1388,7 @@ export function report(options: ReportOptions & { format: 'svg' }): Charts;
 declare const mconnect: {
   flood: typeof flood;
   hold: typeof hold;
+  idle: typeof idle;
   capacity: typeof capacity;
   traffic: typeof traffic;
   disruption: typeof disruption;

@@ -55,6 +55,8 @@ const (
 	ReasonCorrupted         = engine.ReasonCorrupted
 	ReasonNoFIN             = engine.ReasonNoFIN
 	ReasonNotSent           = engine.ReasonNotSent
+	ReasonForgotten         = engine.ReasonForgotten
+	ReasonElsewhere         = engine.ReasonElsewhere
 )
 
 // failure says what a failed connection tried, and why it failed.

@@ -67,6 +67,8 @@ func adviceOn(f connect.Failure) string {
 		return "the target answers something else than the option reply asks for: check both"
 	case connect.ReasonTwice:
 		return "something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol)"
+	case connect.ReasonForgotten, connect.ReasonElsewhere:
+		return "the target, or a device on the way (firewall, NAT, load balancer), has forgotten the connection: send keepalives more often than that, or raise its idle timeout"
 	case connect.ReasonTooLong:
 		return "check the option reply: until ends an answer, bytes is its length"
 	default: // depends on the class

@@ -118,6 +118,15 @@ func (l *ledger) enterCapacity(r *connect.CapacityResult) {
 	})
 }
 
+// enterIdle enters a search for an idle timeout, whose failures are what it looked for, too.
+func (l *ledger) enterIdle(r *connect.IdleResult) {
+	l.enter(&totals{
+		connects: r.States.Total(), failedConnects: r.FailedConnects, synRetransmits: r.SYNRetransmits,
+		start: r.StartTime, timeout: r.TimeLimit, duration: r.Duration, errors: r.Errors, first: r.First,
+		connectTime: r.ConnectTime, errorTime: r.ErrorTime, rtt: r.RTT,
+	})
+}
+
 // enterTraffic enters a call of traffic(), which is also kept as it is.
 func (l *ledger) enterTraffic(r *connect.TrafficResult) {
 	l.enter(&totals{

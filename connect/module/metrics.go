@@ -23,6 +23,7 @@ type mconnectMetrics struct {
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
 	verdicts, verdictFailed, failures                 *metrics.Metric
 	needlessLosses, packetsLost, recoveryDuration     *metrics.Metric
+	idleTimeout                                       *metrics.Metric
 	ping                                              pingMetrics
 }
 
@@ -73,6 +74,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		sockets:          metric("mconnect_sockets", metrics.Gauge),
 		fds:              metric("mconnect_fds", metrics.Gauge),
 		fdLimit:          metric("mconnect_fd_limit", metrics.Gauge),
+		idleTimeout:      metric("mconnect_idle_timeout", metrics.Gauge, metrics.Time),
 		ping: pingMetrics{
 			pings:     metric("mconnect_pings", metrics.Counter),
 			dns:       metric("mconnect_ping_dns", metrics.Trend, metrics.Time),

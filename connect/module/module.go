@@ -68,6 +68,7 @@ func (i *instance) export() modules.Exports {
 	named := map[string]any{
 		"flood":      i.flood,
 		"hold":       i.hold,
+		"idle":       i.idle,
 		"capacity":   i.capacity,
 		"traffic":    i.traffic,
 		"disruption": i.disruption,

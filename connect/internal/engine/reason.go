@@ -30,6 +30,8 @@ const (
 	ReasonCorrupted                // other bytes came back than were sent
 	ReasonNoFIN                    // the peer did not close after this side had
 	ReasonNotSent                  // this host did not take the datagram
+	ReasonForgotten                // no answer on a connection that was silent before
+	ReasonElsewhere                // another host answers on a connection that was silent before
 	reasons
 )
 
@@ -43,6 +45,7 @@ var reasonTexts = [reasons]string{
 	"read: the answer is a host's name twice over", "keepalive: no answer in time", "ended from outside",
 	"read: no echo in time", "read: more came back than was sent", "read: other bytes came back than were sent",
 	"read: all was echoed, but the peer did not close after this side had", "send: this host's queue is full",
+	"read: no answer after a silence", "read: another host answers after a silence",
 }
 
 // Error implements error.

@@ -18,6 +18,7 @@ var calls = map[string]func(options any) error{
 	"hold":       func(o any) error { _, err := options.ParseHold("a:1", o); return err },
 	"traffic":    func(o any) error { _, err := options.ParseTraffic("a:1", o); return err },
 	"capacity":   func(o any) error { _, err := options.ParseCapacity("a:1", o); return err },
+	"idle":       func(o any) error { _, err := options.ParseIdle("a:1", o); return err },
 	"ping":       func(o any) error { _, err := options.ParsePing("http://a/", o); return err },
 	"tcpPing":    func(o any) error { _, err := options.ParseTCPPing("a:1", o); return err },
 	"sockets":    func(o any) error { _, err := options.ParseSockets(o); return err },
@@ -31,7 +32,7 @@ var optionNames = []string{
 	"network", "connections", "concurrency", "rate", "connectTimeout", "timeout", "source", "sourceOrder", "seed", "sourcePorts", "close", "payload",
 	"serverName", "monitor", "tags", "readReply", "flows", "weights", "duration", "keepalive", "packetSize", "lossTimeout", "reconnect", "step", "patience",
 	"method", "headers", "ip", "from", "to", "port", "pid", "peer", "remote", "targets", "address", "hostname", "echo", "http", "cert", "key", "idleTimeout",
-	"format", "title", "model", "backends", "removed", "added",
+	"precision", "reply", "expect", "format", "title", "model", "backends", "removed", "added",
 }
 
 // large are values that nobody wants to read again.

@@ -1,0 +1,346 @@
+package rules
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+)
+
+// How says what becomes of a connection that is silent for too long.
+type How string
+
+// The ways. A FIN or RST may come by itself, or when the connection is used again.
+const (
+	HowUnknown  How = ""
+	HowFIN      How = "fin"
+	HowRST      How = "rst"
+	HowSilently How = "silent" // what is sent is swallowed, or another host answers it
+	HowNever    How = "none"   // it is alive after the longest silence that was asked for
+)
+
+// Probabilities, as logarithms, by which contradicting observations are weighed.
+var (
+	// lostByChance is that a connection fails although its silence was short: an answer got lost, or the peer had another reason.
+	lostByChance = math.Log(0.01)
+	// keptByChance is that a connection works although its silence was too long. One answer is as good as a proof.
+	keptByChance = math.Log(0.0005)
+	// implausible is the likelihood, in relation to the best one, below which an explanation is given up: two failures refute what one
+	// leaves open.
+	implausible = math.Log(0.001)
+)
+
+// span is a range of silences: longer than above, and no longer than upTo.
+type span struct{ above, upTo int64 }
+
+func (s span) isBounded() bool { return s.upTo != engine.Never }
+
+// sighting is a connection that was silent for so long, and what became of it.
+type sighting struct {
+	silence int64
+	how     How // HowNever is alive
+}
+
+func (s *sighting) alive() bool { return s.how == HowNever }
+
+// evidence is what has been seen of silent connections, and what follows from it for the timeout: a search by halves among answers some of
+// which are wrong (R. L. Rivest et al., Coping with errors in binary search procedures, 1980), by likelihood.
+type evidence struct {
+	seen []sighting // sorted by silence
+	vain []int64    // silences of those that were used in vain
+	ends []sighting // those that ended by themselves, when they did
+	kept float64    // keptByChance, or more where a forgotten connection may work all the same
+
+	from, to int64 // silences that are tried
+
+	best   span // the most probable place of the timeout
+	likely span // all places that are plausible
+}
+
+func newEvidence(from, to int64) evidence {
+	all := span{0, engine.Never}
+	return evidence{kept: keptByChance, from: from, to: to, best: all, likely: all}
+}
+
+// prior is how probable it is, before anything has been seen, that the timeout is in a place, as a logarithm: each order of magnitude is as
+// probable as another. So a gap between two observations that happens to fit all others is not taken for the answer because there are
+// so many of them.
+func (e *evidence) prior(s span) float64 {
+	const least = 1e-9
+	lowest, highest := float64(max(s.above, min(e.from, s.upTo)/2, 1)), float64(min(s.upTo, 2*e.to))
+	return math.Log(max(math.Log(highest/lowest), least))
+}
+
+// used takes note of a connection that was used after a silence.
+func (e *evidence) used(silence int64, how How) {
+	if how != HowNever {
+		e.vain = append(e.vain, silence)
+	}
+	e.saw(silence, how)
+}
+
+func (e *evidence) saw(silence int64, how How) {
+	at, _ := slices.BinarySearchFunc(e.seen, silence, func(s sighting, silence int64) int { return cmp.Compare(s.silence, silence) })
+	e.seen = slices.Insert(e.seen, at, sighting{silence, how})
+}
+
+// ended takes note of a connection that ended by itself, at a time that is known to within some slack.
+func (e *evidence) ended(silence, slack int64, how How) {
+	e.ends = append(e.ends, sighting{silence, how})
+	e.saw(max(silence-slack, 0), HowNever)
+	e.saw(silence+slack, how)
+}
+
+// endsBySelf reports whether connections that are silent for too long are known to end by themselves only: then those that do not end
+// speak against it.
+func (e *evidence) endsBySelf() bool {
+	return !slices.ContainsFunc(e.vain, func(silence int64) bool { return silence >= e.likely.above })
+}
+
+// weigh finds out where the timeout may be: between which two observations, given that all failures at shorter silences, and all answers
+// after longer ones, must be by chance.
+func (e *evidence) weigh() {
+	type place struct {
+		span
+		likelihood float64
+	}
+	contradicting := 0.0
+	for i := range e.seen {
+		if e.seen[i].alive() {
+			contradicting += e.kept
+		}
+	}
+	places := make([]place, 0, len(e.seen)+1)
+	above, best, mostLikely := int64(0), math.Inf(-1), math.Inf(-1)
+	for i := 0; ; {
+		upTo := int64(engine.Never)
+		if i < len(e.seen) {
+			upTo = e.seen[i].silence
+		}
+		at := span{above, upTo}
+		places = append(places, place{at, contradicting})
+		mostLikely = max(mostLikely, contradicting)
+		if p := contradicting + e.prior(at); p > best {
+			best, e.best = p, at
+		}
+		if i == len(e.seen) {
+			break
+		}
+		for ; i < len(e.seen) && e.seen[i].silence == upTo; i++ {
+			if e.seen[i].alive() {
+				contradicting -= e.kept
+			} else {
+				contradicting += lostByChance
+			}
+		}
+		above = upTo
+	}
+	e.likely = span{engine.Never, 0}
+	for _, p := range places {
+		if p.likelihood >= mostLikely+implausible {
+			e.likely.above, e.likely.upTo = min(e.likely.above, p.above), max(e.likely.upTo, p.upTo)
+		}
+	}
+}
+
+// how is in which way most of the connections ended that were silent for too long.
+func (e *evidence) how() How {
+	counts := map[How]int{}
+	for i := range e.seen {
+		if s := &e.seen[i]; !s.alive() && s.silence >= e.best.upTo {
+			counts[s.how]++
+		}
+	}
+	most := HowUnknown
+	for _, how := range []How{HowFIN, HowRST, HowSilently} {
+		if counts[how] > counts[most] {
+			most = how
+		}
+	}
+	return most
+}
+
+// exact returns the first and the last time at which connections ended by themselves, among those that the evidence does not call chance.
+func (e *evidence) exact() (first, last int64, ok bool) {
+	first = engine.Never
+	for _, end := range e.ends {
+		if e.likely.above <= end.silence && end.silence <= e.likely.upTo {
+			first, last, ok = min(first, end.silence), max(last, end.silence), true
+		}
+	}
+	return first, last, ok
+}
+
+// search looks for the longest silence that connections survive, with many of them at once: it says how long each is to be silent until it
+// is used again. Since a silence of s costs the time s whatever comes of it, all are silent at the same time, and the shortest ones come
+// first.
+type search struct {
+	evidence
+	precision int64 // 0 is a part of the result
+	reserve   int   // connections that are silent for as long as is asked for at once
+}
+
+// relativePrecision is the precision that is a part of the result.
+const relativePrecision = 0.05
+
+// precisionAt is how closely a timeout of this size is to be known.
+func (s *search) precisionAt(silence int64) int64 {
+	if s.precision > 0 {
+		return s.precision
+	}
+	return int64(relativePrecision * float64(silence))
+}
+
+const (
+	// narrow is which part of the precision the most likely place must not exceed before it is only confirmed.
+	narrowPart = 0.6
+	// stepPart is which part of the precision silences differ by at least.
+	stepPart = 0.5
+	// slackPart is to which part of the precision an end that comes by itself is taken for exact.
+	slackPart = 0.25
+	minSlack  = 2e6
+	// confirmers are connections that are used at once to confirm that silences as long as theirs are too long. If they are not, the
+	// others have not been disturbed.
+	confirmers = 2
+	// stride is in which steps a single connection comes to the longest silence.
+	stride = 4
+)
+
+func (s *search) slack(silence int64) int64 {
+	return max(int64(slackPart*float64(s.precisionAt(silence))), minSlack)
+}
+
+// isFound reports whether enough is known.
+func (s *search) isFound() bool {
+	l := s.likely
+	switch {
+	case l.above >= s.to:
+		return true
+	case !l.isBounded():
+		return false
+	case l.above < s.from && l.upTo <= s.from+s.precisionAt(s.from):
+		return true // shorter silences are not asked for
+	}
+	return l.upTo-l.above <= s.precisionAt((l.above+l.upTo)/2)
+}
+
+// waiter is a connection that is silent, and waits to be used.
+type waiter struct {
+	since int64 // when it was used last
+	use   int64 // when it is to be used; engine.Never is not yet
+	spent bool  // has been silent for too long, so that nothing can be learned from it
+}
+
+// silent is for how long it has been.
+func (w *waiter) silent(now int64) int64 { return now - w.since }
+
+// plan says when the silent connections are to be used. inUse are silences of those that are being used.
+func (s *search) plan(waiting []*waiter, inUse []int64, now int64) {
+	slices.SortStableFunc(waiting, func(a, b *waiter) int { return cmp.Compare(a.since, b.since) })
+	for _, w := range waiting {
+		w.spent = false
+	}
+	if s.best.isBounded() {
+		s.narrow(waiting, inUse, now)
+	} else {
+		s.explore(waiting)
+	}
+}
+
+// explore is for as long as no silence seems too long: a few connections wait for the longest one, the others for shorter ones, each of
+// which is a little longer than the one before. Those that have been silent for the longest time come first.
+func (s *search) explore(waiting []*waiter) {
+	reserved := min(s.reserve, len(waiting))
+	for _, w := range waiting[:reserved] {
+		w.use = w.since + s.to
+	}
+	if s.reserve == 0 && s.best.above >= s.from { // there is but one connection
+		for _, w := range waiting {
+			w.use = w.since + min(stride*s.best.above, s.to)
+		}
+		return
+	}
+	s.spread(waiting[reserved:], s.best.above, s.to)
+}
+
+// spread gives connections ascending silences between two that have been tried, at equal ratios.
+func (s *search) spread(waiting []*waiter, above, upTo int64) {
+	shortest, parts := above, float64(len(waiting)+1)
+	if above < s.from {
+		shortest, parts = s.from, float64(len(waiting))
+	}
+	ratio := math.Pow(float64(upTo)/float64(shortest), 1/parts)
+	step := int64(stepPart * float64(s.precisionAt(shortest)))
+	last := above
+	for i, w := range waiting {
+		at := float64(i + 1)
+		if above < s.from {
+			at--
+		}
+		silence := int64(float64(shortest) * math.Pow(ratio, at))
+		if last >= s.from {
+			silence = max(silence, last+step)
+		}
+		last = min(silence, upTo)
+		w.use = w.since + last
+	}
+}
+
+// narrow is for when some silence seems too long.
+func (s *search) narrow(waiting []*waiter, inUse []int64, now int64) {
+	upTo := s.best.upTo
+	confirming := 0
+	for _, silence := range inUse {
+		if silence >= upTo {
+			confirming++
+		}
+	}
+	past := 0
+	for past < len(waiting) && waiting[past].silent(now) >= upTo {
+		w := waiting[past]
+		past++
+		w.use = engine.Never
+		switch {
+		case w.silent(now) >= s.likely.upTo && !s.endsBySelf():
+			w.spent = true
+		case confirming < confirmers:
+			confirming++
+			w.use = now
+		}
+	}
+	waiting = waiting[past:]
+	lowest := max(s.best.above, s.from)
+	if lowest >= upTo || float64(upTo-s.best.above) <= narrowPart*float64(s.precisionAt(upTo)) {
+		s.confirm(waiting)
+		return
+	}
+	for len(waiting) > 0 {
+		group := s.together(waiting, lowest, now)
+		s.spread(waiting[:group], s.best.above, upTo)
+		waiting = waiting[group:]
+	}
+}
+
+// together is how many of the connections must be planned together: the next one can be used before what comes of the first is known.
+func (s *search) together(waiting []*waiter, lowest, now int64) int {
+	until := s.best.upTo - waiting[0].silent(now) // when the first has been used
+	n := 1
+	for n < len(waiting) && lowest-waiting[n].silent(now) <= until {
+		n++
+	}
+	return n
+}
+
+// confirm uses connections at the borders of the most likely place, until all others are implausible.
+func (s *search) confirm(waiting []*waiter) {
+	wantAlive := s.likely.above < s.best.above && s.best.above >= s.from
+	wantDead := s.likely.upTo > s.best.upTo || !wantAlive
+	for i, w := range waiting {
+		if wantAlive && (!wantDead || i%2 == 0) {
+			w.use = w.since + s.best.above
+		} else {
+			w.use = w.since + s.best.upTo
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package module
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// idle is idle(target, options) of the JS API.
+func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
+	if i.vu.State() == nil {
+		return i.rejected("idle", fmt.Errorf("idle() %w", errInitContext))
+	}
+	o, err := options.ParseIdle(i.exported(target), i.exported(opts))
+	if err != nil {
+		return i.rejected("idle", err)
+	}
+	c, err := i.newCall(&o.Call)
+	if err != nil {
+		return i.rejected("idle", fmt.Errorf("idle(): %w", err))
+	}
+	return i.async("idle", func() (result, error) {
+		s := idleSampler{searchSampler{c.sampler}}
+		r, err := i.root.engine.Idle(c.ctx, connect.IdlePlan{
+			Plan: c.begin(s), From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Want: o.Reply, Progress: s.progress,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("idle(): %w", startError(err))
+		}
+		advise(r.First)
+		adviseControl(&r.Control)
+		judged := verdicts.IdleOf(r, &o.Expect)
+		s.finish(r)
+		s.judged("idle", s.allTags(), judged.Verdicts)
+		c.ledger.enterIdle(r)
+		return object{struct {
+			*connect.IdleResult
+			connect.Judged
+		}{r, judged}}, nil
+	})
+}
+
+// adviseControl adds to the failure of the connection that was used at once what a script can do about it.
+func adviseControl(c *connect.IdleControl) {
+	const options = "idle() needs a service that answers what it is sent: one that echoes (mconnect-server -echo), or options payload and reply"
+	switch {
+	case c.Answered:
+	case c.Failure == nil:
+		c.Message = "no connection was established; see first_errors"
+	case c.Error == connect.ClassNoReply || c.Error == connect.ClassBadReply || c.Error == connect.ClassClosed:
+		c.Message = c.Failure.Error() + "; " + options
+	default:
+		c.Message = worded(*c.Failure)
+	}
+}
+
+// idleSampler counts the bytes of a search for an idle timeout. As in every search, failures are what is looked for.
+type idleSampler struct{ searchSampler }
+
+var _ connect.Observer = idleSampler{}
+
+// progress logs, after the line of all calls, between which silences the timeout is known to be.
+func (s idleSampler) progress(atLeast time.Duration, atMost *time.Duration) {
+	line := fmt.Sprintf("idle: connections that were silent for %s are well", atLeast.Round(time.Millisecond))
+	if atMost != nil {
+		line += fmt.Sprintf(", those that were for %s are not", atMost.Round(time.Millisecond))
+	}
+	s.logger.Info(line)
+}
+
+// finish emits the timeout; of a connection that is never forgotten, the longest silence that was tried.
+func (s idleSampler) finish(r *connect.IdleResult) {
+	timeout := r.Timeout
+	if r.How == connect.IdleNever {
+		timeout = &r.AtLeast
+	}
+	if timeout != nil {
+		s.add(s.metrics.idleTimeout, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), metrics.D(*timeout))
+	}
+	if !r.Control.Answered && s.root.notices.first("idle control") {
+		s.logger.Warnf("mconnect: idle() has found nothing out, as the connection that was used at once was not answered: %s", r.Control.Message)
+	} else if !r.Finished && s.root.notices.first("idle unfinished") {
+		s.logger.Warnf("mconnect: idle() was ended after %s, before the timeout was known; allow a longer timeout, and k6 a longer maxDuration and gracefulStop", r.Duration.Round(time.Millisecond))
+	}
+	s.states()
+}

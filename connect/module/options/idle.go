@@ -1,0 +1,61 @@
+package options
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+)
+
+// Idle is what a script asks of idle().
+type Idle struct {
+	Call
+	From, To  time.Duration // 0 is the default
+	Precision time.Duration // 0 is a part of the result
+	Expected  time.Duration // 0 is none
+	Reply     *reply.Want   // nil is anything
+}
+
+// ParseIdle checks the arguments of idle().
+func ParseIdle(target, options any) (*Idle, error) {
+	d := &Idle{}
+	known := d.setters(map[string]setter{
+		"connections": whole(&d.Plan.Connections, 1, connect.MaxIdleConnections),
+		"from":        duration(&d.From),
+		"to":          duration(&d.To),
+		"precision":   duration(&d.Precision),
+		"reply":       answer(&d.Reply),
+		"expect":      d.expectations("idle"),
+	})
+	if err := d.parseTo(target, options, known); err != nil {
+		return nil, fmt.Errorf("idle(): %w", err)
+	}
+	d.Expected = d.Expect.IdleTimeout
+	if err := d.settle(); err != nil {
+		return nil, fmt.Errorf("idle(): %w", err)
+	}
+	plan := d.plan()
+	const replacements = 10 // connections in place of forgotten ones
+	d.Most, d.Limit = replacements*plan.Silent(), plan.TimeLimit()
+	return d, nil
+}
+
+// settle checks options that depend on each other.
+func (d *Idle) settle() error {
+	plan := d.plan()
+	from, to := plan.Range()
+	switch {
+	case from > to:
+		return fmt.Errorf("option \"from\": got %s with to %s; want silences from the shorter to the longer one", from, to)
+	case d.Precision > to:
+		return fmt.Errorf("option \"precision\": got %s with to %s; want less", d.Precision, to)
+	case d.Plan.Timeout > 0 && d.Plan.Timeout <= max(from, d.Expected):
+		return fmt.Errorf("option \"timeout\": got %s; want more than the silences of from and expect.timeout (%s)", d.Plan.Timeout, max(from, d.Expected))
+	}
+	return nil
+}
+
+func (d *Idle) plan() connect.IdlePlan {
+	return connect.IdlePlan{Plan: d.Plan, From: d.From, To: d.To, Precision: d.Precision, Expect: d.Expected}
+}
