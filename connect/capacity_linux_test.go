@@ -332,7 +332,7 @@ func TestCapacityOverTLS(t *testing.T) {
 			r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{
 				Plan: Plan{
 					Network: "tls", Targets: []Target{target}, Connections: 100, Concurrency: 4, ConnectTimeout: 700 * time.Millisecond,
-					TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a certificate made for the occasion
+					TLS: &tls.Config{InsecureSkipVerify: true}, // made for the occasion
 				},
 				Step: 10, Patience: 100 * time.Millisecond,
 			})
@@ -367,33 +367,39 @@ func TestCapacityJudges(t *testing.T) {
 	}{
 		"all are served": {
 			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16},
-			LimitPath, []string{"16 connects", "sent again 32 times", "while all 200", "connection table", "address translation", "firewall", "accept queue"},
+			LimitPath,
+			[]string{"16 connects", "sent again 32 times", "while all 200", "connection table", "address translation", "firewall", "accept queue"},
 		},
 		"all have shaken hands": {
 			evidence{established: 200, protocol: "tls", dials: silent, errors: timeouts, tried: 16}, LimitPath, []string{"while all 200"},
 		},
 		"some are not served": {
 			evidence{established: 200, served: 190, hasServed: true, dials: silent, errors: timeouts, tried: 16},
-			LimitAcceptQueue, []string{"10 connections are established but not served", "accept queue", "connection table"},
+			LimitAcceptQueue,
+			[]string{"10 connections are established but not served", "accept queue", "connection table"},
 		},
 		"some are not served, later ones get through": {
 			evidence{established: 200, served: 190, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 2},
-			LimitAcceptQueue, []string{"2 that were begun later got through", "too slowly"},
+			LimitAcceptQueue,
+			[]string{"2 that were begun later got through", "too slowly"},
 		},
 		"nobody says who is served": {
 			evidence{established: 200, dials: silent, errors: timeouts, tried: 16}, LimitAcceptQueue, []string{"can't be told", "payload", "accept queue", "connection table"},
 		},
 		"handshakes without an answer, and SYNs": {
 			evidence{established: 200, protocol: "tls", dials: dialFailures{total: 16, inVain: 12, handshakes: 4}, errors: timeouts, tried: 16},
-			LimitAcceptQueue, []string{"4 connections are established but not served"},
+			LimitAcceptQueue,
+			[]string{"4 connections are established but not served"},
 		},
 		"later ones get through": {
 			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 1},
-			LimitIntermittent, []string{"16 connects failed", "1 of 16 that were begun later got through", "by chance", "behind a hash"},
+			LimitIntermittent,
+			[]string{"16 connects failed", "1 of 16 that were begun later got through", "by chance", "behind a hash"},
 		},
 		"later ones get through, others are refused": {
 			evidence{established: 200, dials: dialFailures{total: 5}, errors: map[Class]int64{ClassRefused: 5}, tried: 16, passed: 10},
-			LimitIntermittent, []string{"5 connects failed"},
+			LimitIntermittent,
+			[]string{"5 connects failed"},
 		},
 		"nothing is established": {evidence{dials: silent, errors: timeouts}, LimitUnreachable, []string{"see the errors"}},
 		"closed, and SYNs without an answer": {

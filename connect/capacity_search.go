@@ -47,7 +47,7 @@ func newSearch(e *Engine, plan CapacityPlan) *search {
 
 // run opens connections until there is a limit.
 func (s *search) run(ctx context.Context) (Limit, error) {
-	for size := s.plan.Step; s.asked < s.plan.Connections && ctx.Err() == nil; size = min(2*size, 10*s.plan.Step) {
+	for size := s.plan.Step; s.asked < s.plan.Connections && !isOver(ctx); size = min(2*size, 10*s.plan.Step) {
 		n := min(size, s.plan.Connections-s.asked)
 		s.asked += n
 		if err := s.step(ctx, n, false); err != nil {
@@ -58,18 +58,20 @@ func (s *search) run(ctx context.Context) (Limit, error) {
 				return "", err
 			}
 		}
-		if ctx.Err() != nil {
+		if isOver(ctx) {
 			break // what was not watched to the end may yet be served, and says nothing of the target
 		}
 		if limit := s.evidence().limit(); limit != LimitNone {
 			return limit, nil
 		}
 	}
-	if ctx.Err() != nil {
+	if isOver(ctx) {
 		return LimitTime, nil
 	}
 	return LimitNone, nil
 }
+
+func isOver(ctx context.Context) bool { return ctx.Err() != nil }
 
 // wantsFurther is how many more connections are to be tried, since some have failed and few were begun later.
 func (s *search) wantsFurther() int64 {

@@ -4,7 +4,7 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,8 +46,9 @@ func (s *service) backend(t *testing.T) *namespace {
 func (s *service) serving(t *testing.T) {
 	t.Helper()
 	ns := s.backend(t)
-	command := []string{serverPath, "-server", "-address", s.target, "-k8sprobe", "127.0.0.1:0", "-log", "json", "-hostname", s.backends[len(s.backends)-1]}
-	start(t, ns, append(command, s.flags...)...).awaitLine(t, `"Listen on address; `)
+	name := s.backends[len(s.backends)-1]
+	command := slices.Concat([]string{serverPath, "-server", "-address", s.target, "-k8sprobe", "127.0.0.1:0", "-log", "json", "-hostname", name}, s.flags)
+	start(t, ns, command...).awaitLine(t, `"Listen on address; `)
 }
 
 // What stops connections on the way to a target is told apart from what stops them there: by whether those that are established are
@@ -178,7 +179,7 @@ func TestCapacityOfASilentTarget(t *testing.T) {
 	}.run(t)
 	r := tells[capacityResult](t, done, "result")
 	assert.Equal(t, "accept_queue", r.Limit, "%+v", r)
-	for _, part := range strings.Split("can't be told,payload,accept queue is full,connection table,firewall", ",") {
+	for _, part := range []string{"can't be told", "payload", "accept queue is full", "connection table", "firewall"} {
 		assert.Contains(t, r.Explanation, part)
 	}
 }
