@@ -45,7 +45,7 @@ func prerequisites() []string {
 	if err := os.Setenv("PATH", path); err != nil {
 		missing = append(missing, err.Error())
 	}
-	for _, tool := range []string{"haproxy", "influxd", "nft", "ip", "prlimit", "chromium"} {
+	for _, tool := range []string{"haproxy", "influxd", "nft", "conntrack", "ip", "prlimit", "chromium", "redis-server", "aiosmtpd", "dnsmasq"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			missing = append(missing, tool+" is missing: run `make test-deps` first")
 		}
