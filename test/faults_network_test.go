@@ -391,6 +391,16 @@ func TestFaultNames(t *testing.T) {
 			}
 		})
 	}
+	t.Run("blocked", func(t *testing.T) {
+		t.Parallel()
+		for _, call := range []string{
+			`ping('http://lb.test:5004/', { addresses: 'all' })`, `tcpPing('lb.test:5001', { addresses: 'all' })`, `flood('lb.test:5001', { connections: 3, addresses: 'all' })`,
+		} {
+			faultTest{
+				ns: ns, wrapper: resolvingAt(t, "127.0.0.1"), script: object{"blacklistIPs": []string{"127.0.0.13/32"}}, body: `await mconnect.` + call + `;`,
+			}.fails(t, map[string][]string{"connected": {"blocked", "127.0.0.13"}})
+		}
+	})
 	t.Run("tags", func(t *testing.T) {
 		t.Parallel()
 		points := t.TempDir() + "/points.json"

@@ -51,11 +51,7 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 			error
 		}
 		done := eachAddress(to, func(t connect.Target) pinged {
-			plan := plan
-			if t.Addr.IsValid() {
-				plan.IP = t.Addr.Addr()
-			}
-			r, err := ping.Do(ctx, plan)
+			r, err := ping.Do(ctx, pingOf(plan, t))
 			return pinged{r, err}
 		})
 		results := make([]*pingResult, 0, len(done))
@@ -141,14 +137,30 @@ func pingResolver(state *lib.State, plan *ping.Plan) ping.Resolver {
 			return nil, forbidden
 		}
 		t := resolve(resolver, net.JoinHostPort(host, strconv.Itoa(int(port))))
-		switch t.Class {
-		case connect.ClassNone:
-			return []netip.AddrPort{t.Addr}, nil
-		case connect.ClassBlocked:
-			return nil, fmt.Errorf("%w: %w", ping.ErrBlocked, t.Err)
+		if t.Class != connect.ClassNone {
+			return nil, lookUpError(t)
 		}
-		return nil, t.Err
+		return []netip.AddrPort{t.Addr}, nil
 	}
+}
+
+// lookUpError is why a target has no address that may be connected to.
+func lookUpError(t connect.Target) error {
+	if t.Class == connect.ClassBlocked {
+		return fmt.Errorf("%w: %w", ping.ErrBlocked, t.Err)
+	}
+	return t.Err
+}
+
+// pingOf is a plan with the address of a target, if that has one or may not have it.
+func pingOf(plan ping.Plan, t connect.Target) ping.Plan {
+	switch {
+	case t.Err != nil:
+		plan.Resolve = func(context.Context, string, uint16) ([]netip.AddrPort, error) { return nil, lookUpError(t) }
+	case t.Addr.IsValid():
+		plan.IP = t.Addr.Addr()
+	}
+	return plan
 }
 
 func errIfBlocked(state *lib.State, plan *ping.Plan) error {
