@@ -90,6 +90,7 @@ test-deps: ## Install what the tests use (Debian and the like, as root)
 	@missing=; PATH="$$PATH:/usr/sbin:/sbin"; \
 	need() { command -v $$1 >/dev/null || missing="$$missing $$2"; }; \
 	need haproxy haproxy; need influxd influxdb; need nft nftables; need ip iproute2; \
+	need conntrack conntrack; need redis-server redis-server; need aiosmtpd python3-aiosmtpd; need dnsmasq dnsmasq-base; \
 	need gcc "gcc libc6-dev"; need node nodejs; need npm npm; need chromium chromium; \
 	test -z "$$missing" && exit; \
 	if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \

@@ -16,9 +16,16 @@ var greetings = []struct {
 	says []byte
 	host string
 }{
-	{[]byte("web-1"), "web-1"}, {[]byte("web-2"), "web-2"}, {[]byte("web-3\x00rest"), "web-3"}, {[]byte("web-4\r\nmore"), "web-4"},
-	{[]byte("web-5\tand source"), "web-5"}, {[]byte("wéb"), "wéb"},
-	{[]byte("\x00"), ""}, {[]byte("\xff\xfe"), ""}, {[]byte("a\x1b[31m"), ""}, {[]byte("\n"), ""},
+	{[]byte("web-1"), "web-1"},
+	{[]byte("web-2"), "web-2"},
+	{[]byte("web-3\x00rest"), "web-3"},
+	{[]byte("web-4\r\nmore"), "web-4"},
+	{[]byte("web-5\tand source"), "web-5"},
+	{[]byte("wéb"), "wéb"},
+	{[]byte("\x00"), ""},
+	{[]byte("\xff\xfe"), ""},
+	{[]byte("a\x1b[31m"), ""},
+	{[]byte("\n"), ""},
 }
 
 // names are the hosts that reads name.

@@ -195,7 +195,7 @@ func (c *simulatedCall) outcome(o *Outcome) error {
 	case o.Class != want.class:
 		return fmt.Errorf("want class %q", want.class)
 	case want.why != nil && !errors.Is(o.Err, want.why):
-		return fmt.Errorf("want error %v", want.why)
+		return fmt.Errorf("want error %w", want.why)
 	case o.Host != want.host:
 		return fmt.Errorf("want host %q", want.host)
 	case o.Connected != want.connected || o.Closed != want.closed:

@@ -164,6 +164,7 @@ func TestFaultRolling(t *testing.T) {
 			return func(number int, others []int) {
 				well(t, d)(number, others)
 				if number == 2 {
+					time.Sleep(400 * time.Millisecond) // for those that were dialled anew to be answered: then it is known who had them
 					d.forget(4)
 				}
 			}
@@ -379,6 +380,8 @@ func TestFaultNames(t *testing.T) {
 		"flood UDP": {`tell('r', await flood('lb.test:5001', { network: 'udp', connections: 30, addresses: 'all' }));`, "answered"},
 		"hold":      {`const held = await hold('lb.test:5001', { connections: 30, addresses: 'all' }); tell('r', await held.close());`, "connected"},
 		"traffic":   {`tell('r', await traffic('lb.test:5003', { connections: 30, duration: '300ms', addresses: 'all', expect: { recovered: false } }));`, "connected"},
+		"tcpPing":   {`tell('r', await mconnect.tcpPing('lb.test:5001', { addresses: 'all' }));`, "connected"},
+		"ping":      {`tell('r', await mconnect.ping('http://lb.test:5004/', { addresses: 'all' }));`, "connected"},
 		"capacity":  {`tell('r', await capacity('lb.test:5001', { connections: 30, addresses: 'all', expect: { connections: 30 } }));`, "capacity"},
 	} {
 		t.Run(call, func(t *testing.T) {
@@ -388,6 +391,16 @@ func TestFaultNames(t *testing.T) {
 			}
 		})
 	}
+	t.Run("blocked", func(t *testing.T) {
+		t.Parallel()
+		for _, call := range []string{
+			`ping('http://lb.test:5004/', { addresses: 'all' })`, `tcpPing('lb.test:5001', { addresses: 'all' })`, `flood('lb.test:5001', { connections: 3, addresses: 'all' })`,
+		} {
+			faultTest{
+				ns: ns, wrapper: resolvingAt(t, "127.0.0.1"), script: object{"blacklistIPs": []string{"127.0.0.13/32"}}, body: `await mconnect.` + call + `;`,
+			}.fails(t, map[string][]string{"connected": {"blocked", "127.0.0.13"}})
+		}
+	})
 	t.Run("tags", func(t *testing.T) {
 		t.Parallel()
 		points := t.TempDir() + "/points.json"

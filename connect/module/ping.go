@@ -1,12 +1,15 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/lib"
@@ -40,22 +43,58 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 	plan.Source, plan.TLS, plan.From = from, tlsConfig(state.TLSConfig, ""), placeOf(o.From)
 	plan.Resolve = pingResolver(state, &plan)
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
+	targets := i.pingTargets(o, state)
 	return i.async("ping", func() (result, error) {
-		done, err := ping.Do(ctx, plan)
-		if err != nil {
-			return nil, fmt.Errorf("ping(): %w", &connect.PlanError{Err: err}) // nothing else is an error there
+		to, lookup := targets(ctx)
+		type pinged struct {
+			*ping.Result
+			error
 		}
-		r := toPingResult(done, o.To)
-		e.ping(r)
+		done := eachAddress(to, func(t connect.Target) pinged {
+			r, err := ping.Do(ctx, pingOf(plan, t))
+			return pinged{r, err}
+		})
+		results := make([]*pingResult, 0, len(done))
+		for n, d := range done {
+			if d.error != nil {
+				return nil, fmt.Errorf("ping(): %w", &connect.PlanError{Err: d.error}) // nothing else is an error there
+			}
+			r := toPingResult(d.Result, o.To)
+			r.DNS += ms(lookup)
+			e.ofAddress(to[n], o.AllAddresses).ping(r)
+			results = append(results, r)
+		}
+		failed := func(r *pingResult) bool { return r.Failed }
+		unreached := func(r *pingResult) bool { return r.FailedIn != ping.PhaseNone && r.FailedIn < ping.PhaseFirstByte }
+		r := worstOf(results, failed)
 		judged := verdicts.PingOf(verdicts.Exchange{
-			Connected: done.FailedIn == ping.PhaseNone || done.FailedIn >= ping.PhaseFirstByte, Answered: !r.Failed, Target: done.URL, Why: pingTrouble(r),
+			Connected: !slices.ContainsFunc(results, unreached), Answered: !r.Failed, Target: done[0].URL,
+			Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, pingTrouble(r)) }),
 		}, &o.Expect, true)
 		e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
+		if !o.AllAddresses {
+			results = nil
+		}
 		return object{struct {
 			*pingResult
 			connect.Judged
-		}{r, judged}}, nil
+			Addresses []*pingResult `json:"addresses,omitempty"`
+		}{r, judged, results}}, nil
 	})
+}
+
+// pingTargets returns what finds the addresses to ping, and how long that takes: with all of them, those of the URL's host; else one that
+// is not valid, which leaves the look-up to the ping.
+func (i *instance) pingTargets(o *options.Ping, state *lib.State) func(ctx context.Context) ([]connect.Target, time.Duration) {
+	u, err := ping.ParseURL(o.Plan.URL)
+	if !o.AllAddresses || err != nil {
+		return func(context.Context) ([]connect.Target, time.Duration) { return make([]connect.Target, 1), 0 }
+	}
+	all, resolver := newAllAddresses(state), state.GetAddrResolver()
+	port := cmp.Or(u.Port(), map[string]string{"https": "443"}[u.Scheme], "80")
+	return func(ctx context.Context) ([]connect.Target, time.Duration) {
+		return all.lookUp(ctx, resolver, []string{net.JoinHostPort(u.Hostname(), port)}, cmp.Or(o.Timeout, ping.DefaultTimeout))
+	}
 }
 
 // pingTrouble says why a ping has failed.
@@ -98,14 +137,30 @@ func pingResolver(state *lib.State, plan *ping.Plan) ping.Resolver {
 			return nil, forbidden
 		}
 		t := resolve(resolver, net.JoinHostPort(host, strconv.Itoa(int(port))))
-		switch t.Class {
-		case connect.ClassNone:
-			return []netip.AddrPort{t.Addr}, nil
-		case connect.ClassBlocked:
-			return nil, fmt.Errorf("%w: %w", ping.ErrBlocked, t.Err)
+		if t.Class != connect.ClassNone {
+			return nil, lookUpError(t)
 		}
-		return nil, t.Err
+		return []netip.AddrPort{t.Addr}, nil
 	}
+}
+
+// lookUpError is why a target has no address that may be connected to.
+func lookUpError(t connect.Target) error {
+	if t.Class == connect.ClassBlocked {
+		return fmt.Errorf("%w: %w", ping.ErrBlocked, t.Err)
+	}
+	return t.Err
+}
+
+// pingOf is a plan with the address of a target, if that has one or may not have it.
+func pingOf(plan ping.Plan, t connect.Target) ping.Plan {
+	switch {
+	case t.Err != nil:
+		plan.Resolve = func(context.Context, string, uint16) ([]netip.AddrPort, error) { return nil, lookUpError(t) }
+	case t.Addr.IsValid():
+		plan.IP = t.Addr.Addr()
+	}
+	return plan
 }
 
 func errIfBlocked(state *lib.State, plan *ping.Plan) error {

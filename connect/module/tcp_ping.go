@@ -27,17 +27,33 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected("tcpPing", fmt.Errorf("tcpPing(): %w", err))
 	}
 	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
+	var all *allAddresses
+	if o.AllAddresses {
+		all = newAllAddresses(state)
+	}
 	return i.async("tcpPing", func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
-		to, lookup := lookUp(ctx, resolver, []string{o.Target}, limit)
-		p := connect.TCPPing{Target: to[0], Source: from, Timeout: left(limit, lookup)}
-		r := toTCPPingResult(p.Do(ctx), lookup, placeOf(o.From), cmp.Or(o.To, o.Target))
-		e.tcpPing(o.Target, r)
-		judged := verdicts.PingOf(verdicts.Exchange{Connected: !r.Failed, Target: o.Target, Why: r.Message}, &o.Expect, false)
+		targets, lookup := addressesOf(ctx, all, resolver, o.Target, limit)
+		pongs := eachAddress(targets, func(to connect.Target) *tcpPingResult {
+			p := connect.TCPPing{Target: to, Source: from, Timeout: left(limit, lookup)}
+			return toTCPPingResult(p.Do(ctx), lookup, placeOf(o.From), cmp.Or(o.To, o.Target))
+		})
+		for n, r := range pongs {
+			e.ofAddress(targets[n], o.AllAddresses).tcpPing(o.Target, r)
+		}
+		failed := func(r *tcpPingResult) bool { return r.Failed }
+		r := worstOf(pongs, failed)
+		judged := verdicts.PingOf(verdicts.Exchange{
+			Connected: !r.Failed, Target: o.Target, Why: troubles(pongs, failed, func(r *tcpPingResult) string { return r.Message }),
+		}, &o.Expect, false)
 		e.judged("tcpPing", e.pingTags(r.From, r.To, "tcp://"+o.Target), judged.Verdicts)
+		if !o.AllAddresses {
+			pongs = nil
+		}
 		return object{struct {
 			*tcpPingResult
 			connect.Judged
-		}{r, judged}}, nil
+			Addresses []*tcpPingResult `json:"addresses,omitempty"`
+		}{r, judged, pongs}}, nil
 	})
 }

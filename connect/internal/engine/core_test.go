@@ -140,7 +140,7 @@ func TestADescriptorIsAskedForAgain(t *testing.T) {
 	r.faults = []engine.Fault{{}, none, {}}
 	wake := r.core.Turn(1, 1)
 	assert.Equal(t, engine.States{Dialing: 1, NotInitiated: 1}, j.Counters.States())
-	assert.EqualValues(t, 1e6, wake, "a millisecond after the dial")
+	assert.EqualValues(t, 1_000_000, wake, "a millisecond after the dial")
 	assert.Equal(t, []string{"dial 0 as 0", "deadline of 0 at 100", "dial 1 as 1"}, r.took())
 	r.core.Turn(2, 2)
 	assert.Empty(t, r.took(), "not before")
@@ -168,7 +168,7 @@ func TestNamesAreBounded(t *testing.T) {
 
 func TestSecondsDoNotOverflow(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, 1500*time.Millisecond, engine.Seconds(1.5))
+	assert.EqualValues(t, 1500*time.Millisecond, engine.Seconds(1.5))
 	assert.Greater(t, engine.Seconds(1e300), 24*365*time.Hour)
 	assert.Positive(t, engine.Seconds(1e300)+engine.Seconds(1e300), "more can be added")
 }

@@ -37,9 +37,8 @@ func (l *line) Connected(key uint32, now int64) {
 }
 
 func (l *line) Data(key uint32, data []byte, now int64) {
-	heard := append(l.heard[key], data...)
-	l.heard[key] = heard
-	switch {
+	l.heard[key] = append(l.heard[key], data...)
+	switch heard := l.heard[key]; {
 	case !bytes.HasSuffix(heard, []byte("\n")):
 	case string(heard) == "PONG\n":
 		delete(l.heard, key)

@@ -428,19 +428,24 @@ func (c *Conn) answerStream(p []byte) {
 		c.say(c.answer(), false)
 		return
 	}
-	said := append([]byte(nil), p...)
+	c.say(c.echoPart(p))
+}
+
+// echoPart is the echo of a part of a stream, and whether it is spoilt.
+func (c *Conn) echoPart(p []byte) (said []byte, spoilt bool) {
+	a := &c.Script.Answers
+	said = append(said, p...)
 	if c.got < helloSize {
 		c.greet(said)
 	}
 	c.got += int64(len(p))
-	spoilt := a.Corrupt > 0 && a.Corrupt == c.Packets && c.got > helloSize
-	if spoilt {
+	if spoilt = a.Corrupt > 0 && a.Corrupt == c.Packets && c.got > helloSize; spoilt {
 		said[max(len(p)-int(c.got-helloSize), 0)] ^= 0xff
 	}
 	if a.Too > 0 && a.Too <= c.Packets {
 		said = append(said, 'x')
 	}
-	c.say(said, spoilt)
+	return said, spoilt
 }
 
 // answer is what is said to a packet without Echo.
@@ -481,7 +486,7 @@ func (c *Conn) say(said []byte, spoilt bool) {
 // answerDatagram says what the peer answers to a datagram.
 func (c *Conn) answerDatagram(p []byte) {
 	a, random := &c.Script.Answers, c.driver.World.Random
-	if a.Until > 0 && c.Packets > a.Until || !a.Echo && a.Any == nil || a.Lose > 0 && random.IntN(a.Lose) == 0 {
+	if a.Until > 0 && c.Packets > a.Until || !a.Echo && a.Any == nil || c.oneIn(a.Lose) {
 		return
 	}
 	delay := a.Delay
@@ -492,24 +497,34 @@ func (c *Conn) answerDatagram(p []byte) {
 		c.later(delay, arrival{kind: engine.Data, data: c.answer()})
 		return
 	}
-	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
-	said.moved = a.MoveAt > 0 && c.Packets >= a.MoveAt && (c.Packets-a.MoveAt)%4 < 2
-	if a.Late > 0 && random.IntN(a.Late) == 0 {
+	if c.oneIn(a.Late) {
 		delay += random.Int64N(a.LateBy)
 	}
+	said := c.echo(p)
+	c.later(delay, said)
+	if c.oneIn(a.Twice) {
+		c.later(delay+a.Jitter, said)
+	}
+	if c.oneIn(a.Stray) {
+		c.stray(delay, said)
+	}
+}
+
+// oneIn is true one time in so many; 0 is never.
+func (c *Conn) oneIn(n int) bool { return n > 0 && c.driver.World.Random.IntN(n) == 0 }
+
+// echo is a datagram's.
+func (c *Conn) echo(p []byte) arrival {
+	a := &c.Script.Answers
+	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
+	said.moved = a.MoveAt > 0 && c.Packets >= a.MoveAt && (c.Packets-a.MoveAt)%4 < 2
 	clear(said.data[:helloSize])
 	copy(said.data, said.host(&c.Script))
 	if last := len(said.data) - stampSize - 1; a.Corrupt == c.Packets && last >= helloSize {
 		said.spoilt = true
 		said.data[last] ^= 0xff
 	}
-	c.later(delay, said)
-	if a.Twice > 0 && random.IntN(a.Twice) == 0 {
-		c.later(delay+a.Jitter, said)
-	}
-	if a.Stray > 0 && random.IntN(a.Stray) == 0 {
-		c.stray(delay, said)
-	}
+	return said
 }
 
 // stray lets datagrams come that are no echoes.

@@ -22,11 +22,12 @@ func (n naive) set(k uint32, deadline int64) {
 
 // expired are the keys whose deadlines are the earliest of those that have passed.
 func (n naive) expired(now int64) (keys []uint32, at int64) {
+	keys = make([]uint32, 0, len(n))
 	at = now + 1
 	for k, deadline := range n {
 		switch {
 		case deadline < at:
-			keys, at = []uint32{k}, deadline
+			keys, at = append(keys[:0], k), deadline
 		case deadline == at && deadline <= now:
 			keys = append(keys, k)
 		}

@@ -22,6 +22,8 @@ type Pinging struct {
 	From, To string // names of the two ends; "" leaves them to the caller
 	Tags     map[string]string
 	Expect   verdicts.Expect
+
+	AllAddresses bool // of a name, each is pinged
 }
 
 // Ping is what a script asks of ping().
@@ -49,6 +51,9 @@ func ParsePing(url, options any) (*Ping, error) {
 		"ip":      address(&p.Plan.IP),
 		"expect":  expectPing(&p.Expect, true),
 	})
+	if err == nil && p.AllAddresses && p.Plan.IP.IsValid() {
+		err = fmt.Errorf("options \"addresses\" and \"ip\": got 'all' and %s; want one of them, since ip is the address", p.Plan.IP)
+	}
 	if err == nil {
 		err = p.Plan.Check()
 	}
@@ -86,6 +91,8 @@ func (p *Pinging) parse(options any, more map[string]setter) error {
 		"from":    place(&p.From),
 		"to":      place(&p.To),
 		"tags":    tags(&p.Tags, "from", "to", "url", "status"),
+
+		"addresses": choice(&p.AllAddresses, "one", "all"),
 	}
 	maps.Copy(known, more)
 	return parse(object, known)
