@@ -29,7 +29,7 @@ import (
 
 // callsWithOptions are the functions that take options, with arguments before these.
 var callsWithOptions = map[string]string{
-	"flood": "'a:1', ", "hold": "'a:1', ", "capacity": "'a:1', ", "traffic": "'a:1', ", "disruption": "recorded, recorded, ",
+	"flood": "'a:1', ", "hold": "'a:1', ", "idle": "'a:1', ", "capacity": "'a:1', ", "traffic": "'a:1', ", "disruption": "recorded, recorded, ",
 	"change": "'a', ",
 	"ping":   "'http://a/', ", "tcpPing": "'a:1', ", "sockets": "", "preflight": "", "listen": "", "report": "",
 }
@@ -178,6 +178,8 @@ func exercise(t *testing.T) *happened {
 		{"hold", `holding('` + startPeer(t, func(net.Conn) {}) + `', {connections: 2})`},
 		{"hold", `holding('` + startPeer(t, echoing) + `', {connections: 2, keepalive: '20ms'})`},
 		{"capacity", `capacity(['` + refusing(t) + `', web], {connections: 3, patience: '20ms'})`},
+		{"idle", `idle('` + startPeer(t, echoing) + `', {from: '20ms', to: '40ms', precision: '20ms', connections: 2, expect: {timeout: '30ms'}})`},
+		{"idle", `idle('` + startPeer(t, silent) + `', {from: '20ms', to: '40ms', precision: '20ms', connections: 2, connectTimeout: '50ms'})`},
 		{"traffic", `traffic(listen({echo: true, hostname: 'web-2'}).address, {connections: 2, rate: 20, duration: '300ms'})`},
 		{"traffic", `traffic('` + startPeer(t, silent) + `', {duration: '300ms', lossTimeout: '50ms'})`},
 		{"traffic", `traffic('` + startPeer(t, restarting()) + `', {rate: 20, duration: '1s', expect: {recovery: '1m'}})`},
