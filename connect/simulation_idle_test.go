@@ -42,7 +42,8 @@ func (w idleWorld) run(t *testing.T) *IdleResult {
 	world.Check = func(*simulated.Driver) error { collect(); return nil }
 	cores := max(w.cores, 1)
 	for range cores {
-		world.Start(c.job, int(c.plan.Connections)/cores, c.rules.New, w.script)
+		d := world.Start(c.job, int(c.plan.Connections)/cores, c.rules.New, w.script)
+		d.Dialed = func(*simulated.Conn) {}
 	}
 	require.NoError(t, world.Run())
 	collect()
@@ -430,7 +431,9 @@ func TestIdleInAnyNetwork(t *testing.T) {
 		for i := range cores {
 			share := lanes / (cores - i)
 			lanes -= share
-			drivers = append(drivers, world.Start(c.job, share, c.rules.New, script))
+			d := world.Start(c.job, share, c.rules.New, script)
+			d.Dialed = func(*simulated.Conn) {}
+			drivers = append(drivers, d)
 		}
 		if r.IntN(5) == 0 {
 			world.Descriptors = 1 + r.IntN(40)
