@@ -53,8 +53,7 @@ func (p IdlePlan) withDefaults() IdlePlan {
 		p.Payload = make([]byte, rules.HelloSize)
 	}
 	if p.Timeout == 0 && p.Connections > 0 {
-		rounds := 4 + 8/time.Duration(p.Connections) // far more than it should take
-		p.Timeout = rounds*p.To + p.Expect + time.Minute
+		p.Timeout = 4*p.To + 8*p.To/time.Duration(p.Connections) + p.Expect + time.Minute // far more than it should take
 	}
 	p.Plan = p.Plan.withDefaults()
 	return p

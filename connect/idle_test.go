@@ -79,8 +79,8 @@ func TestIdleOverSockets(t *testing.T) {
 				assert.True(t, r.Finished)
 				assert.True(t, r.Control.Answered)
 				assert.Equal(t, row.how, r.How)
-				assert.GreaterOrEqual(t, *r.AtMost, idleTimeout-time.Millisecond)
-				assert.LessOrEqual(t, r.AtLeast, idleTimeout+100*time.Millisecond)
+				assert.GreaterOrEqual(t, *r.AtMost, idleTimeout-200*time.Millisecond, "a busy machine sees answers late")
+				assert.LessOrEqual(t, r.AtLeast, idleTimeout+200*time.Millisecond)
 				assert.Equal(t, *r.Timeout, (r.AtLeast+*r.AtMost)/2)
 				assert.Equal(t, r.States.Total(), r.Dialed)
 				assert.Zero(t, r.States.Dialing+r.States.Established)
@@ -100,7 +100,7 @@ func TestIdleOverUDP(t *testing.T) {
 			require.NoError(t, err)
 			require.NotNil(t, r.Timeout, "%+v", r)
 			assert.Equal(t, IdleSilently, r.How)
-			assert.InDelta(t, idleTimeout, *r.Timeout, 0.15e9)
+			assert.InDelta(t, idleTimeout, *r.Timeout, 0.25e9)
 		})
 	}
 }

@@ -25,8 +25,8 @@ func TestCapacity(t *testing.T) {
 		"as many as wanted":  {connect.CapacityResult{Connections: 7}, &verdicts.Expect{Connections: 7}, verdicts.Capacity, want{}},
 		"fewer than wanted":  {connect.CapacityResult{Connections: 6, Explanation: "the backlog is full"}, &verdicts.Expect{Connections: 7}, verdicts.Capacity, want{fails: true, text: []string{"6 connections held (at least 7 expected): the backlog is full"}}},
 		"failures are it":    {connect.CapacityResult{Connections: 7, Errors: errorsOf}, nil, verdicts.Connected, want{out: true}},
-		"time was up":        {connect.CapacityResult{Connections: 7, Attempted: 7, NotInitiated: 3}, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10", "timeout"}}},
-		"time was not up":    {connect.CapacityResult{Connections: 7, Attempted: 7}, nil, verdicts.Complete, want{}},
+		"time was up":        {connect.CapacityResult{Connections: 7, Begun: 7, Asked: 10}, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10", "timeout"}}},
+		"time was not up":    {connect.CapacityResult{Connections: 7, Begun: 7, Asked: 7}, nil, verdicts.Complete, want{}},
 		"left out, if wrong": {connect.CapacityResult{}, off(verdicts.Capacity), verdicts.Capacity, want{out: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -365,12 +365,23 @@ func sourceIn(data []byte) string {
 
 // note takes note of what became of a connection that was used after a silence.
 func (f *idle) note(p *probe, how How) {
+	if f.over {
+		return // what comes now belongs to no result any more
+	}
 	silence := p.silence
 	if asked := p.use - p.since; silence > asked && silence-asked < f.search.slack(asked) {
 		silence = asked // so that connections whose silences were to be equal tell nothing of what is between them
 	}
 	f.search.used(silence, how)
 	f.judged(p, p.silence, how)
+}
+
+// noteEnd takes note of a connection that has ended by itself.
+func (f *idle) noteEnd(p *probe, silence int64, how How) {
+	if !f.over {
+		f.search.ended(silence, f.search.slack(silence), how)
+		f.judged(p, silence, how)
+	}
 }
 
 // judged lets the plan follow what was seen.
@@ -406,8 +417,7 @@ func (f *idle) end(key uint32, p *probe, fault engine.Fault, now int64) {
 		if p.heard != 0 && silence < byeNs {
 			silence = max(silence, p.gap) // it has said good-bye
 		}
-		f.search.ended(silence, f.search.slack(silence), howOf(fault))
-		f.judged(p, silence, howOf(fault))
+		f.noteEnd(p, silence, howOf(fault))
 	case asking:
 		f.note(p, howOf(fault))
 	}
@@ -558,8 +568,10 @@ func (f *idle) Turn(now int64) (wake int64) {
 	defer f.mu.Unlock()
 	if f.version != f.Idle.version {
 		f.version = f.Idle.version
-		f.look(now)
-		f.over = f.over || f.isDone()
+		if !f.over {
+			f.look(now)
+			f.over = f.isDone()
+		}
 		if !f.over {
 			f.plan(now)
 		}
@@ -574,7 +586,6 @@ func (f *idle) Turn(now int64) (wake int64) {
 
 // plan says when each of the silent connections is to be used.
 func (f *Idle) plan(now int64) {
-
 	waiting, inUse := make([]*waiter, 0, len(f.probes)), make([]int64, 0, len(f.probes))
 	for _, p := range f.probes {
 		switch {

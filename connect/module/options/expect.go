@@ -16,7 +16,7 @@ func expect(to *verdicts.Expect, names []string, more map[string]setter) setter 
 	return func(v any) error {
 		object, ok := v.(map[string]any)
 		if !ok {
-			return errors.New("want an object, such as {hosts: ['web-1', 'web-2']}")
+			return errors.New("want an object, such as " + exampleOf(more))
 		}
 		known := maps.Clone(more)
 		if known == nil {
@@ -35,6 +35,21 @@ func expect(to *verdicts.Expect, names []string, more map[string]setter) setter 
 		}
 		return nil
 	}
+}
+
+// exampleOf is an expectation as it stands in a script.
+func exampleOf(more map[string]setter) string {
+	switch {
+	case more["hosts"] != nil:
+		return "{hosts: ['web-1', 'web-2']}"
+	case more["timeout"] != nil:
+		return "{timeout: '5m'}"
+	case more["loss"] != nil:
+		return "{loss: 0.01, recovery: '2s'}"
+	case more["connections"] != nil:
+		return "{connections: 10000}"
+	}
+	return "{connected: true}"
 }
 
 // off leaves a verdict out.
