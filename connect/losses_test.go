@@ -101,7 +101,8 @@ func TestOutages(t *testing.T) {
 		"none": {nil, []Outage{}},
 		"three restarts are three": {
 			[]Loss{
-				{At: second, Until: until(second + 200*ms), Host: "web-1"}, {At: second + ms, Until: until(second + 300*ms), Host: "web-1"},
+				{At: second, Until: until(second + 200*ms), Host: "web-1"},
+				{At: second + ms, Until: until(second + 300*ms), Host: "web-1"},
 				{At: 4 * second, Until: until(4*second + 200*ms), Host: "web-2"},
 				{At: 9 * second, Until: until(9*second + 500*ms), Host: "web-3"},
 			},

@@ -61,7 +61,7 @@ func answersNewPort(ctx context.Context, from, to netip.AddrPort, patience time.
 	for buffer := make([]byte, 1); ; {
 		switch _, peer, err := socket.ReadFrom(buffer); {
 		case err != nil:
-			return false, nil //nolint:nilerr // nothing has come in time
+			return false, nil // nothing has come in time
 		case isFrom(peer, to):
 			return true, nil
 		}

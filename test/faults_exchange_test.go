@@ -232,7 +232,7 @@ func TestFaultBytesOfDatagrams(t *testing.T) {
 	held := tells[holdResult](t, h, "held")
 	assert.Positive(t, held.BytesReceived)
 	assert.Zero(t, held.BytesReceived%size, "whole answers: %d", held.BytesReceived)
-	assert.EqualValues(t, 10*size+held.BytesReceived, h.Metrics["data_received"].count())
+	assert.Equal(t, 10*size+held.BytesReceived, h.Metrics["data_received"].count())
 }
 
 // A peer that never echoes keeps no call beyond its timeout.

@@ -35,7 +35,7 @@ func newDNAT(t *testing.T, backends int) *dnat {
 	d.connect(t, d.clients, 100)
 	d.clients.run(t, "ip route add local 50.0.0.0/24 dev lo")
 	d.center.run(t, "ip route add 50.0.0.0/24 via 10.1.100.2")
-	var all []int
+	all := make([]int, 0, backends)
 	for i := range backends {
 		d.spaces = append(d.spaces, newNamespace(t))
 		d.connect(t, d.spaces[i], i+1)
@@ -66,7 +66,7 @@ func (d *dnat) crash(t *testing.T, number int) {
 // spread sends new connections to these backends.
 func (d *dnat) spread(t *testing.T, numbers ...int) {
 	t.Helper()
-	var members []string
+	members := make([]string, 0, len(numbers))
 	for i, number := range numbers {
 		members = append(members, fmt.Sprintf("%d : 10.1.%d.2", i, number))
 	}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"syscall"
@@ -54,16 +55,6 @@ func (j *judgement) failed() []string {
 	return names
 }
 
-// text is that of a verdict, "" if there is none of that name.
-func (j *judgement) text(name string) string {
-	for _, v := range j.Verdicts {
-		if v.Name == name {
-			return v.Text
-		}
-	}
-	return ""
-}
-
 // faultTest is a script with the two thresholds that people copy.
 type faultTest struct {
 	ns      *namespace
@@ -78,9 +69,7 @@ type faultTest struct {
 func (f faultTest) start(t *testing.T) *holding {
 	t.Helper()
 	script := object{"thresholds": thresholds()}
-	for name, value := range f.script {
-		script[name] = value
-	}
+	maps.Copy(script, f.script)
 	return holdTest{ns: f.ns, wrapper: f.wrapper, flags: f.flags, script: script, args: f.args, body: f.body}.start(t)
 }
 
@@ -203,7 +192,7 @@ func TestFaultUnexpectedHosts(t *testing.T) {
 // A gauge keeps its last value only: what the second of three calls has found must not be forgotten, by gauge or by verdict.
 func TestFaultForgotten(t *testing.T) {
 	t.Parallel()
-	var all []string
+	all := make([]string, 0, 3)
 	for i := range 3 {
 		all = append(all, startResponder(t, server.Options{Hostname: fmt.Sprintf("web-%d", i+1)}))
 	}
@@ -346,7 +335,7 @@ func TestFaultVerdictsCounted(t *testing.T) {
 	assert.Equal(t, want, all["mconnect_verdicts"].by(true, "call", "verdict"))
 	assert.Equal(t, want, all["mconnect_verdict_failed"].by(false, "call", "verdict"))
 	assert.Equal(t, map[string]float64{"|connected": 1}, nonzero(all["mconnect_verdict_failed"].by(true, "verdict")))
-	var oks []bool
+	oks := make([]bool, 0, 3)
 	for _, text := range h.told["flood"] {
 		var r judgement
 		require.NoError(t, json.Unmarshal([]byte(text), &r))

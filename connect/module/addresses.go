@@ -34,7 +34,7 @@ func (a *allAddresses) lookUp(ctx context.Context, resolver lib.AddrResolver, na
 	limit -= limit / 10
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the name server gave no answer within %s; allow more with option timeout", limit))
 	defer cancel()
-	var targets []connect.Target
+	targets := make([]connect.Target, 0, len(names))
 	for _, name := range names {
 		targets = append(targets, a.of(limited, resolver, name)...)
 	}

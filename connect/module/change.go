@@ -40,7 +40,7 @@ func (c *changes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if hosts := query["hosts"]; len(hosts) > 0 {
 		var list []any
-		for _, host := range strings.Split(strings.Join(hosts, ","), ",") {
+		for host := range strings.SplitSeq(strings.Join(hosts, ","), ",") {
 			list = append(list, host)
 		}
 		given["hosts"] = list

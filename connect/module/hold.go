@@ -70,8 +70,8 @@ func (h *held) watch() {
 	case <-h.connections.Done():
 	case <-h.ctx.Done():
 	}
-	r := h.connections.Close()
-	r = h.result()
+	h.connections.Close()
+	r := h.result()
 	verdicts.Hold(r, &h.options.Expect, h.sampler.root.changes.during(r.StartTime, r.Duration))
 	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)

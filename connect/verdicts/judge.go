@@ -86,11 +86,7 @@ const maxNamed = 8
 
 // names lists hosts.
 func names(hosts []string) string {
-	quoted := make([]string, 0, min(len(hosts), maxNamed))
-	for _, host := range hosts[:min(len(hosts), maxNamed)] {
-		quoted = append(quoted, host)
-	}
-	text := strings.Join(quoted, ", ")
+	text := strings.Join(hosts[:min(len(hosts), maxNamed)], ", ")
 	if more := len(hosts) - maxNamed; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

@@ -24,7 +24,7 @@ func lasting(change func(r *connect.TrafficResult)) *connect.TrafficResult {
 
 // resets are losses of a host's connections at an instant, each of which was up again a while later.
 func resets(n int64, host string, at, down time.Duration) []connect.Loss {
-	var list []connect.Loss
+	list := make([]connect.Loss, 0, n)
 	up := at + down
 	for i := range n {
 		list = append(list, connect.Loss{Number: i, At: at, Until: &up, Host: host, Class: connect.ClassReset})

@@ -3,6 +3,7 @@ package options
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,9 +18,9 @@ func expect(to *verdicts.Expect, names []string, more map[string]setter) setter 
 		if !ok {
 			return errors.New("want an object, such as {hosts: ['web-1', 'web-2']}")
 		}
-		known := map[string]setter{}
-		for name, set := range more {
-			known[name] = set
+		known := maps.Clone(more)
+		if known == nil {
+			known = map[string]setter{}
 		}
 		for _, name := range names {
 			switch name {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
@@ -83,19 +84,19 @@ func eitherWay(text string) *regexp.Regexp {
 // compiled reads a RegExp of JavaScript's. The flags i, m and s mean the same in both; g and d say what to return, which nobody asks for
 // here.
 func compiled(p Pattern) (*regexp.Regexp, error) {
-	flags := ""
+	var flags strings.Builder
 	for _, flag := range p.Flags {
 		switch flag {
 		case 'i', 'm', 's':
-			flags += string(flag)
+			flags.WriteRune(flag)
 		case 'g', 'd':
 		default:
 			return nil, fmt.Errorf("flag %q is not known here; want i, m or s", flag)
 		}
 	}
 	source := p.Source
-	if flags != "" {
-		source = "(?" + flags + ")" + source
+	if flags.Len() > 0 {
+		source = "(?" + flags.String() + ")" + source
 	}
 	expression, err := regexp.Compile(source)
 	if err != nil {
