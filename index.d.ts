@@ -960,7 +960,7 @@ export interface IdleOptions extends Omit<CallOptions, 'connections'> {
    */
   timeout?: Duration;
   /** `timeout`: one of the connections is silent for exactly so long, and should be well; see `expected` in the result. */
-  expect?: { timeout?: Duration };
+  expect?: IdleExpect;
 }
 
 /**
@@ -1032,19 +1032,37 @@ export interface IdleResult extends Judged {
   duration: number;
 }
 
+/** What idle() is expected to find. */
+export interface IdleExpect {
+  /** A connection that was silent for exactly so long must still answer (verdict `idle`). */
+  timeout?: Duration;
+  /** `false` leaves the verdict out; a number from 0 to 1 is the least share that must hold. */
+  complete?: boolean | number;
+  /** Likewise: the connection that is used at once must answer. */
+  answered?: boolean | number;
+  /** `false` leaves the verdict out. */
+  idle?: boolean;
+}
+
 /**
  * How long may a connection be silent before something on the way (a firewall, NAT, a load balancer), or the target, forgets it? Uses each of its
  * connections at once, leaves it silent for a time of its own, uses it again, and narrows down from what comes of that. Connections that answer are left
  * silent again; over UDP each silence has a flow of its own, since connection tracking gives flows that go on a longer time. A single lost
  * answer, or a single connection that ends for another reason, is not taken for the timeout.
  *
- * Metrics: `mconnect_idle_timeout` (Gauge; with `how` `'none'` it is `to`, without a result it has no sample), `data_sent`, `data_received`. Connections that
- * fail are what it looks for, so none of the metrics of connecting has samples of it. `monitor` also logs what is known so far.
+ * Verdicts: `complete`, `answered`; with {@link IdleExpect.timeout} also `idle`.
+ *
+ * Metrics (tags `proto`, `target`): `mconnect_idle_timeout` (Gauge; if nothing was forgotten it is the longest silence, without a result it has no sample),
+ * `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`), `data_sent`, `data_received`; of all calls of the process, the states:
+ * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, `mconnect_established_max`.
+ * Connections that fail are what it looks for, so none of the metrics of connecting has samples of it.
  */
 export function idle(target: Target | Target[], options?: IdleOptions): Promise<IdleResult>;
 
 /** Options that ping() and tcpPing() share. */
 export interface PingingOptions {
+  /** `'all'` pings each address of the name, one after the other, with the tag `ip`. Default `'one'`. */
+  addresses?: 'one' | 'all';
   /**
    * Bounds all of it, name resolution included. Default `'10s'` for ping(), `'5s'` for tcpPing(), which reserves a tenth of it for the connect,
    * however long name resolution takes.
