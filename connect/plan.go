@@ -138,6 +138,11 @@ func (p *Plan) check() error {
 	case p.Timeout < 0:
 		return fmt.Errorf("timeout %v; want a positive duration", p.Timeout)
 	}
+	return p.checkNetwork()
+}
+
+// checkNetwork checks what depends on the network.
+func (p *Plan) checkNetwork() error {
 	proto, version := p.protocol()
 	if p.ProxyProtocol < 0 || p.ProxyProtocol > 2 || p.ProxyProtocol > 0 && proto == "udp" {
 		return fmt.Errorf("PROXY protocol %d with network %s; want version 1 or 2 with tcp or tls", p.ProxyProtocol, p.Network)

@@ -56,22 +56,24 @@ var optionOf = map[connect.Reason]string{
 	connect.ReasonNoFIN:            "option halfClose",
 }
 
+// adviceOnReason says what to do where the reason tells more than the class.
+var adviceOnReason = map[connect.Reason]string{
+	connect.ReasonHandshakeTimeout: "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time",
+	connect.ReasonNoMatch:          "the target answers something else than the option reply asks for: check both",
+	connect.ReasonTooLong:          "check the option reply: until ends an answer, bytes is its length",
+	connect.ReasonTwice: "something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, " +
+		"a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
+	connect.ReasonForgotten: forgotten,
+	connect.ReasonElsewhere: forgotten,
+}
+
+const forgotten = "the target, or a device on the way (firewall, NAT, load balancer), has forgotten the connection: send keepalives more often than that, or raise its idle timeout"
+
 // adviceOn says what to do about a failure, "" if its error says enough.
 func adviceOn(f connect.Failure) string {
-	switch causeOf(f.Err) {
-	case connect.ReasonTimeUp:
-		return ""
-	case connect.ReasonHandshakeTimeout:
-		return "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
-	case connect.ReasonNoMatch:
-		return "the target answers something else than the option reply asks for: check both"
-	case connect.ReasonTwice:
-		return "something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol)"
-	case connect.ReasonForgotten, connect.ReasonElsewhere:
-		return "the target, or a device on the way (firewall, NAT, load balancer), has forgotten the connection: send keepalives more often than that, or raise its idle timeout"
-	case connect.ReasonTooLong:
-		return "check the option reply: until ends an answer, bytes is its length"
-	default: // depends on the class
+	reason := causeOf(f.Err)
+	if text, ok := adviceOnReason[reason]; ok || reason == connect.ReasonTimeUp {
+		return text
 	}
 	if _, otherFamily := errors.AsType[*source.FamilyError](f.Err); otherFamily {
 		return "" // says it already

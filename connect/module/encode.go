@@ -127,7 +127,7 @@ func (e *encoder) mapping(v reflect.Value) error {
 }
 
 func nameOf(key reflect.Value) (string, error) {
-	if text, ok := key.Interface().(encoding.TextMarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextMarshaler](key); ok {
 		name, err := text.MarshalText()
 		return string(name), err
 	}

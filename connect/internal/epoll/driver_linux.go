@@ -147,10 +147,7 @@ func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault
 	n, errno := socket.Write(int(s.fd), p)
 	at = loop.Now()
 	d.clock = at
-	switch {
-	case errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram:
-		errno = socket.OK
-	case errno != socket.OK:
+	if isFull := errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram; errno != socket.OK && !isFull {
 		return 0, at, d.faultOf(s, "write", errno)
 	}
 	s.writing = n < len(p) && !d.datagram

@@ -200,7 +200,7 @@ func (p *pace) sending(s *session, k packet, planned, now int64) {
 		if s.ring == nil {
 			s.ring = make([]int64, p.ring)
 		}
-		s.ring[s.sequence%uint64(p.ring)] = planned
+		s.ring[s.sequence%uint64(p.ring)] = planned // #nosec G115 -- at most maxRing
 	} else {
 		s.echo, s.toCome = k, p.sizes[k.size]
 	}
