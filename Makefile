@@ -45,7 +45,7 @@ test: test-deps build types ## Run all tests, unit to end-to-end
 	$(MAKE) fuzz
 	$(MAKE) sim SEEDS=20000
 	@rm -f $(LEFT_OUT); mkdir -p $(dir $(LEFT_OUT))
-	CGO_ENABLED=1 E2E_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) go test -race -count=1 -timeout 15m ./... ; \
+	CGO_ENABLED=1 E2E_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) go test -race -count=1 -timeout 30m ./... ; \
 		status=$$?; cat $(LEFT_OUT) 2>/dev/null; exit $$status
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
