@@ -168,7 +168,7 @@ func TestNamesAreBounded(t *testing.T) {
 
 func TestSecondsDoNotOverflow(t *testing.T) {
 	t.Parallel()
-	assert.EqualValues(t, 1500*time.Millisecond, engine.Seconds(1.5))
+	assert.Equal(t, 1500*time.Millisecond, engine.Seconds(1.5))
 	assert.Greater(t, engine.Seconds(1e300), 24*365*time.Hour)
 	assert.Positive(t, engine.Seconds(1e300)+engine.Seconds(1e300), "more can be added")
 }
