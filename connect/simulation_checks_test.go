@@ -114,8 +114,12 @@ func (c *simulatedCall) sums() error {
 	if states.NotInitiated < 0 || states.Total() < c.plan.Connections {
 		return fmt.Errorf("%s: states %+v do not add up to %d connections", c.kind, states, c.plan.Connections)
 	}
+	settled := true
+	for _, d := range c.drivers {
+		settled = settled && d.Settled
+	}
 	switch most := c.job.Counters.EstablishedMax(); {
-	case most < open && !behind:
+	case most < open && (!behind || settled && c.kind == "hold" && c.stopAt == 0):
 		return fmt.Errorf("%s: at most %d established, but %d are", c.kind, most, open)
 	case most > max(c.ups.Most, 1) && len(c.drivers) == 1 && c.stopAt == 0: // several cores do not look at the same instant, and a stop does not wait
 		return fmt.Errorf("%s: %d were established at once, but the peers never had more than %d", c.kind, most, c.ups.Most)

@@ -117,6 +117,7 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 	case 2:
 		if t.job.Plan.Protocol == "tcp" {
 			s.Answers.Too = 1 + r.IntN(3)
+			s.Answers.Delay *= r.Int64N(2) // some say it before all is sent
 		}
 	case 3:
 		s.Answers.SendFail = ClassReset

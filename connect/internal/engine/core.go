@@ -135,7 +135,9 @@ func (c *Core) Turn(now, seen int64) (wake int64) {
 	wake = c.dialDue(now)
 	wake = min(wake, c.rules.Turn(now))
 	c.count(seen)
-	c.settle()
+	if !c.settle() {
+		wake = now
+	}
 	if c.dialedAll() && c.conns.open() == 0 {
 		c.finish(now)
 		return Never
@@ -199,12 +201,19 @@ func (c *Core) countOpen() {
 	c.told = c.open
 }
 
-func (c *Core) settle() {
-	if !c.settled && c.dialing == 0 && c.dialedAll() {
-		c.settled = true
-		c.flush()
-		c.hooks.Settled()
+// settle tells that nothing is dialed any more, once. It returns false if it is to be called again soon: whoever is told finds all
+// connections that are established counted as such.
+func (c *Core) settle() (ok bool) {
+	switch {
+	case c.settled || c.dialing > 0 || !c.dialedAll():
+		return true
+	case c.told != c.open:
+		return false
 	}
+	c.settled = true
+	c.flush()
+	c.hooks.Settled()
+	return true
 }
 
 func (c *Core) dialedAll() bool {

@@ -117,6 +117,7 @@ func (m *mutation) apply(source []byte) ([]byte, error) {
 
 var (
 	failure = regexp.MustCompile(`seed (\d+): (.*)`)
+	structs = regexp.MustCompile(`\{[^}]*\},.*`)
 	number  = regexp.MustCompile(`\d[\d.]*(µs|ms|s)?`)
 )
 
@@ -127,6 +128,6 @@ func read(output []byte) (finding, error) {
 		return finding{}, fmt.Errorf("the test did not say which seed has failed:\n%.2000s", output)
 	}
 	parts := strings.Split(string(found[2]), ": ")
-	check := number.ReplaceAllString(parts[len(parts)-1], "n")
+	check := number.ReplaceAllString(structs.ReplaceAllString(parts[len(parts)-1], "of a record or a call"), "n")
 	return finding{seed: string(found[1]), check: strings.ReplaceAll(check, "|", `\|`)}, nil
 }
