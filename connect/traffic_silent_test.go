@@ -226,3 +226,22 @@ func TestSilentHoldIsTimedAndNamed(t *testing.T) {
 func matching(expression, until string) *reply.Want {
 	return &reply.Want{Match: regexp.MustCompile(expression), Until: []byte(until)}
 }
+
+// A UDP flow that was lost and dialled again, and has had nothing to send since, is not up: nobody has heard of it.
+func TestRedialledFlowIsDown(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		packets := 0
+		to := datagrams(t, func(_ netip.AddrPort, data []byte) []byte {
+			if packets++; packets > 1 {
+				return nil
+			}
+			return named("web-1", data)
+		})
+		r := traffic(t, e, TrafficPlan{
+			Plan: Plan{Network: "udp", Targets: []Target{to}}, Duration: 2650 * time.Millisecond, Throughput: 100.0 / 1024, PacketSize: 100, LossTimeout: 200 * time.Millisecond,
+		})
+		assert.EqualValues(t, 1, r.Lost)
+		assert.EqualValues(t, 1, r.Down)
+	})
+}

@@ -159,7 +159,7 @@ func (t *trafficTally) ended(o *Outcome) {
 		if r.Received == 0 {
 			t.lastSilent = max(t.lastSilent, r.Connected)
 		}
-		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 {
+		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialledInVain(o) {
 			t.silent++ // a proxy takes connections whether it has a backend or not
 		}
 		return
@@ -171,6 +171,11 @@ func (t *trafficTally) ended(o *Outcome) {
 		t.firstLoss = o.At
 	}
 	t.lastLoss = max(t.lastLoss, o.At)
+}
+
+// isRedialledInVain reports whether a UDP flow was lost, and has not echoed since: to dial it anew tells nothing.
+func (t *trafficTally) isRedialledInVain(o *Outcome) bool {
+	return t.plan.Protocol() == "udp" && o.Packets.Sent == 0 && len(t.down[o.Number]) > 0
 }
 
 // stuck takes note of a connection on which packets of a size never came back.

@@ -62,11 +62,16 @@ func awaitK6(t *testing.T, p *process) *k6 {
 	return k
 }
 
-// logged returns the messages, other than the script's, that contain a text.
+// verdictLine is how the lines begin that tell, at the end, of the verdicts that failed.
+const verdictLine = "mconnect: verdict "
+
+// logged returns the messages, other than the script's, that contain a text. Lines of verdicts, which repeat what others say, are among them
+// only if the text begins as they do.
 func (k *k6) logged(part string) []string {
 	var messages []string
 	for _, line := range k.logs {
-		if line.Source != "console" && strings.Contains(line.Message, part) {
+		isVerdict := strings.HasPrefix(line.Message, verdictLine)
+		if line.Source != "console" && isVerdict == strings.HasPrefix(part, verdictLine) && strings.Contains(line.Message, part) {
 			messages = append(messages, line.Message)
 		}
 	}

@@ -26,7 +26,7 @@ func (c *connects) judge(j *judge, prompt bool) {
 		why = fmt.Sprintf("; the time was up first (timeout %s): %s", span(c.timeout), c.slow)
 	}
 	if c.interrupted {
-		j.say(Complete, false, "the call was ended from outside, when %d of %s were begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
+		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
 	} else {
 		j.part(Complete, c.begun, c.asked, "begun", why)
 	}
