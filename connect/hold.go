@@ -151,6 +151,9 @@ func (h *Held) hangUp(dialled Class) {
 //
 // At every instant Connects = EstablishedTotal + FailedConnects + States.NotInitiated + States.Dialing.
 func (h *Held) Result() *HoldResult {
+	if s := h.States(); s.NotInitiated+s.Dialing+s.Established == 0 {
+		<-h.ended // all has happened, and is about to be collected
+	}
 	over := false
 	select {
 	case <-h.ended:
