@@ -1,11 +1,14 @@
-# The companion server and nothing else; `make image` builds it. The manifest that runs it is examples/kubernetes/mesh.yaml.
-FROM golang:1.26 AS build
+# The companion server and nothing else; `make image` builds it, for amd64 and arm64. It needs no file system and no privilege. The manifests
+# that run it are in examples/kubernetes.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY connect connect
 COPY server server
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /mconnect-server ./server/mconnect-server
+ARG TARGETOS
+ARG TARGETARCH
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /mconnect-server ./server/mconnect-server
 
 FROM scratch
 # For -peer https://… and -cloudwatch.

@@ -9,10 +9,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := go.mod go.sum xk6.go $(shell find connect server -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 .DELETE_ON_ERROR:
-.PHONY: help build image demo test types sim mutations fuzz lint bench lab test-deps clean
+.PHONY: help build image image-k6 dist demo dashboards pictures test test-outputs types sim mutations fuzz lint bench lab test-deps vm-deps clean
 
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 16
 
 build: k6 mconnect-server ## Build ./k6 and ./mconnect-server
 
@@ -25,28 +25,71 @@ mconnect-server: $(SOURCES)
 	go build -ldflags "-X main.version=$(VERSION)" -o $@ ./server/mconnect-server
 
 # IMAGE=registry.example/mconnect-server:1 gives it another name.
-IMAGE := mconnect-server:latest
+IMAGE := ghcr.io/seed-aa7fe5b5/mconnect-server:latest
+image: DOCKERFILE := Dockerfile
 image: ## Build the container image of mconnect-server (docker or podman)
+	$(build-image)
+
+image-k6: DOCKERFILE := Dockerfile.k6
+image-k6: IMAGE := ghcr.io/seed-aa7fe5b5/xk6-mconnect:latest
+image-k6: ## Build the container image of k6 with the extension
+	$(build-image)
+
+define build-image
 	@builder=$$(command -v docker || command -v podman) || { \
 		echo "make image: neither docker nor podman is here: install one, or put ./mconnect-server, a static binary, into an image yourself" >&2; \
 		exit 1; \
 	}; \
-	"$$builder" build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+	"$$builder" build --build-arg VERSION=$(VERSION) -t $(IMAGE) -f $(DOCKERFILE) .
+endef
+
+# What a release has, in dist: for each system an archive with k6 and mconnect-server, an SBOM of each, and all checksums.
+SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+dist: bin/xk6 bin/cyclonedx-gomod ## Build a release; SYSTEMS=linux/amd64 builds less
+	rm -rf dist && mkdir dist
+	@set -e; for system in $(SYSTEMS); do \
+		export GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		name=xk6-mconnect-$$GOOS-$$GOARCH; suffix=; test $$GOOS != windows || suffix=.exe; \
+		mkdir dist/$$name; echo "$$name"; \
+		bin/xk6 build --with $(MODULE)=. --output dist/$$name/k6$$suffix; \
+		go build -ldflags "-s -w -X main.version=$(VERSION)" -o dist/$$name/mconnect-server$$suffix ./server/mconnect-server; \
+		for binary in k6 mconnect-server; do \
+			bin/cyclonedx-gomod bin -json -output dist/$$binary-$$GOOS-$$GOARCH.cdx.json dist/$$name/$$binary$$suffix 2>/dev/null; \
+		done; \
+		cp LICENSE index.d.ts dist/$$name; tar -C dist/$$name -czf dist/$$name.tar.gz .; rm -r dist/$$name; \
+	done
+	name=$$(npm pack --silent --pack-destination dist) && mv dist/$$name dist/xk6-mconnect-types.tgz
+	cd dist && sha256sum * > SHA256SUMS
 
 demo: k6 ## Build ./k6 and run examples/flood.js
 	./k6 run examples/flood.js
 
+dashboards: ## Make the Grafana dashboards anew
+	cd dashboards && go run .
+
+pictures: build ## Make the pictures of the documents anew (with Chromium)
+	go run ./docs/pictures
+
 # Tests that this machine can't run, with the reasons; go test does not show them.
 LEFT_OUT := bin/left-out.txt
-test: test-deps build types ## Run all tests, unit to end-to-end
+test: test-deps vm-deps build types ## Run all tests, unit to end-to-end
 	go vet ./...
 	GOOS=darwin go build ./...
 	GOOS=windows go build ./...
+	go test -C dashboards ./...
+	go test -C test/kubernetes ./...
 	$(MAKE) fuzz
 	$(MAKE) sim SEEDS=20000
 	@rm -f $(LEFT_OUT); mkdir -p $(dir $(LEFT_OUT))
-	CGO_ENABLED=1 E2E_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) go test -race -count=1 -timeout 30m ./... ; \
-		status=$$?; cat $(LEFT_OUT) 2>/dev/null; exit $$status
+	CGO_ENABLED=1 TESTS_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) go test -race -count=1 -timeout 30m ./... ; \
+		status=$$?; $(tell-left-out); exit $$status
+
+# A line for each reason, with all tests that it stopped.
+tell-left-out = test ! -f $(LEFT_OUT) || \
+	awk -F '\t' '{tests[$$1] = tests[$$1] (tests[$$1] ? ", " : "") $$2} END {for (reason in tests) print "left out: " tests[reason] ": " reason}' $(LEFT_OUT) | sort
+
+test-outputs: test-deps k6 ## Compare the flood's speed with each of k6's outputs
+	go test -tags outputs -count=1 -timeout 20m -v ./test -run '^TestOutputs'
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
 	npx tsc
@@ -71,9 +114,11 @@ fuzz: ## Run each fuzz target for some seconds
 	done
 
 # xk6's own smoke check calls k6 with a flag that k6 v2 no longer has (grafana/xk6#594), hence the last line.
-lint: k6 bin/golangci-lint bin/gosec ## Check the format, run golangci-lint, xk6 lint and the smoke script
+lint: k6 bin/golangci-lint bin/gosec bin/actionlint ## Check the format, run golangci-lint, actionlint, xk6 lint and the smoke script
 	bin/golangci-lint fmt --diff
+	bin/actionlint
 	bin/golangci-lint run
+	cd dashboards && ../bin/golangci-lint run
 	PATH="$(CURDIR)/bin:$$PATH" xk6 lint --enable-only \
 		security,module,replace,readme,license,git,build,examples,types,codeowners
 	./k6 run --quiet --summary-mode=disabled examples/smoke.js
@@ -82,15 +127,28 @@ bench: build ## Run the benchmarks
 	go run ./bench
 
 # LAB='-balancer ecmp -ip 4' takes flags; `bin/lab -h` lists them.
-lab: build test-deps ## Compare real load balancers with the ideal, in network namespaces (Linux, root)
+# NFQLB=dir is a directory with the sources of github.com/Nordix/nfqueue-loadbalancer, for the balancer nfqlb.
+# With -vm among them, a virtual machine runs it, with a kernel that has IPVS and netem.
+lab: build test-deps $(if $(NFQLB),bin/nfqlb) $(if $(filter -vm,$(LAB)),vm-deps) ## Compare real load balancers with the ideal, in network namespaces (Linux, root)
 	go build -o bin/lab ./examples/lab
-	bin/lab $(LAB)
+	PATH="$(CURDIR)/bin:$$PATH" bin/lab $(LAB)
+
+bin/nfqlb: $(if $(NFQLB),$(shell find $(NFQLB)/src -name '*.[ch]' -o -name 'Makefile')) | test-deps
+	@printf '#include <libmnl/libmnl.h>\n#include <libnetfilter_queue/libnetfilter_queue.h>\n' | gcc -E - >/dev/null 2>&1 || { \
+		command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libnetfilter-queue-dev libmnl-dev; \
+	} || true
+	mkdir -p bin
+	$(MAKE) -C $(NFQLB)/src O=$(CURDIR)/bin/nfqlb-objects X=$(CURDIR)/$@ VERSION=lab $(CURDIR)/$@ || { \
+		echo "make lab: nfqlb needs gcc, libnetfilter-queue-dev and libmnl-dev" >&2; exit 1; }
+	rm -rf bin/nfqlb-objects
 
 test-deps: ## Install what the tests use (Debian and the like, as root)
 	@missing=; PATH="$$PATH:/usr/sbin:/sbin"; \
 	need() { command -v $$1 >/dev/null || missing="$$missing $$2"; }; \
-	need haproxy haproxy; need influxd influxdb; need nft nftables; need ip iproute2; \
-	need conntrack conntrack; need redis-server redis-server; need aiosmtpd python3-aiosmtpd; need dnsmasq dnsmasq-base; \
+	need haproxy haproxy; need influxd influxdb; need prometheus prometheus; need nft nftables; need ip iproute2; \
+	need conntrack conntrack; need iptables iptables; need redis-server redis-server; need aiosmtpd python3-aiosmtpd; need dnsmasq dnsmasq-base; \
+	need qemu-system-x86_64 qemu-system-x86; need modprobe kmod; need ipvsadm ipvsadm; \
 	need gcc "gcc libc6-dev"; need node nodejs; need npm npm; need chromium chromium; \
 	test -z "$$missing" && exit; \
 	if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
@@ -99,8 +157,22 @@ test-deps: ## Install what the tests use (Debian and the like, as root)
 		false; \
 	fi || echo "WARNING: the tests need these packages, please install them:$$missing"
 
+# It is unpacked, not installed. Ubuntu has a kernel's modules in a package of their own.
+vm-deps: test-deps ## Get a kernel for the lab's virtual machine (Debian and the like)
+	@test ! -d bin/vm || exit 0; \
+	kernel=$$(apt-cache depends linux-image-cloud-amd64 linux-image-virtual 2>/dev/null | sed -n 's/.* Depends: linux-image-\([0-9]\)/\1/p' | head -n 1); \
+	if test -z "$$kernel"; then \
+		echo "WARNING: apt knows no kernel for the lab's virtual machine, which is left out"; exit 0; \
+	fi; \
+	set -e; rm -rf bin/vm.new; mkdir -p bin/vm.new; cd bin/vm.new; \
+	for package in "linux-image-$$kernel" "linux-modules-$$kernel"; do \
+		if apt-cache show "$$package" >/dev/null 2>&1; then apt-get -q download "$$package"; fi; \
+	done; \
+	for file in *.deb; do dpkg-deb -x "$$file" .; rm "$$file"; done; \
+	PATH="$$PATH:/usr/sbin:/sbin" depmod -b . "$$kernel"; cd ..; mv vm.new vm
+
 clean: ## Remove everything that make builds
-	rm -rf k6 mconnect-server bin node_modules
+	rm -rf k6 mconnect-server bin dist node_modules
 
 bin/xk6: tools/go.mod
 	go build -C tools -o ../$@ go.k6.io/xk6
@@ -110,6 +182,12 @@ bin/golangci-lint: tools/go.mod
 
 bin/gosec: tools/go.mod
 	go build -C tools -o ../$@ github.com/securego/gosec/v2/cmd/gosec
+
+bin/actionlint: tools/actionlint/go.mod
+	go build -C tools/actionlint -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+
+bin/cyclonedx-gomod: tools/go.mod
+	go build -C tools -o ../$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 node_modules/.package-lock.json: package-lock.json | test-deps
 	npm ci --ignore-scripts --no-audit --no-fund

@@ -50,7 +50,7 @@ export type Target = string;
  * - `no_reply`: established, but no answer within `connectTimeout`, or before the call's `timeout`; no answer to a keepalive within
  *   `keepaliveTimeout`; no echo within `lossTimeout`
  * - `bad_reply`: the answer is not a host name (1 to 255 bytes of printable UTF-8, up to the first NUL, CR, LF or TAB), is a host's name
- *   twice over (something put data of its own before ours), does not match `reply`, or is longer than 64 KiB; more came back than was sent
+ *   twice over or a PROXY header (something put data of its own before ours), does not match `reply`, or is longer than 64 KiB; more came back than was sent
  * - `dns`, `blocked`: the name does not resolve; k6's options, or this host's own firewall, forbid the target
  * - `tls`: the handshake failed
  * - `aborted`: the test was stopped, the iteration ended, or hold() closed its connections (`close()`, `duration`), before the connection was established or answered
@@ -59,7 +59,7 @@ export type ErrorClass =
   | 'refused' | 'timeout' | 'reset' | 'closed' | 'host_unreachable' | 'net_unreachable' | 'addr_in_use'
   | 'addr_not_available' | 'fd_limit' | 'no_reply' | 'bad_reply' | 'dns' | 'blocked' | 'tls' | 'aborted' | 'other';
 
-/** The names of the verdicts that results have. A call that is rejected or throws adds one more to the metrics, `ran`. docs/verdicts.md explains each. */
+/** The names of the verdicts that results have. A call that is rejected or throws, and an iteration that ends with an exception, adds one more to the metrics, `ran`. docs/verdicts.md explains each. */
 export type VerdictName =
   | 'complete' | 'connected' | 'answered' | 'kept' | 'recovered' | 'intact' | 'hosts' | 'balance' | 'moved' | 'affinity' | 'source'
   | 'loss' | 'recovery' | 'capacity' | 'idle' | 'prompt' | 'sockets' | 'ran';
@@ -94,7 +94,7 @@ export interface ConnectExpect {
 }
 
 /**
- * Who must answer: names, or an object of names and what each is due in relation to the others. A host of weight 0 must not answer.
+ * Who must answer: names, or an object of names and what each is due in relation to the others, 1e-9 to 1e9. A host of weight 0 must not answer.
  * 1 to 10,000 names. `false` leaves the verdict `hosts` out.
  */
 export type ExpectedHosts = string | string[] | Record<string, number> | false;
@@ -113,7 +113,12 @@ export interface FloodExpect extends ConnectExpect {
    * 0.001; a number: at least that. `{tolerance: 0.1}` fails only if, besides, the share of a host is off its due by more than a
    * tenth of that due, since no hash table deals out connections like dice. Default: not judged.
    */
-  balance?: boolean | number | { tolerance?: number; p?: number };
+  balance?: boolean | number | {
+    /** The share of a host may be off its due by this part of that due. Default: none. */
+    tolerance?: number;
+    /** The least p-value. Default 0.001. */
+    p?: number;
+  };
   /** `true`: each source address must be answered by one host only. Needs fewer sources than connections. Default `false`. */
   affinity?: boolean;
   /**
@@ -135,8 +140,10 @@ export interface HoldExpect extends ConnectExpect {
   kept?: Share;
   /** Who must tell its name on a connection. Needs a target that does, by itself or in the answer to a keepalive. Default: anybody. */
   hosts?: ExpectedHosts;
-  /** As in {@link FloodExpect.retransmits}. */
+  /** The largest share of connects that may take more than one SYN, 0 to 1. Linux. Default 0.01. Part of the verdict `prompt`. */
   retransmits?: number;
+  /** The longest 99th percentile of the time to answer a keepalive. Needs `keepalive`. Adds a second verdict `prompt`. Default: not judged. */
+  replyTime?: Duration;
   /** `false` leaves the verdict `prompt` out. */
   prompt?: boolean;
 }
@@ -147,7 +154,7 @@ export interface TrafficExpect extends ConnectExpect {
   kept?: Share;
   /** `false` leaves out the verdict that all connections are up and echoing at the end. */
   recovered?: boolean;
-  /** With `verify`. `false` leaves out the verdict that all echoes have the bytes that were sent. */
+  /** `false` leaves out the verdict that all echoes have the bytes that were sent. There is one with `verify`. */
   intact?: boolean;
   /** The largest share of packets that may be lost, 0 to 1. Default: not judged. */
   loss?: number | false;
@@ -161,16 +168,16 @@ export interface CapacityExpect {
   complete?: Share;
   /** How many connections the target must hold. Default 1. */
   connections?: number;
-  /** `false` leaves out the verdict on that. */
+  /** `false` leaves out the verdict on how many are held. */
   capacity?: boolean;
 }
 
 /** What must hold for a ping() or tcpPing(). */
 export interface PingExpect {
-  /** `false` leaves out the verdict that the peer was reached. */
-  connected?: boolean;
-  /** Only ping(). `false` leaves out the verdict that it answered with a status below 305. */
-  answered?: boolean;
+  /** Of the addresses that were asked, those that must be reached. Default 1. */
+  connected?: Share;
+  /** Of the addresses that were reached, those that must answer with a status below 305. Only ping(). Default 1. */
+  answered?: Share;
 }
 
 /** What counts as an answer, if not a host name. */
@@ -192,7 +199,7 @@ export interface Reply {
  * the other options is ignored where that deceives nobody: `seed` with sources in order, `serverName` without TLS.
  */
 export interface CallOptions {
-  /** Default `'tcp'`. */
+  /** The protocol, and where it matters the version of IP. Default `'tcp'`. */
   network?: Network;
   /** How many connections to make, 1 to 100,000,000. Default 1. */
   connections?: number;
@@ -248,10 +255,21 @@ export interface CallOptions {
    * that want one: `mconnect-server -proxy-protocol`, HAProxy's `accept-proxy`. Not with UDP. Default: none.
    */
   proxyProtocol?: 1 | 2;
+  /**
+   * What connections are made of. `'sockets'`: the kernel's. `'packets'`: TCP and UDP of the module's own, over AF_XDP, for more connects a second,
+   * and connections that need neither descriptor nor socket. Linux only, with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; not with TLS.
+   * `preflight({driver: 'packets'})` tells what is missing. Default `'sockets'`.
+   */
+  driver?: 'sockets' | 'packets';
   /** The server name for TLS: SNI, and the name that the certificate must have. Default: the target's host. */
   serverName?: string;
   /** Added to the tags of the call's metrics. The names of the module's own tags are not free. */
   tags?: Record<string, string | number | boolean>;
+  /**
+   * Which connections become samples of Trends. `'all'`, the default up to 1,000,000 connections a call, or `'thinned'`: a fair sample of about
+   * 10,000 of them. Counters, Rates and results are of all in both cases; of hosts that answer rarely, no sample may be left.
+   */
+  samples?: 'all' | 'thinned';
   /** Interval of a progress line in the log, worded as tcpgoon words it. Default: none. */
   monitor?: Duration;
 }
@@ -294,8 +312,9 @@ export interface States {
 
 /**
  * Figures of a set of durations, in milliseconds; all 0 if the set is empty. They are exact, except for the median and the percentiles of
- * sets that grow for as long as a call lasts. Those are off by at most 0.1 % or 1 µs: always in `round_trip`, and with more than 16,384
- * values in the `echo_time` of hold() and in traffic()'s `connect_time`, `error_time` and `rtt`.
+ * sets that grow for as long as a call lasts, and of very large ones. Those are off by at most 0.1 % or 1 µs: always in `round_trip`, with
+ * more than 16,384 values in the `echo_time` of hold() and in traffic()'s `connect_time`, `error_time` and `rtt`, and with more than 100,000
+ * in those of hold() and flood().
  */
 export interface Summary {
   min: number;
@@ -407,13 +426,14 @@ export interface FloodResult extends Judged {
  * Connects to the target, or to several in turn, sends `payload` if there is one, reads the answer, and closes.
  * Resolves when every connection has ended, or `timeout` is over.
  *
- * Verdicts: `complete`, `connected`, `prompt`; with `readReply` also `answered`; with {@link FloodExpect} `hosts`, `balance`, `affinity`, `source`.
+ * Verdicts: `complete`, `connected`, `prompt` (not over UDP); with `readReply` also `answered`; with {@link FloodExpect} `hosts`, `balance`, `affinity`, `source`.
  *
  * Metrics (tags `proto`, `target`, with `addresses: 'all'` also `ip`, and those of the script): `mconnect_connects`, `mconnect_connect_failed`
  * (tag `error` = class, where failed), `mconnect_connect_duration`, `mconnect_reply_failed` (likewise), `mconnect_reply_duration` (tag `host`), `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_failures` (tags `error`, `phase`), `data_sent`, `data_received`.
  * With all targets in the tag `target`: `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`),
- * `mconnect_balance_max_share` and `mconnect_balance_p_value` (both keep the worst so far), `mconnect_balance_cv`, `mconnect_balance_jain`,
+ * `mconnect_replies_due` (tag `host`), `mconnect_balance_max_share` and `mconnect_balance_p_value` (both keep the worst so far), `mconnect_balance_cv`,
+ * `mconnect_balance_jain`,
  * and `mconnect_affinity_share` where the result tells the affinity. Of all calls of the process, even under the tags of this one, the states:
  * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and
  * `mconnect_established_max`.
@@ -446,8 +466,8 @@ export interface DisruptionExpect {
 export interface DisruptionOptions {
   model: DisruptionModel;
   /**
-   * All backends, removed and added ones too; for `'ecmp'` in the order of the next hops. Default: those that have answered;
-   * `'ecmp'` has none.
+   * All backends, removed and added ones too; for `'ecmp'` in the order of the next hops. Default: those that have answered, and those that
+   * were added; `'ecmp'` has none.
    */
   backends?: string[];
   /** Those that left. Default: none if `added` is given, else those that answered before and not after. */
@@ -533,7 +553,10 @@ export interface ChangeOptions {
  *
  * `text` says what happens, in 1 to 1,000 bytes: `change('restart of web-1', { hosts: 'web-1' })`. Results list the changes that they have felt.
  *
- * Programs outside k6 announce changes with `POST /change?text=…&hosts=web-1,web-2&within=10s` to `listen({ http })`.
+ * Programs outside k6 announce changes with `POST /change?text=…&hosts=web-1,web-2&within=10s` to `listen({ http })`. Their samples are made by
+ * the next call that ends, or within a second by one that runs.
+ *
+ * Metrics: `mconnect_changes` (Counter, tags `change`, which is the text, and `hosts` where given; at most 1,000 different, then `(other)`).
  *
  * Throws a TypeError if an argument is wrong.
  */
@@ -554,7 +577,8 @@ export interface Change {
 export interface Outage {
   /** In milliseconds since the start. */
   from: number;
-  /** When all of its connections had an echo again; null if that did not happen before the end. hold() redials nothing, so it is always null there. */
+  /** When all of its connections had an echo again; null if that did not happen before the end. Nothing comes up again in hold(), and in traffic() with `reconnect: false`: there it is
+   * always null, and an outage is what was lost within 100 ms of each other. */
   to: number | null;
   /** Connections that were lost. */
   connections: number;
@@ -657,10 +681,10 @@ export interface Held {
  * flood(), plus `connectTimeout`). What peers send is read and counted. A peer that closes or resets a connection is
  * noticed at once (state `closed`). The connections end with `close()`, after `duration`, or with the iteration, and are judged then.
  *
- * Verdicts: `complete`, `connected`, `prompt`, `kept`; with {@link HoldExpect} `hosts`.
+ * Verdicts: `complete`, `connected`, `prompt` (not over UDP), `kept`; with {@link HoldExpect} `hosts`.
  *
  * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend, of about 1,000 answers a second at most) with
- * `keepalive`; `mconnect_failures` (tags `error`, `phase`, and `host` where known), `mconnect_needless_losses` (tags `host`, `error`); and the state
+ * `keepalive`; `mconnect_failures` (tags `error`, `phase`, and `host` where known), `mconnect_connections_lost` and `mconnect_needless_losses` (tags `host`, `error`); and the state
  * gauges, of which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
  */
 export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;
@@ -671,7 +695,7 @@ export interface TrafficOptions extends Omit<CallOptions, 'rate'> {
   /** KB/s (1024 bytes) of all connections together. Default 0: each packet is sent as soon as the last one has come back. */
   rate?: number;
   /**
-   * Bytes, 64 to 1,048,576; UDP 72 to 65,507. A list of 1 to 100 sizes takes turns; the first packet of each connection has the smallest
+   * The size of packets in bytes, 64 to 1,048,576; UDP 72 to 65,507. A list of 1 to 100 sizes takes turns; the first packet of each connection has the smallest
    * of them, so that its backend is known before a large packet gets lost. Default 1024.
    */
   packetSize?: number | number[];
@@ -777,6 +801,8 @@ export interface TrafficResult extends Judged, Losses {
   received: number;
   /** With `verify`: packets that came back with other bytes than were sent. */
   corrupted: number;
+  /** The same by host. */
+  corrupted_by_host: Record<string, number>;
   /** Packets that were not sent in their slot, since the last echo was late. */
   dropped: number;
   /** TCP segments that the kernel sent again (Linux). */
@@ -828,22 +854,22 @@ export interface TrafficResult extends Judged, Losses {
  * Verdicts: `complete`, `connected`, `kept`, `recovered`; with `verify` also `intact`; with {@link TrafficExpect} `loss` and `recovery`.
  *
  * Metrics: those of connecting, as for flood(); `mconnect_packets_sent`, `mconnect_packets_received`, `mconnect_packets_dropped`, `mconnect_packets_lost`,
- * `mconnect_reconnects`, `mconnect_retransmits`, `mconnect_flows_moved`, `mconnect_connections_lost` (tag `host`), `mconnect_needless_losses` (tags
+ * `mconnect_reconnects`, `mconnect_retransmits`, `mconnect_flows_moved`, `mconnect_connections_lost` and `mconnect_needless_losses` (tags
  * `host`, `error`), `mconnect_failures` (tags `error`, `phase`, and `host` where known) (Counters), `mconnect_round_trip` (Trend, of at most 10,000 packets a
  * second), `mconnect_recovery_duration` (Trend, one value for each outage that has ended), `data_sent`, `data_received`.
  */
 export function traffic(target: Target | Target[], options?: TrafficOptions): Promise<TrafficResult>;
 
 export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
-  /** The most to hold. Default: what this process has file descriptors for. */
+  /** The most connections to hold. Default: what this process has file descriptors for. */
   connections?: number;
   /** Connections opened at first before their fate is looked at; each step is twice as large, up to ten times this. Default 100. */
   step?: number;
   /** How long each connection is watched: one that is not closed by then is held. Default `'500ms'`. */
   patience?: Duration;
-  /** As in {@link CallOptions.concurrency}; few, so that the last connection that fits is told from the first that does not. Default 8. */
+  /** Most connections in flight at once; few, so that the last connection that fits is told from the first that does not. Default 8. */
   concurrency?: number;
-  /** As in {@link CallOptions.connectTimeout}. Default `'3s'`. */
+  /** Bounds each connection: the time until it is established. Default `'3s'`. */
   connectTimeout?: Duration;
   /** Bounds the whole call; what was found by then is a lower bound. Default: long enough for `connections`. */
   timeout?: Duration;
@@ -870,7 +896,8 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  *   connections to accept is full
  * - `path`: SYNs are no longer answered, although all established connections are served: they vanish on the way, where a connection table,
  *   the ports for address translation, or a firewall's limit are used up
- * - `intermittent`: connects fail, but later ones get through: packets are lost by chance, or one 5-tuple in n leads nowhere
+ * - `intermittent`: connects fail, or connections are closed or not served, but later ones get through: packets are lost by chance, one 5-tuple in n
+ *   leads nowhere, or one backend of several does not serve
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
  * - `time`: the call's `timeout` came first
@@ -913,8 +940,8 @@ export interface CapacityResult extends Judged {
  * Finds out how many connections the target holds, and what stops it: opens them step by step, and keeps them, until some
  * fail, are closed, or are not served. A target that greets by itself, as mconnect's server does, must greet every
  * connection (it does if one of the first step is greeted); of one that waits for the client, `payload` asks for an answer. Without either, connections that wait in the
- * target's accept queue count as held. Once as many connects as run at once have failed slowly, the step ends, and up to 16 more are tried,
- * to see whether later ones get through. Closes all before it resolves.
+ * target's accept queue count as held. Once as many connects as run at once have failed slowly, the step ends, and up to 16 more are tried
+ * if it is unclear whether later ones get through. Closes all before it resolves.
  *
  * Verdicts: `complete`, `capacity`.
  *
@@ -922,19 +949,6 @@ export interface CapacityResult extends Judged {
  * `data_sent`, `data_received`. Connects that fail are what it looks for, so the metrics of connecting and of failures have no samples of it. Its connections appear only in the state gauges.
  */
 export function capacity(target: Target | Target[], options?: CapacityOptions): Promise<CapacityResult>;
-
-/** What counts as an answer. Each byte of it is one character U+0000 to U+00FF, so that binary answers can be matched. */
-export interface ReplyOptions {
-  /**
-   * What must be in the answer: a text, or a RegExp in the syntax that RE2 shares with JavaScript (flags i, m, s). The first group of a RegExp,
-   * if it has one, is the name of the host.
-   */
-  match?: RegExp | string | ArrayBuffer | Uint8Array;
-  /** Ends the answer, such as `'\r\n'`. Without this and `bytes`, the first read is the answer. */
-  until?: string | ArrayBuffer | Uint8Array;
-  /** How many bytes the answer has. */
-  bytes?: number;
-}
 
 export interface IdleOptions extends Omit<CallOptions, 'connections'> {
   /** How many connections are silent at the same time, 1 to 1,000. More of them make the search shorter. Default 20. */
@@ -948,7 +962,7 @@ export interface IdleOptions extends Omit<CallOptions, 'connections'> {
   /** What a connection is used with. Default: 64 bytes of NULs, which echo servers return, and mconnect-server answers with its name. */
   payload?: string | ArrayBuffer | Uint8Array;
   /** What counts as an answer. Default: anything. */
-  reply?: ReplyOptions;
+  reply?: Reply;
   /**
    * Bounds the first answer on each connection (default `'5s'`) and, if it is given, those after a silence. Otherwise these have ten times as long as
    * the slowest answer took, and a second more.
@@ -1036,11 +1050,11 @@ export interface IdleResult extends Judged {
 export interface IdleExpect {
   /** A connection that was silent for exactly so long must still answer (verdict `idle`). */
   timeout?: Duration;
-  /** `false` leaves the verdict out; a number from 0 to 1 is the least share that must hold. */
-  complete?: boolean | number;
-  /** Likewise: the connection that is used at once must answer. */
-  answered?: boolean | number;
-  /** `false` leaves the verdict out. */
+  /** Of the connections asked for, those that must have been begun. Default 1. */
+  complete?: Share;
+  /** The connection that is used at once must answer; `false` leaves the verdict out. Default 1. */
+  answered?: Share;
+  /** `false` leaves out the verdict on the silent connection. */
   idle?: boolean;
 }
 
@@ -1064,7 +1078,7 @@ export interface PingingOptions {
   /** `'all'` pings each address of the name, one after the other, with the tag `ip`. Default `'one'`. */
   addresses?: 'one' | 'all';
   /**
-   * Bounds all of it, name resolution included. Default `'10s'` for ping(), `'5s'` for tcpPing(), which reserves a tenth of it for the connect,
+   * Bounds the whole ping, name resolution included. Default `'10s'` for ping(), `'5s'` for tcpPing(), which reserves a tenth of it for the connect,
    * however long name resolution takes.
    */
   timeout?: Duration;
@@ -1089,10 +1103,10 @@ export interface PingingOptions {
 export interface PingOptions extends Omit<PingingOptions, 'expect'> {
   /** What must hold besides the defaults. */
   expect?: PingExpect;
-  /** Default `'GET'`. */
+  /** The method of the request. Default `'GET'`. */
   method?: string;
   /**
-   * Sent with the request. `Host` replaces the URL's host in the request, though not in TLS. `Connection` is `close` in any case but an
+   * Headers that are sent with the request. `Host` replaces the URL's host in the request, though not in TLS. `Connection` is `close` in any case but an
    * upgrade, and the request has no body, so there can't be a `Content-Length`.
    */
   headers?: Record<string, string>;
@@ -1140,6 +1154,8 @@ export interface PingResult {
   /** The same in words, with what can be done. */
   error_message?: string;
   failed_in?: PingPhase;
+  /** With `addresses: 'all'`: the result of each address. The other fields are those of the first that failed, else of the first. */
+  addresses?: PingResult[];
 }
 
 /**
@@ -1186,6 +1202,8 @@ export interface TCPPingResult {
   error?: ErrorClass;
   /** Why it failed in words, with what can be done. */
   error_message?: string;
+  /** With `addresses: 'all'`: the result of each address. The other fields are those of the first that failed, else of the first. */
+  addresses?: TCPPingResult[];
 }
 
 /**
@@ -1219,14 +1237,35 @@ export interface SocketsOptions {
   tags?: Record<string, string | number | boolean>;
 }
 
-/** The most sockets in each state, and how long to wait for that (default: not at all). */
-export type SocketsExpect = { within?: Duration } & Partial<
-  Record<
-    | 'established' | 'syn_sent' | 'syn_recv' | 'fin_wait1' | 'fin_wait2' | 'time_wait' | 'close' | 'close_wait' | 'last_ack' | 'listen'
-    | 'closing' | 'total',
-    number
-  >
->;
+/** The most sockets in each state, and how long to wait for that. */
+export interface SocketsExpect {
+  /** How long to wait for the table to be as expected. Default: not at all. */
+  within?: Duration;
+  /** The most sockets in state ESTABLISHED. */
+  established?: number;
+  /** The most sockets in state SYN-SENT. */
+  syn_sent?: number;
+  /** The most sockets in state SYN-RECEIVED. */
+  syn_recv?: number;
+  /** The most sockets in state FIN-WAIT-1. */
+  fin_wait1?: number;
+  /** The most sockets in state FIN-WAIT-2. */
+  fin_wait2?: number;
+  /** The most sockets in state TIME-WAIT. */
+  time_wait?: number;
+  /** The most sockets in state CLOSED. */
+  close?: number;
+  /** The most sockets in state CLOSE-WAIT. */
+  close_wait?: number;
+  /** The most sockets in state LAST-ACK. */
+  last_ack?: number;
+  /** The most sockets in state LISTEN. */
+  listen?: number;
+  /** The most sockets in state CLOSING. */
+  closing?: number;
+  /** The most sockets in all states together. */
+  total?: number;
+}
 
 /** TCP sockets by state (RFC 9293). */
 export interface SocketTable {
@@ -1262,14 +1301,18 @@ export interface SocketTable {
 export function sockets(options?: SocketsOptions): Promise<SocketTable & Judged>;
 
 export interface PreflightOptions {
-  /** Open at once. Default 1. */
+  /** How many connections are open at once. Default 1. */
   connections?: number;
-  /** Source addresses, as in {@link CallOptions.source}. Default: one. */
+  /** Connects a second, if another machine answers them: how many processors does that take here? */
+  rate?: number;
+  /** Source addresses, as flood() takes them. Default: one. */
   source?: string | string[];
-  /** Fixed source ports, as in {@link CallOptions.sourcePorts}. Default: those that the system chooses. */
+  /** Fixed source ports, as flood() takes them. Default: those that the system chooses. */
   sourcePorts?: string;
   /** How many different targets. Default 1. */
   targets?: number;
+  /** What connections are made of. Default `'sockets'`. */
+  driver?: 'sockets' | 'packets';
 }
 
 export interface PreflightCheck {
@@ -1282,7 +1325,7 @@ export interface PreflightCheck {
 }
 
 /**
- * What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory. flood(), hold() and traffic() log each
+ * What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory, processors. flood(), hold() and traffic() log each
  * limit that is too low, once per process. capacity() does not, since it looks for limits.
  */
 export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };
@@ -1340,6 +1383,8 @@ export function listen(options?: ListenOptions): Responder;
 
 /** Figures of all calls together, in nanoseconds. */
 export interface Spread {
+  /** How many durations there were. */
+  count: number;
   min: number;
   avg: number;
   max: number;
@@ -1376,7 +1421,178 @@ export interface Report {
   /** The last 100 results of traffic(), but with all durations in nanoseconds; without `records` where there are more than 1,000. */
   traffic?: TrafficResult[];
   /** The first 1,000 results of disruption(). */
-  disruptions: Disruption[];
+  disruptions: DisruptionVerdict[];
+  /** All calls. Those of one kind, to the same targets, with the same tags and expectations, are added up; of more than 200 different ones, the rest by their kinds. */
+  by_call: CallReport[];
+}
+
+/** Calls that are about the same, added up. Durations are in nanoseconds, instants since `start_time`. What a kind of call does not have is 0 or empty. */
+export interface CallReport {
+  /** The function's name. */
+  call: string;
+  network?: string;
+  targets: string[];
+  /** Where pings came from, if the option `from` has named it. */
+  from?: string;
+  /** The call's own. */
+  tags?: Record<string, string>;
+  /** Connections are to be answered. */
+  answers: boolean;
+  /** What was expected, as far as it was. */
+  expect: object;
+  /** The shares that hosts are due, in relation to each other. */
+  weights?: Record<string, number>;
+  /** How many calls these are. */
+  calls: number;
+  /** Of the first. */
+  start_time: string;
+  /** From there to the end of the last. */
+  duration: number;
+  /** When connections were made. Rates are of these times. */
+  making: Span[];
+  /** Connections. */
+  asked: number;
+  /** Of these. */
+  begun: number;
+  /** Of these. */
+  established: number;
+  /** Of these, as they should. */
+  answered: number;
+  /** At the end; by `capacity()`, at most. */
+  held: number;
+  /** Most at once; of several calls, the sum of theirs. */
+  held_max: number;
+  /** Established connections that ended before their time. */
+  lost: number;
+  /** Of these, by announced changes. */
+  excused: number;
+  /** By `traffic()`: connections that were not up and echoing at the end, and not taken down by an announced change. */
+  down: number;
+  failed_connects: number;
+  failed_reads: number;
+  syn_retransmits: number;
+  /** Connections that took more than one SYN. */
+  retried: number;
+  sources_used: number;
+  errors: Partial<Record<ErrorClass, number>>;
+  /** The part of `errors` that failed to connect. */
+  connect_errors: Partial<Record<ErrorClass, number>>;
+  first_errors: Partial<Record<ErrorClass, string>>;
+  connect_time: Distribution;
+  /** Of answers, keepalives, packets or pings. */
+  reply_time: Distribution;
+  rtt: Distribution;
+  /** Answers, or connections, by host. */
+  hosts: Record<string, number>;
+  /** The times to answer, to about 2 %; of at most 1,000 hosts. */
+  by_host: Record<string, Distribution>;
+  needless_by_host: Record<string, number>;
+  closed_by: { fin: number; rst: number };
+  outages: Outage[];
+  changes: Change[];
+  /** Of `hold()`: how many connections stood at each instant, and what has happened since the instant before. */
+  over_time: HoldSample[];
+  /** Of `traffic()`. */
+  packets?: PacketCounts;
+  /** One for each call of `capacity()`. */
+  limits?: CapacityFound[];
+  /** One for each call of `idle()`. */
+  silences?: SilenceFound[];
+  /** Of pings. */
+  health?: Beat[];
+  verdicts: Judgement[];
+}
+
+/** A time from one instant to another. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** How many connections of a hold stood at an instant, and what has happened since the instant before. */
+export interface HoldSample {
+  time: number;
+  held: number;
+  established: number;
+  /** Ended before their time. */
+  lost: number;
+}
+
+/** What has become of the packets of `traffic()`. */
+export interface PacketCounts {
+  sent: number;
+  received: number;
+  dropped: number;
+  retransmits: number;
+  corrupted: number;
+  reconnects: number;
+  /** Flows that another host went on to answer. */
+  moved: number;
+  /** Lost connections were not dialed again (`reconnect: false`). */
+  once: boolean;
+}
+
+/** What a call of `capacity()` has found. */
+export interface CapacityFound {
+  connections: number;
+  limit: string;
+  lower_bound: boolean;
+  explanation: string;
+  steps: CapacityStep[];
+}
+
+/** What was held of all that was asked for, when one more step of a search had been watched. */
+export interface CapacityStep {
+  time: number;
+  asked: number;
+  held: number;
+}
+
+/** What a call of `idle()` has found. */
+export interface SilenceFound {
+  timeout: number | null;
+  how: string;
+  at_least: number;
+  at_most: number | null;
+  finished: boolean;
+  /** The shortest silence that was to be tried. */
+  from: number;
+  /** The longest one. */
+  to: number;
+}
+
+/** What pings have told from an instant on. */
+export interface Beat {
+  time: number;
+  pings: number;
+  failed: number;
+  slowest: number;
+}
+
+/** A verdict on calls that are about the same. */
+export interface Judgement {
+  name: VerdictName;
+  /** Calls for which it held. */
+  held: number;
+  /** Calls for which it did not. */
+  failed: number;
+  /** Of the first that failed, else of the last that held. */
+  text: string;
+}
+
+/** Times that can be added up. Percentiles of several calls are told from `counts`, to a thousandth; the others are exact. */
+export interface Distribution {
+  count: number;
+  min: number;
+  avg: number;
+  med: number;
+  max: number;
+  dev: number;
+  'p(90)': number;
+  'p(95)': number;
+  'p(99)': number;
+  /** How often each time occurred, which is in microseconds and rounded down to three digits: `[time, number]`. */
+  counts: [number, number][];
 }
 
 export interface ReportOptions {
@@ -1403,6 +1619,36 @@ export function report(options?: ReportOptions & { format?: 'object' }): Report;
 export function report(options: ReportOptions & { format: 'html' }): string;
 export function report(options: ReportOptions & { format: 'svg' }): Charts;
 
+/** Takes what k6 hands to `handleSummary`, and returns the texts of files by their names, or nothing. */
+export type HandleSummary = (data: any) => Record<string, string> | undefined;
+
+export interface SummaryOptions {
+  /** A file for the page of `report({format: 'html'})`. */
+  html?: string;
+  /** A folder for the charts of `report({format: 'svg'})`. */
+  svg?: string;
+  /** A file for JUnit XML: a test case for each verdict and each threshold. */
+  junit?: string;
+  /** A file for `report()`, which `k6 x mconnect report` reads. */
+  json?: string;
+  /** Of the page and the JUnit file. Default `'mconnect report'`. */
+  title?: string;
+  /** Print this summary alone, without k6's own. Default `false`. */
+  replace?: boolean;
+}
+
+/**
+ * A function for `handleSummary`, which prints for people what the calls of this module have come to, and all thresholds of the test:
+ *
+ *     export const handleSummary = summary({ html: 'report.html', junit: 'report.xml', json: 'report.json' });
+ *
+ * The text follows k6's own summary. Without `replace`, the function returns nothing, since k6 leaves its own out for scripts that return
+ * something; it has written the files then. With `replace`, it returns text and files for k6 to print and to write.
+ *
+ * Throws a TypeError if an option is wrong, and an Error if a file can't be written.
+ */
+export function summary(options?: SummaryOptions): HandleSummary;
+
 declare const mconnect: {
   flood: typeof flood;
   hold: typeof hold;
@@ -1418,5 +1664,6 @@ declare const mconnect: {
   preflight: typeof preflight;
   listen: typeof listen;
   report: typeof report;
+  summary: typeof summary;
 };
 export default mconnect;

@@ -2,6 +2,8 @@
 package mconnect
 
 import (
+	"os"
+
 	"go.k6.io/k6/v2/js/modules"
 	"go.k6.io/k6/v2/subcommand"
 
@@ -10,6 +12,7 @@ import (
 )
 
 func init() {
+	os.Args = command.Arguments(os.Args)
 	modules.Register("k6/x/mconnect", module.New())
 	subcommand.RegisterExtension("mconnect", command.New)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,13 +62,14 @@ type child struct {
 	stderr bytes.Buffer
 }
 
-// startChild starts the bench once more, in a role, and gives it its task.
-func startChild(ctx context.Context, role string, task any) (*child, error) {
+// startChild starts the bench once more, in a role, and gives it its task. wrapper, if any, is a command that runs it.
+func startChild(ctx context.Context, role string, task any, wrapper ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to start %s: %w", role, err)
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self, childCommand, role)} // #nosec G204 -- this very program
+	command := append(slices.Clone(wrapper), self, childCommand, role)
+	c := &child{cmd: exec.CommandContext(ctx, command[0], command[1:]...)} // #nosec G204 -- this very program
 	c.cmd.Stderr = &c.stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -117,10 +119,10 @@ func explain(err error, stderr string) error {
 	return fmt.Errorf("%w: %s", err, strings.TrimPrefix(text, "bench: "))
 }
 
-// byChild makes a flood in a child.
-func byChild(role string) func(context.Context, flood) (time.Duration, error) {
+// byChild makes a flood in a child, which the wrapper runs.
+func byChild(role string, wrapper ...string) func(context.Context, flood) (time.Duration, error) {
 	return func(ctx context.Context, f flood) (took time.Duration, err error) {
-		c, err := startChild(ctx, role, f)
+		c, err := startChild(ctx, role, f, wrapper...)
 		if err != nil {
 			return 0, err
 		}

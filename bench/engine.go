@@ -6,14 +6,24 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // engine is package connect as a Go program uses it.
 func engine(ctx context.Context, f flood) (time.Duration, error) {
 	plan := connect.Plan{
-		Network:     f.Network,
-		Connections: int64(f.Connections),
-		Concurrency: f.Concurrency, // over UDP with the default payload, as all contenders
+		Network:      f.Network,
+		Connections:  int64(f.Connections),
+		KernelBypass: f.Packets,
+		Reset:        f.Reset,
+		Concurrency:  f.Concurrency, // over UDP with the default payload, as all contenders
+	}
+	if f.Source != "" {
+		pool, err := source.ParsePool(f.Source)
+		if err != nil {
+			return 0, fmt.Errorf("source: %w", err)
+		}
+		plan.Sources.Pool = pool
 	}
 	for _, t := range f.Targets {
 		plan.Targets = append(plan.Targets, connect.Target{Name: t.String(), Addr: t})

@@ -14,6 +14,9 @@ type flood struct {
 	Connections int              `json:"connections"`
 	Concurrency int              `json:"concurrency"`
 	Targets     []netip.AddrPort `json:"targets"`
+	Source      string           `json:"source,omitempty"`  // addresses that the engine connects from
+	Packets     bool             `json:"packets,omitempty"` // by the packet driver
+	Reset       bool             `json:"reset,omitempty"`   // closes with RST
 }
 
 const (

@@ -94,6 +94,18 @@ func TestK6MustKnowEveryConnection(t *testing.T) {
 	require.NoError(t, unheard.check(f))
 }
 
+func TestCommandMustCompleteEveryConnection(t *testing.T) {
+	t.Parallel()
+	f := flood{Network: "tcp", Connections: 7}
+	took, err := completedIn([]byte(`{"duration": 5000, "states": {"completed": 7}}`), f)
+	require.NoError(t, err)
+	assert.Equal(t, 5*time.Microsecond, took)
+	_, err = completedIn([]byte(`{"duration": 5000, "states": {"completed": 6}, "first_errors": {"refused": "by web-1"}}`), f)
+	require.ErrorContains(t, err, "6 of 7 connections got an answer: map[refused:by web-1]")
+	_, err = completedIn([]byte("Aborted"), f)
+	require.ErrorContains(t, err, "can't be read")
+}
+
 // It is not parallel: a child that is being started has, for a moment, a copy of every descriptor of this process, and
 // the event loops of the other tests would still hear of connections that they have closed.
 func TestHeldMemory(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
-// The engine uses as many loops as these bounds allow (connect/loops_linux.go, connect/runner_linux.go), and so does the floor.
+// The engine uses as many loops as these bounds allow (connect/internal/epoll), and so does the floor.
 const (
 	mostLoops    = 8
 	lanesPerLoop = 16
@@ -50,7 +50,7 @@ type bareLoop struct {
 	epfd        int
 	udp         bool
 	kind        int
-	targets     []socket.Addr
+	targets     []sys.Addr
 	connections int64
 	next        *atomic.Int64 // the first connection that no loop has taken
 	lanes       []lane
@@ -73,7 +73,7 @@ func newBareLoop(f flood, lanes int, next *atomic.Int64) *bareLoop {
 		b.kind = unix.SOCK_DGRAM
 	}
 	for _, t := range f.Targets {
-		b.targets = append(b.targets, socket.NewAddr(t))
+		b.targets = append(b.targets, sys.NewAddr(t))
 	}
 	return b
 }
@@ -108,7 +108,7 @@ func (b *bareLoop) run() (err error) {
 func (b *bareLoop) wait(events []unix.EpollEvent) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(b.epfd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0) // #nosec G103 -- events outlive the call
-	if n > 0 && errno == socket.OK {
+	if n > 0 && errno == sys.OK {
 		return int(n), nil
 	}
 	blocked, err := unix.EpollWait(b.epfd, events, int(patience.Milliseconds()))
@@ -131,18 +131,18 @@ func (b *bareLoop) dial(at int) error {
 		return nil
 	}
 	to := &b.targets[number%int64(len(b.targets))]
-	fd, errno := socket.Open(to.Family(), b.kind)
-	if errno != socket.OK {
+	fd, errno := sys.Open(to.Family(), b.kind)
+	if errno != sys.OK {
 		return fmt.Errorf("socket: %w", errno)
 	}
 	b.lanes[at] = lane{fd: fd}
-	if errno := socket.Connect(fd, to); errno != socket.OK && errno != unix.EINPROGRESS {
+	if errno := sys.Connect(fd, to); errno != sys.OK && errno != unix.EINPROGRESS {
 		return fmt.Errorf("connect: %w", errno)
 	}
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET, Fd: int32(at)} // #nosec G115 -- a lane's number
 	_, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(b.epfd), unix.EPOLL_CTL_ADD, uintptr(fd),
 		uintptr(unsafe.Pointer(&event)), 0, 0) // #nosec G103 -- event outlives the call
-	if errno != socket.OK {
+	if errno != sys.OK {
 		return fmt.Errorf("epoll_ctl: %w", errno)
 	}
 	return nil
@@ -151,30 +151,30 @@ func (b *bareLoop) dial(at int) error {
 func (b *bareLoop) ready(at int, events uint32) error {
 	l := &b.lanes[at]
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		return fmt.Errorf("a connection failed: %w", socket.Error(l.fd))
+		return fmt.Errorf("a connection failed: %w", sys.Error(l.fd))
 	}
 	if !l.connected {
 		l.connected = true
-		if errno := b.greet(l.fd); errno != socket.OK {
+		if errno := b.greet(l.fd); errno != sys.OK {
 			return fmt.Errorf("write: %w", errno)
 		}
 	}
 	if events&unix.EPOLLIN == 0 {
 		return nil
 	}
-	if n, errno := socket.Read(l.fd, b.buffer[:]); n == 0 {
+	if n, errno := sys.Read(l.fd, b.buffer[:]); n == 0 {
 		return fmt.Errorf("a connection got no answer: read: %w", errno)
 	}
-	socket.Close(l.fd)
+	sys.Close(l.fd)
 	return b.dial(at)
 }
 
 // greet does what a connection begins with.
 func (b *bareLoop) greet(fd int) (errno syscall.Errno) {
 	if b.udp {
-		_, errno = socket.Write(fd, b.payload)
+		_, errno = sys.Write(fd, b.payload)
 		return errno
 	}
-	socket.TCPInfo(fd)
-	return socket.OK
+	sys.TCPInfo(fd)
+	return sys.OK
 }

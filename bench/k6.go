@@ -28,27 +28,27 @@ type k6Result struct {
 func byK6(path string) func(context.Context, flood) (time.Duration, error) {
 	return func(ctx context.Context, f flood) (time.Duration, error) {
 		r := &k6Result{}
-		if err := runScript(ctx, path, floodScript, f, r); err != nil {
+		if _, err := runScript(ctx, path, floodScript, f, r); err != nil {
 			return 0, err
 		}
 		return r.Duration, r.check(f)
 	}
 }
 
-// runScript gives a script its task and reads the result that it leaves.
-func runScript(ctx context.Context, path string, script []byte, task, to any) error {
+// runScript gives a script its task and reads the result that it leaves. It returns what is known of the process, which has ended.
+func runScript(ctx context.Context, path string, script []byte, task, to any) (*os.ProcessState, error) {
 	dir, err := os.MkdirTemp("", "mconnect-bench-")
 	if err != nil {
-		return fmt.Errorf("making a directory for the script: %w", err)
+		return nil, fmt.Errorf("making a directory for the script: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	file, result := filepath.Join(dir, "script.js"), filepath.Join(dir, "result.json")
 	if err := os.WriteFile(file, script, 0o600); err != nil {
-		return fmt.Errorf("writing the script: %w", err)
+		return nil, fmt.Errorf("writing the script: %w", err)
 	}
 	given, err := json.Marshal(task)
 	if err != nil {
-		return fmt.Errorf("writing the task: %w", err)
+		return nil, fmt.Errorf("writing the task: %w", err)
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, "run", "--quiet", "--no-usage-report",
@@ -56,16 +56,16 @@ func runScript(ctx context.Context, path string, script []byte, task, to any) er
 	cmd.Env = withoutK6(os.Environ())
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
+		return nil, fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
 	}
 	text, err := os.ReadFile(result) // #nosec G304 -- in a directory of our own
 	if err != nil {
-		return fmt.Errorf("%s run left no result: %w", path, err)
+		return nil, fmt.Errorf("%s run left no result: %w", path, err)
 	}
 	if err := json.Unmarshal(text, to); err != nil {
-		return fmt.Errorf("%s run left a result that can't be read: %w", path, err)
+		return nil, fmt.Errorf("%s run left a result that can't be read: %w", path, err)
 	}
-	return nil
+	return cmd.ProcessState, nil
 }
 
 // withoutK6 leaves out the variables that would make k6 do more, or less, than it does by default.

@@ -32,6 +32,23 @@ func exitCode(err error) int {
 	return 0
 }
 
+// part is something that the bench measures.
+type part struct {
+	name string
+	run  func(context.Context, *settings, *report) error
+}
+
+var parts = []part{
+	{"floods", race},
+	{"command", raceCommand},
+	{"ports", racePorts},
+	{"packets", racePackets},
+	{"traffic", raceTraffic},
+	{"client", weighClients},
+	{"targets", weighTargets},
+	{"server", weigh},
+}
+
 // run is the whole bench. Missed targets are no error: it measures.
 func run(ctx context.Context, args []string) error {
 	s, err := parse(args)
@@ -39,17 +56,13 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	r := newReport(s)
-	if err := race(ctx, s, r); err != nil {
-		return err
-	}
-	if err := raceTraffic(ctx, s, r); err != nil {
-		return err
-	}
-	if err := weighClients(ctx, s, r); err != nil {
-		return err
-	}
-	if err := weigh(ctx, s, r); err != nil {
-		return err
+	for _, p := range parts {
+		if s.only != "" && s.only != p.name {
+			continue
+		}
+		if err := p.run(ctx, s, r); err != nil {
+			return err
+		}
 	}
 	if err := r.print(os.Stdout); err != nil {
 		return fmt.Errorf("printing the table: %w", err)

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // residentBytes is the memory that a process has in use (Rss of proc_pid_smaps(5): unlike statm's, exact).
@@ -21,4 +23,13 @@ func residentBytes(pid int) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("measuring memory: %s has no line Rss", path)
+}
+
+// peakBytes is the most memory that a process had in use at once (ru_maxrss, getrusage(2)).
+func peakBytes(of *os.ProcessState) (int64, error) {
+	usage, ok := of.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, errors.New("measuring memory: the system tells nothing of a process that has ended")
+	}
+	return usage.Maxrss << 10, nil
 }

@@ -47,7 +47,7 @@ func race(ctx context.Context, s *settings, r *report) error {
 		return err
 	}
 	defer server.stop()
-	c := &course{settings: s, port: server.port, fresh: newAddresses()}
+	c := &course{settings: s, port: server.port, fresh: newAddresses(), contenders: contenders(s)}
 	for _, network := range []string{"tcp", "udp"} {
 		measured, err := c.rounds(ctx, network)
 		if err != nil {
@@ -60,15 +60,16 @@ func race(ctx context.Context, s *settings, r *report) error {
 
 // course is where the contenders race.
 type course struct {
-	settings *settings
-	port     uint16
-	fresh    *addresses
+	settings   *settings
+	port       uint16
+	fresh      *addresses
+	contenders []contender
 }
 
 // rounds lets all contenders run in every round. Round 0 only warms up: it brings the binaries
 // into memory, and TIME_WAIT to where it stays.
 func (c *course) rounds(ctx context.Context, network string) (rates, error) {
-	all := contenders(c.settings)
+	all := c.contenders
 	measured := rates{}
 	for round := range c.settings.rounds + 1 {
 		line := make([]string, len(all))

@@ -19,11 +19,16 @@ type responder struct {
 }
 
 // startResponder returns when the server answers.
-func startResponder(ctx context.Context, path string, more ...string) (*responder, error) {
-	port, err := freePort()
+func startResponder(ctx context.Context, path string) (*responder, error) {
+	ports, err := freePorts(1)
 	if err != nil {
 		return nil, err
 	}
+	return startResponderOn(ctx, ports[0], path)
+}
+
+// startResponderOn is startResponder on a port, with more arguments.
+func startResponderOn(ctx context.Context, port uint16, path string, more ...string) (*responder, error) {
 	address := net.JoinHostPort("0.0.0.0", strconv.Itoa(int(port)))
 	r := &responder{port: port}
 	r.cmd = exec.CommandContext(ctx, path, append([]string{"-udp", "-address", address}, more...)...) // #nosec G204 -- the user's own server
@@ -44,14 +49,22 @@ func (r *responder) stop() {
 	_ = r.cmd.Wait()
 }
 
-// freePort returns a port that nobody listened on a moment ago.
-func freePort() (uint16, error) {
-	listener, err := net.Listen("tcp4", "0.0.0.0:0") // #nosec G102 -- for every loopback address, and for a moment only
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
+// freePorts returns different ports that nobody listened on a moment ago.
+func freePorts(n int) (ports []uint16, err error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
+	for range n {
+		listener, err := net.Listen("tcp4", "0.0.0.0:0") // #nosec G102 -- for every loopback address, and for a moment only
+		if err != nil {
+			return nil, fmt.Errorf("finding a free port: %w", err)
+		}
+		listeners, ports = append(listeners, listener), append(ports, portOf(listener))
 	}
-	defer func() { _ = listener.Close() }()
-	return portOf(listener), nil
+	return ports, nil
 }
 
 func portOf(listener net.Listener) uint16 {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 // trafficFloor is what the kernel allows: bare epoll loops that send a packet on each connection as soon as the last one has come back,
@@ -59,7 +59,7 @@ func (b *bareEcho) run(task traffic, connections int, end time.Time) (err error)
 		return fmt.Errorf("epoll_create1: %w", err)
 	}
 	defer b.close()
-	to := socket.NewAddr(task.Target)
+	to := sys.NewAddr(task.Target)
 	for range connections {
 		if err := b.dial(&to); err != nil {
 			return err
@@ -80,17 +80,17 @@ func (b *bareEcho) run(task traffic, connections int, end time.Time) (err error)
 	return nil
 }
 
-func (b *bareEcho) dial(to *socket.Addr) error {
-	fd, errno := socket.Open(to.Family(), unix.SOCK_STREAM)
-	if errno != socket.OK {
+func (b *bareEcho) dial(to *sys.Addr) error {
+	fd, errno := sys.Open(to.Family(), unix.SOCK_STREAM)
+	if errno != sys.OK {
 		return fmt.Errorf("socket: %w", errno)
 	}
 	at := len(b.flows)
 	b.flows = append(b.flows, bareFlow{fd: fd})
-	if errno := socket.Connect(fd, to); errno != socket.OK && errno != unix.EINPROGRESS {
+	if errno := sys.Connect(fd, to); errno != sys.OK && errno != unix.EINPROGRESS {
 		return fmt.Errorf("connect: %w", errno)
 	}
-	_ = socket.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = sys.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET, Fd: int32(at)} // #nosec G115 -- a flow's number
 	if err := unix.EpollCtl(b.epfd, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
@@ -101,19 +101,19 @@ func (b *bareEcho) dial(to *socket.Addr) error {
 func (b *bareEcho) close() {
 	for i := range b.flows {
 		_ = unix.SetsockoptLinger(b.flows[i].fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		socket.Close(b.flows[i].fd)
+		sys.Close(b.flows[i].fd)
 	}
-	socket.Close(b.epfd)
+	sys.Close(b.epfd)
 }
 
 // turn reads an echo, and sends the next packet once all of it is there. The first event of a flow tells that it is established.
 func (b *bareEcho) turn(f *bareFlow) error {
 	if f.established {
-		n, errno := socket.Read(f.fd, b.packet)
+		n, errno := sys.Read(f.fd, b.packet)
 		switch {
 		case errno == unix.EAGAIN:
 			return nil
-		case errno != socket.OK:
+		case errno != sys.OK:
 			return fmt.Errorf("recv: %w", errno)
 		case n == 0:
 			return errors.New("recv: the server has closed")
@@ -124,9 +124,9 @@ func (b *bareEcho) turn(f *bareFlow) error {
 		b.received++
 	}
 	f.established, f.missing = true, len(b.packet)
-	n, errno := socket.Write(f.fd, b.packet)
+	n, errno := sys.Write(f.fd, b.packet)
 	switch {
-	case errno != socket.OK:
+	case errno != sys.OK:
 		return fmt.Errorf("send: %w", errno)
 	case n < len(b.packet):
 		return fmt.Errorf("send: the kernel took %d of %d bytes", n, len(b.packet))

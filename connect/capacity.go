@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -43,7 +44,7 @@ const (
 	LimitNotAccepted  Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
 	LimitAcceptQueue  Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
 	LimitPath         Limit = "path"         // SYNs are no longer answered, though all that is established is served: they vanish on the way
-	LimitIntermittent Limit = "intermittent" // connects fail, but later ones get through
+	LimitIntermittent Limit = "intermittent" // connections go wrong, but later ones get through
 	LimitRefused      Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
 	LimitUnreachable  Limit = "unreachable"  // connects fail in another way
 	LimitLocalFDs     Limit = "local_fds"    // this process has no descriptors left
@@ -79,6 +80,15 @@ type CapacityResult struct {
 	SYNRetransmits int64             `json:"syn_retransmits"`
 	StartTime      time.Time         `json:"start_time"`
 	Duration       time.Duration     `json:"duration"`
+
+	Steps []CapacityStep `json:"-"` // in the order in which they were taken
+}
+
+// CapacityStep is what was found when one more step of a search had been watched.
+type CapacityStep struct {
+	Time  time.Duration `json:"time"`  // since the start, at the step's end
+	Asked int64         `json:"asked"` // connections of this step and all before
+	Held  int64         `json:"held"`  // of these
 }
 
 // Capacity opens connections step by step, and keeps them, until some fail, are closed by the target, or are not served. A
@@ -161,13 +171,18 @@ type evidence struct {
 	first        map[Class]Failure
 	dials        dialFailures
 	local        map[Class]int64 // errors without those of further tries, which may need more of this host than it has
-	tried        int64           // connects that were begun after others had failed, or would
-	passed       int64           // of these, those that were established
+	tried        int64           // connections that were begun after others had gone wrong, or would
+	passed       int64           // of these, those that got through
+	lastFailed   int64           // those at the end that went wrong in a row, or had no answer yet
+
+	wasTried      bool  // further connections were tried, to be sure
+	passedFurther int64 // of these, those that got through
 }
 
 // dialFailures counts connects that failed for a reason that tells of the target or the way to it.
 type dialFailures struct {
 	total      int64
+	timeUp     int64 // not in total: the call's time was up first
 	inVain     int64 // without an answer to any SYN
 	vainSYNs   int64 // SYNs that these sent again
 	handshakes int64 // established over TCP, but the TLS handshake took too long
@@ -196,16 +211,15 @@ func (e *evidence) connections() int64 {
 // limit judges the evidence. SYNs without an answer come from the way or from a full queue, which is full because the application
 // does not take connections out of it: then some that are established are not served.
 func (e *evidence) limit() Limit {
+	if here := e.limitHere(); here != LimitNone {
+		return here
+	}
 	switch {
-	case e.local[ClassFDLimit] > 0:
-		return LimitLocalFDs
-	case e.local[ClassAddrNotAvailable]+e.local[ClassAddrInUse] > 0:
-		return LimitLocalPorts
-	case e.closed+e.dials.hungUp+e.errors[ClassBadReply] > 0:
+	case e.closed+e.dials.hungUp+e.errors[ClassBadReply] > 0 && !e.getsThrough():
 		return LimitApplication
 	case e.unserved() > 0 && e.dials.inVain > 0:
 		return LimitAcceptQueue
-	case e.passed > 0:
+	case e.getsThrough():
 		return LimitIntermittent
 	case e.unserved() > 0:
 		return LimitNotAccepted
@@ -219,6 +233,25 @@ func (e *evidence) limit() Limit {
 		return LimitUnreachable
 	}
 	return LimitNone
+}
+
+// limitHere is what this host lacks.
+func (e *evidence) limitHere() Limit {
+	switch {
+	case e.local[ClassFDLimit] > 0:
+		return LimitLocalFDs
+	case e.local[ClassAddrNotAvailable]+e.local[ClassAddrInUse] > 0:
+		return LimitLocalPorts
+	}
+	return LimitNone
+}
+
+// getsThrough reports whether connections that were begun later than those that went wrong still get through.
+func (e *evidence) getsThrough() bool {
+	if e.wasTried {
+		return e.passedFurther > 0
+	}
+	return e.passed > 0
 }
 
 // servesAll reports whether all established connections are known to be served. A TLS handshake takes the application.
@@ -245,8 +278,14 @@ func (e *evidence) explain(limit Limit) string {
 	case LimitIntermittent:
 		return e.explainIntermittent()
 	case LimitRefused:
+		if e.established == 0 {
+			return "the target refuses every connection: nothing listens there, or a firewall rejects this client" + e.quote(ClassRefused)
+		}
 		return "the target refuses further connections: its listener is gone, or a firewall or its system rejects them"
 	case LimitUnreachable:
+		if e.established == 0 {
+			return "no connect succeeds; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
+		}
 		return "further connects fail; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
 	case LimitLocalFDs:
 		return "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes"
@@ -262,6 +301,8 @@ func (e *evidence) explainApplication() string {
 	switch {
 	case e.connections() == 0 && e.errors[ClassBadReply] == 0:
 		return "the target closes every connection: check that it serves this port, and this client"
+	case e.connections() == 0:
+		return "the target answers, but with something else than was asked for, so no connection counts as served: check payload, reply, and that this service listens there" + e.quote(ClassBadReply)
 	case e.errors[ClassBadReply] > 0 && e.closed == 0:
 		return "the target answers further connections with something else than was asked for: a limit of the application, which it tells" + e.quote(ClassBadReply)
 	case e.closedLate > 0:
@@ -273,11 +314,16 @@ func (e *evidence) explainApplication() string {
 
 func (e *evidence) explainNotAccepted() string {
 	switch {
+	case e.protocol == "udp" && e.served == 0:
+		return "no datagram gets an answer: nothing listens there, the way is closed, or the payload is none that this service answers"
 	case e.protocol == "udp":
 		return "further datagrams get no answer: the target, or the network, drops them"
 	case e.dials.handshakes > 0:
 		return fmt.Sprintf("%d further connections were established over TCP, but their TLS handshake was not answered in time: ", e.dials.handshakes) +
 			"the target's kernel takes them, but the application no longer accepts, or does not serve them, being out of file descriptors, threads or time"
+	}
+	if e.served == 0 && e.hasServed {
+		return "the target's kernel takes connections, but the application serves none: it does not accept, hangs, or waits for more than payload; try a payload and reply that this service has"
 	}
 	return "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time"
 }
@@ -302,9 +348,22 @@ func (e *evidence) silence() string {
 }
 
 func (e *evidence) explainIntermittent() string {
-	return fmt.Sprintf("%d connects failed, but %d of %d that were begun later got through, so this is no limit of the number, and the target may hold more: ", e.dials.total, e.passed, e.tried) +
-		"packets are lost by chance on the way, or some 5-tuples lead nowhere, such as one in n to a dead backend behind a hash, or the target's accept queue overflows now and then; " +
-		"flood() tells the share that fails, and with sourcePorts whether the same 5-tuples fail again" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
+	var wrong, causes []string
+	note := func(n int64, what, cause string) {
+		if n > 0 {
+			wrong = append(wrong, fmt.Sprintf("%d %s", n, what))
+			if !slices.Contains(causes, cause) {
+				causes = append(causes, cause)
+			}
+		}
+	}
+	const backend = "one backend of several hangs, has nothing behind it, or a limit of its own that it has reached"
+	note(e.dials.total, "connects failed", "packets are lost by chance on the way, or some 5-tuples lead nowhere, such as one in n to a dead backend behind a hash, the target's accept queue overflows now and then, or a limit on the way is reached for some backends before others (ports for address translation)")
+	note(e.closed, "connections were closed", backend)
+	note(e.unservedOpen(), "connections were not served", backend)
+	note(e.errors[ClassBadReply], "were answered wrongly", backend)
+	return fmt.Sprintf("%s, but %d of %d that were begun later got through, so this is no limit of the number, and the target may hold more: ", strings.Join(wrong, " and "), e.passed, e.tried) +
+		strings.Join(causes, "; or ") + "; flood() tells the share that fails, and with sourcePorts whether the same 5-tuples fail again" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
 }
 
 // retries mentions SYNs that were sent again.

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,9 @@ func TestCapacityNamesTheLimit(t *testing.T) {
 		"out of descriptors": {fewDescriptorsServer, 1000, LimitNotAccepted, 190, 10, false},
 		"a few places":       {func(t *testing.T) Target { return greetsFirst(t, 40) }, 400, LimitNotAccepted, 40, 0, false},
 		"one place":          {func(t *testing.T) Target { return greetsFirst(t, 1) }, 400, LimitNotAccepted, 1, 0, false},
+		"one in four hangs":  {oneInFour(untilClosed), 200, LimitIntermittent, 75, 0, true},
+		"one in four closes": {oneInFour(func(net.Conn) {}), 200, LimitIntermittent, 75, 0, true},
+		"old ones go":        {func(t *testing.T) Target { return closesOldest(t, 60) }, 400, LimitApplication, 60, 10, false},
 		"nothing listens":    {refusing, 100, LimitRefused, 0, 0, false},
 		"it resets at once":  {func(t *testing.T) Target { return peer(t, resetAtOnce) }, 100, LimitApplication, 0, 0, false},
 	} {
@@ -64,7 +68,7 @@ func TestCapacityOfServersThatAnswer(t *testing.T) {
 		Plan: Plan{Targets: []Target{peer(t, echo), peer(t, func(c *net.TCPConn) { untilClosed(c) })}, Connections: 100, Payload: []byte("hello")},
 	})
 	require.NoError(t, err)
-	assert.Equal(t, LimitNotAccepted, r.Limit, "%+v", r)
+	assert.Equal(t, LimitIntermittent, r.Limit, "every other connection is served: %+v", r)
 	assert.EqualValues(t, 50, r.Connections)
 	assert.Zero(t, r.FailedConnects, "an error of a connection that was established: %+v", r)
 }
@@ -107,8 +111,8 @@ func TestCapacityCutShort(t *testing.T) {
 	}
 }
 
-// Connections that are dialled when the call ends fail for the reason that it ends for.
-func TestCapacityEndsWhileDialling(t *testing.T) {
+// Connections that are dialed when the call ends fail for the reason that it ends for.
+func TestCapacityEndsWhileDialing(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		timeout time.Duration
@@ -180,7 +184,7 @@ func TestCapacityExplains(t *testing.T) {
 	}{
 		"closes all":   {"tcp", nil, func(t *testing.T) Target { return peer(t, closeAtOnce) }, LimitApplication, "closes every connection"},
 		"closes late":  {"tcp", nil, lazy, LimitApplication, "allow more patience"},
-		"loses all":    {"udp", []byte("x"), func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, LimitNotAccepted, "datagrams get no answer"},
+		"loses all":    {"udp", []byte("x"), func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, LimitNotAccepted, "datagram gets an answer"},
 		"accepts less": {"tcp", nil, func(t *testing.T) Target { return greetsFirst(t, 5) }, LimitNotAccepted, "no longer accepts"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,6 +207,36 @@ func greetsFirst(t *testing.T, n int64) Target {
 		if seen.Add(1) <= n {
 			_, _ = c.Write([]byte("greeter"))
 		}
+		untilClosed(c)
+	})
+}
+
+// oneInFour is a target of which every fourth connection meets a backend that does not serve it.
+func oneInFour(odd func(net.Conn)) func(t *testing.T) Target {
+	return func(t *testing.T) Target {
+		var seen atomic.Int64
+		return peer(t, func(c *net.TCPConn) {
+			if seen.Add(1)%4 == 0 {
+				odd(c)
+				return
+			}
+			answer("greeter")(c)
+		})
+	}
+}
+
+// closesOldest is a target that greets nobody, and closes the oldest connection for a new one if there are n.
+func closesOldest(t *testing.T, n int) Target {
+	var mu sync.Mutex
+	var open []*net.TCPConn
+	return peer(t, func(c *net.TCPConn) {
+		mu.Lock()
+		open = append(open, c)
+		if len(open) > n {
+			_ = open[0].Close()
+			open = open[1:]
+		}
+		mu.Unlock()
 		untilClosed(c)
 	})
 }

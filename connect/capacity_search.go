@@ -13,6 +13,8 @@ import (
 const (
 	// furtherTries is how many connects are to show whether later ones get through, once some have failed.
 	furtherTries = 16
+	// manyFailed is how many connections in a row that go wrong are hardly so by chance.
+	manyFailed = 4
 	// linger is how long a connection that may be greeted keeps others waiting until it is. So what is dialed at once is what a short accept
 	// queue has room for: it fills up by bursts, and takes connections that did not fit a second or more later.
 	linger = 20 * time.Millisecond
@@ -32,6 +34,7 @@ type search struct {
 	observer Observer
 	mu       sync.Mutex // for one call of the observer at a time, and for steps
 	steps    []*step
+	found    []CapacityStep
 	stop     chan struct{}
 	ended    chan struct{}
 }
@@ -53,13 +56,14 @@ func (s *search) run(ctx context.Context) (Limit, error) {
 		if err := s.step(ctx, n, false); err != nil {
 			return "", err
 		}
+		s.found = append(s.found, CapacityStep{Time: time.Since(s.started), Asked: s.asked, Held: s.evidence().connections()})
 		if n := s.wantsFurther(); n > 0 {
 			if err := s.step(ctx, n, true); err != nil {
 				return "", err
 			}
 		}
-		if isOver(ctx) {
-			break // what was not watched to the end may yet be served, and says nothing of the target
+		if isOver(ctx) || s.evidence().dials.timeUp > 0 {
+			return LimitTime, nil // what was not watched to the end may yet be served, and says nothing of the target
 		}
 		if limit := s.evidence().limit(); limit != LimitNone {
 			return limit, nil
@@ -73,10 +77,13 @@ func (s *search) run(ctx context.Context) (Limit, error) {
 
 func isOver(ctx context.Context) bool { return ctx.Err() != nil }
 
-// wantsFurther is how many more connections are to be tried, since some have failed and few were begun later.
+// wantsFurther is how many more connections are to be tried: some have failed, and few were begun later, or some of these got through, but
+// not the last ones.
 func (s *search) wantsFurther() int64 {
 	e := s.evidence()
-	if e.dials.total == 0 || e.passed > 0 || e.tried >= furtherTries || e.established == 0 {
+	tooFew := e.dials.total > 0 && e.passed == 0 && e.tried < furtherTries
+	unclear := e.passed > 0 && e.lastFailed >= manyFailed
+	if e.established == 0 || !tooFew && !unclear {
 		return 0
 	}
 	return min(furtherTries, s.plan.Connections-e.established)
@@ -203,6 +210,7 @@ func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 		SYNRetransmits: e.synRetries,
 		StartTime:      s.started,
 		Duration:       time.Since(s.started),
+		Steps:          s.found,
 	}
 }
 
@@ -289,13 +297,12 @@ type step struct {
 
 	mu sync.Mutex // for all that follows
 	failures
-	marks       []marks // by number
-	open        int64
-	due         int64 // open connections that have not had their time
-	good        int64 // open connections that were served
-	closed      int64
-	dials       dialFailures
-	firstFailed int64 // the first connection that counts in dials; below 0 if there is none
+	marks  []marks // by number
+	open   int64
+	due    int64 // open connections that have not had their time
+	good   int64 // open connections that were served
+	closed int64
+	dials  dialFailures
 }
 
 // marks are what is known of one connection.
@@ -306,13 +313,14 @@ const (
 	hasFailed            // to connect, for a reason that tells of the target or the way to it
 	hasSpoken
 	isServed
-	hadTime // is served, has waited, or is over
+	hadTime  // is served, has waited, or is over
+	hasEnded // was established
 )
 
 func newStep(plan *Plan, further bool) *step {
 	return &step{
 		plan: plan, further: further, stop: make(chan Class, 1), settled: make(chan struct{}), ended: make(chan struct{}), news: make(chan struct{}, 1),
-		failures: newFailures(plan), marks: make([]marks, plan.Connections), firstFailed: -1,
+		failures: newFailures(plan), marks: make([]marks, plan.Connections),
 	}
 }
 
@@ -334,7 +342,7 @@ func (st *step) note(o *Outcome, m *marks) {
 	asks := st.plan.Payload != nil
 	switch o.Event {
 	case Established:
-		st.dialled(o)
+		st.dialEnded(o)
 		*m |= wasEstablished
 		st.open++
 		st.due++
@@ -371,12 +379,13 @@ func (st *step) release(m *marks) {
 
 func (st *step) over(o *Outcome, m *marks) {
 	if !o.Connected {
-		st.dialled(o)
+		st.dialEnded(o)
 		st.fail(o)
 		st.failedDial(o, m)
 		return
 	}
 	st.release(m)
+	*m |= hasEnded
 	st.open--
 	if *m&isServed != 0 {
 		st.good--
@@ -398,6 +407,7 @@ func (st *step) failedDial(o *Outcome, m *marks) {
 	case ClassTimeout:
 		switch {
 		case errors.Is(o.Err, ReasonTimeUp):
+			st.dials.timeUp++
 			return
 		case errors.Is(o.Err, ReasonHandshakeTimeout):
 			st.dials.handshakes++
@@ -413,9 +423,6 @@ func (st *step) failedDial(o *Outcome, m *marks) {
 	}
 	st.dials.total++
 	*m |= hasFailed
-	if st.firstFailed < 0 || o.Number < st.firstFailed {
-		st.firstFailed = o.Number
-	}
 }
 
 func (st *step) locked(read func() int64) int64 {
@@ -450,27 +457,62 @@ func (st *step) isGreeted() bool {
 	return some
 }
 
-// later counts the connects that were begun after one that failed, and those of them that got through. A connect is later if a whole round
-// trip lies between: what is dialed at once may overtake each other on the way.
-func (st *step) later() (tried, passed int64) {
-	from := int64(0)
+// wentWell reports whether a connection is established and, where that can be told, served.
+func (m marks) wentWell(serves bool) bool {
+	return m&(wasEstablished|hasEnded) == wasEstablished && (!serves || m&isServed != 0)
+}
+
+// wentWrong reports whether a connect has failed, or a connection was closed or is not served.
+func (m marks) wentWrong(serves bool) bool {
+	return m&hasFailed != 0 || m&wasEstablished != 0 && !m.wentWell(serves)
+}
+
+// later is what has become of connections that were begun after one that went wrong.
+type later struct {
+	tried, passed int64
+	lastFailed    int64 // that went wrong in a row, at the end, or had no answer yet
+}
+
+// later looks at the connections that were begun after one that went wrong. A connection is later if a whole round trip lies between: what is
+// dialed at once may overtake each other on the way. After the last connection that was closed or not served, it counts none that got
+// through: a target may close old connections for new ones.
+func (st *step) later(serves bool) (l later) {
+	from, last := int64(-1), int64(-1)
+	dials := false
+	for number, m := range st.marks {
+		if m.wentWrong(serves) {
+			last = int64(number)
+			dials = dials || m&hasFailed != 0
+			if from < 0 {
+				from = last + int64(st.plan.Concurrency)
+			}
+		}
+	}
 	switch {
 	case st.further:
-	case st.firstFailed < 0:
-		return 0, 0
-	default:
-		from = st.firstFailed + int64(st.plan.Concurrency)
+		from, last = 0, int64(len(st.marks))
+	case from < 0:
+		return l
+	case dials:
+		last = int64(len(st.marks))
 	}
-	for number := from; number < int64(len(st.marks)); number++ {
-		m := st.marks[number]
-		if m&(wasEstablished|hasFailed) != 0 {
-			tried++
-		}
-		if m&wasEstablished != 0 {
-			passed++
+	begun := st.plan.Connections - st.job.Counters.States().NotInitiated
+	for number := from; number < begun; number++ {
+		switch m := st.marks[number]; {
+		case m.wentWrong(serves):
+			l.tried++
+			l.lastFailed++
+		case m.wentWell(serves) && number < last:
+			l.tried++
+			l.passed++
+			l.lastFailed = 0
+		case m.wentWell(serves):
+			l.lastFailed = 0
+		default: // still dialed when the step was ended: it would have been established long ago
+			l.lastFailed++
 		}
 	}
-	return tried, passed
+	return l
 }
 
 // addTo adds a step to the evidence. wasJudged says that it had been watched to the end before others were begun.
@@ -487,6 +529,7 @@ func (st *step) addTo(e *evidence, wasJudged bool) {
 	e.failed += st.failedConnects
 	e.synRetries += st.synRetransmits
 	e.dials.total += st.dials.total
+	e.dials.timeUp += st.dials.timeUp
 	e.dials.inVain += st.dials.inVain
 	e.dials.vainSYNs += st.dials.vainSYNs
 	e.dials.handshakes += st.dials.handshakes
@@ -502,7 +545,12 @@ func (st *step) addTo(e *evidence, wasJudged bool) {
 			e.first[class] = failure
 		}
 	}
-	tried, passed := st.later()
-	e.tried += tried
-	e.passed += passed
+	l := st.later(e.hasServed)
+	e.tried += l.tried
+	e.passed += l.passed
+	e.lastFailed = l.lastFailed
+	e.wasTried = st.further
+	if st.further {
+		e.passedFurther += l.passed
+	}
 }

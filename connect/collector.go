@@ -44,8 +44,8 @@ func (c *collector) run(ctx context.Context) {
 			c.collect(observer)
 			c.settle()
 			settled = nil
-		case dialled := <-stop:
-			c.runner.Stop(dialled, ClassNone)
+		case dialed := <-stop:
+			c.runner.Stop(dialed, ClassNone)
 			stop = nil
 		case <-aborted:
 			c.runner.Stop(ClassAborted, c.atEnd)

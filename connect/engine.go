@@ -4,6 +4,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/epoll"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/gonet"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/packets"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
@@ -14,6 +15,7 @@ type Engine struct {
 	Total Counters
 
 	loops    epoll.Loops
+	net      packets.Net
 	portable bool         // run everything on package net, as on systems without event loops
 	clock    func() int64 // of simulations; nil is the loops'
 }
@@ -30,6 +32,7 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	plan := engine.Plan{
 		Protocol: p.Protocol(), Targets: p.Targets, Connections: p.Connections, Concurrency: p.Concurrency, Rate: p.Rate,
 		ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, Sources: p.Sources, Reset: p.Reset, TLS: p.TLS,
+		KernelBypass: p.KernelBypass,
 	}
 	if p.ProxyProtocol > 0 {
 		plan.Header = proxyHeader(byte(p.ProxyProtocol)) // #nosec G115 -- 1 or 2
@@ -42,6 +45,9 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 
 // newRunner returns the runner that suits a job.
 func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
+	if j.Plan.KernelBypass {
+		return packets.NewRunner(&e.net, j, rules)
+	}
 	if !e.portable && j.Plan.Protocol != "tls" {
 		if r := epoll.NewRunner(&e.loops, j, rules); r != nil {
 			return r

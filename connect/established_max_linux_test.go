@@ -25,9 +25,9 @@ const (
 // its own, which knows how many there were at most: those that it kept, and those in its accept queue. How many wait there differs.
 func TestHoldEstablishedMax(t *testing.T) {
 	t.Parallel()
-	for range 4 {
+	for _, concurrency := range []int{16, 16, 256, 256, 256} { // one loop, and two
 		target := helper(t, "TestHelperLimited", limitedVariable)
-		h, err := (&Engine{}).Hold(context.Background(), HoldPlan{Plan: Plan{Targets: []Target{target.Target}, Connections: heldOf, Concurrency: 16}}) // one loop
+		h, err := (&Engine{}).Hold(context.Background(), HoldPlan{Plan: Plan{Targets: []Target{target.Target}, Connections: heldOf, Concurrency: concurrency}})
 		require.NoError(t, err)
 		<-h.Settled()
 		settled := h.Result() // while closes are still on their way

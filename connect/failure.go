@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
@@ -27,7 +28,10 @@ type Failure struct {
 type Reason = engine.Reason
 
 // ICMPError is an error that an ICMP message has told.
-type ICMPError = engine.ICMPError
+type ICMPError = icmp.Error
+
+// AnswerError is an answer that is not the one that should have come.
+type AnswerError = engine.AnswerError
 
 // HandshakeError is that of TLS, on a connection that was established.
 type HandshakeError = engine.HandshakeError
@@ -42,12 +46,14 @@ const (
 	ReasonClosed            = engine.ReasonClosed
 	ReasonClosedUnanswered  = engine.ReasonClosedUnanswered
 	ReasonNoAnswer          = engine.ReasonNoAnswer
+	ReasonUnfinished        = engine.ReasonUnfinished
 	ReasonTimeUpUnanswered  = engine.ReasonTimeUpUnanswered
 	ReasonStoppedUnanswered = engine.ReasonStoppedUnanswered
 	ReasonNoName            = engine.ReasonNoName
 	ReasonNoMatch           = engine.ReasonNoMatch
 	ReasonTooLong           = engine.ReasonTooLong
 	ReasonTwice             = engine.ReasonTwice
+	ReasonProxyHeader       = engine.ReasonProxyHeader
 	ReasonKeepalive         = engine.ReasonKeepalive
 	ReasonHoldStopped       = engine.ReasonHoldStopped
 	ReasonNoEcho            = engine.ReasonNoEcho

@@ -43,7 +43,7 @@ func (p *FloodPlan) validate() error {
 func (p *FloodPlan) checkFlows() error {
 	switch {
 	case p.Sources.Ports.Count() == 0:
-		return errors.New("flows without source ports; want a range of fixed ones, since 5-tuples with ports of the system's choice can't be dialled again")
+		return errors.New("flows without source ports; want a range of fixed ones, since 5-tuples with ports of the system's choice can't be dialed again")
 	case p.SkipReply:
 		return errors.New("flows without replies; want replies to be read, since they tell which host has answered")
 	case p.Connections > disruption.MaxFlows:
@@ -81,6 +81,7 @@ type FloodResult struct {
 	SourcesUsed    int64           `json:"sources_used"` // different source addresses of the plan's own
 
 	Weights map[string]float64 `json:"-"` // the plan's, by which Balance is judged
+	Fixed   bool               `json:"-"` // the source ports are the plan's
 
 	ByHost     map[string]HostTimes `json:"by_host"`    // of the hosts that answered, at most MaxHostTimes
 	Missing    []string             `json:"missing"`    // hosts that were expected, and did not answer
@@ -90,7 +91,10 @@ type FloodResult struct {
 	Source        SourceSeen      `json:"-"` // whether backends saw the sources that were used, if the plan asks for it
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Retried       int64           `json:"-"` // connections that took more than one SYN
-	Interrupted   bool            `json:"-"` // the call was ended from outside before all was done
+	Making        time.Duration   `json:"-"` // the time in which connections were made: until the last was established, or begun in vain
+
+	ConnectSpread, ReplySpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
+	Interrupted                           bool               `json:"-"` // the call was ended from outside before all was done
 
 	// If the plan asks for flows, who answered which 5-tuple, and whether sources stay with a host; else nil.
 	Flows    *disruption.Flows    `json:"flows,omitempty"`
@@ -108,6 +112,8 @@ type HostTimes struct {
 	Answers     int64         `json:"answers"`
 	ConnectTime stats.Summary `json:"connect_time"` // of the connections that it answered
 	ReplyTime   stats.Summary `json:"reply_time"`
+
+	ReplySpread stats.Distribution `json:"-"` // roughly
 }
 
 // MaxHostTimes bounds how many hosts' times are told one by one.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
@@ -30,7 +29,7 @@ type floodTally struct {
 }
 
 func newFloodTally(plan *FloodPlan) *floodTally {
-	t := &floodTally{failures: newFailures(&plan.Plan), flood: plan, hosts: Hosts{}, byHost: map[string]*answers{}}
+	t := &floodTally{failures: newBoundedFailures(&plan.Plan, mostExactTimes), flood: plan, hosts: Hosts{}, byHost: map[string]*answers{}}
 	if plan.Flows {
 		t.flows = disruption.New(plan.Protocol(), addresses(plan.Targets), plan.Sources)
 	}
@@ -50,7 +49,7 @@ func (t *floodTally) add(batch []Outcome) {
 	for i := range batch {
 		o := &batch[i]
 		t.started++
-		t.dialled(o)
+		t.dialEnded(o)
 		switch {
 		case o.Class != ClassNone:
 			t.fail(o)
@@ -71,27 +70,39 @@ func (t *floodTally) add(batch []Outcome) {
 }
 
 // answers are the times of one host's answers.
-type answers struct{ connect, reply []time.Duration }
+type answers struct{ connect, reply stats.Times }
 
 func (t *floodTally) answered(o *Outcome) {
-	t.hosts.Add(o.Host, 1)
-	host := o.Host
+	a := t.byHost[o.Host]
+	if a == nil {
+		a = t.meet(o.Host)
+	}
+	a.connect.Add(o.Connect)
+	a.reply.Add(o.Reply)
+}
+
+// meet returns the answers of a host that is new, or of all others together if there are too many.
+func (t *floodTally) meet(host string) *answers {
+	t.hosts.Add(host, 0)
 	if _, known := t.hosts[host]; !known {
 		host = engine.OtherHosts
 	}
 	a := t.byHost[host]
 	if a == nil {
 		a = &answers{}
+		if rules.HalfOf(host) == "" { // else each time may be asked for; see unite
+			a.connect.Limit, a.reply.Limit = mostExactTimes, mostExactTimes
+		}
 		t.byHost[host] = a
 	}
-	a.connect, a.reply = append(a.connect, o.Connect), append(a.reply, o.Reply)
+	return a
 }
 
 // replies are all answers' times.
-func (t *floodTally) replies() []time.Duration {
-	var all []time.Duration
+func (t *floodTally) replies() stats.Times {
+	all := stats.Times{Limit: mostExactTimes}
 	for _, a := range t.byHost {
-		all = append(all, a.reply...)
+		all.Join(&a.reply)
 	}
 	return all
 }
@@ -99,12 +110,13 @@ func (t *floodTally) replies() []time.Duration {
 // times are those of the hosts that answered most.
 func (t *floodTally) times() map[string]HostTimes {
 	names := slices.SortedFunc(maps.Keys(t.byHost), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(t.byHost[b].reply), len(t.byHost[a].reply)), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(t.hosts[b], t.hosts[a]), cmp.Compare(a, b))
 	})
 	times := map[string]HostTimes{}
 	for _, name := range names[:min(len(names), MaxHostTimes)] {
 		a := t.byHost[name]
-		times[name] = HostTimes{Answers: int64(len(a.reply)), ConnectTime: stats.Summarize(a.connect), ReplyTime: stats.Summarize(a.reply)}
+		replies := a.reply.RoughDistribution()
+		times[name] = HostTimes{Answers: a.reply.Count(), ConnectTime: a.connect.Summary(), ReplyTime: replies.Summary, ReplySpread: replies}
 	}
 	return times
 }
@@ -114,19 +126,26 @@ func (t *floodTally) unite() {
 	if t.plan.Reply != nil {
 		return
 	}
-	for host, n := range t.hosts {
+	for host, a := range t.byHost {
 		half := rules.HalfOf(host)
-		if _, expected := t.flood.Weights[host]; half == "" || expected || t.hosts[half] == 0 {
+		if _, expected := t.flood.Weights[host]; half == "" || expected || t.byHost[half] == nil {
 			continue
 		}
-		for i := range t.byHost[host].reply {
-			a := t.byHost[host]
-			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: a.connect[i] + a.reply[i]})
+		connects, replies := a.connect.All(), a.reply.All()
+		for i := range replies {
+			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: connects[i] + replies[i]})
 		}
 		delete(t.byHost, host)
 		delete(t.hosts, host)
-		t.failedReads += n
-		t.doubled += n
+		t.failedReads += int64(len(replies))
+		t.doubled += int64(len(replies))
+	}
+}
+
+// count fills in how often each host has answered.
+func (t *floodTally) count() {
+	for host, a := range t.byHost {
+		t.hosts[host] = a.reply.Count()
 	}
 }
 
@@ -153,6 +172,10 @@ func (t *floodTally) sourcesUsed() int64 {
 
 func (t *floodTally) result(j *engine.Job) *FloodResult {
 	t.unite()
+	t.count()
+	byHost := t.times() // sorts each host's, so that sorting all is quick
+	all := t.replies()
+	connects, replies := t.connect.Distribution(), all.Distribution()
 	r := &FloodResult{
 		Hosts:          t.hosts,
 		Connects:       j.Plan.Connections,
@@ -164,20 +187,25 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		States:         j.Counters.States(),
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    t.connect.Summary(), // sorts them
+		ConnectTime:    connects.Summary, // sorts them
 		ConnectTimes:   t.connect.Buckets(),
-		ReplyTime:      stats.Summarize(t.replies()),
+		ReplyTime:      replies.Summary,
 		ErrorTime:      t.error.Summary(),
 		RTT:            t.rtt.Summary(),
 		SYNRetransmits: t.synRetransmits,
 		SourcesUsed:    t.sourcesUsed(),
 		Weights:        t.flood.Weights,
+		Fixed:          j.Plan.Sources.Ports.Count() > 0,
 		Balance:        balance.Of(t.hosts, t.flood.Weights),
-		ByHost:         t.times(),
+		ByHost:         byHost,
 		Missing:        []string{},
 		Unexpected:     Hosts{},
 		ConnectErrors:  counts(&t.connectClasses),
 		Retried:        t.retried,
+		Making:         t.making,
+		ConnectSpread:  connects,
+		ReplySpread:    replies,
+		RTTSpread:      t.rtt.Distribution(),
 	}
 	r.States.Completed -= t.doubled
 	r.States.Error += t.doubled

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -43,7 +44,7 @@ func requireSums(t *testing.T, r *FloodResult) {
 	require.Equal(t, r.Connects, r.States.Total(), "states add up to connects")
 	require.Equal(t, r.States.Error, errors, "errors add up to states.error")
 	require.Equal(t, r.States.Error, r.FailedConnects+r.FailedReads, "each error is a failed connect or a failed read")
-	require.Zero(t, r.States.Dialing, "nothing is left dialling")
+	require.Zero(t, r.States.Dialing, "nothing is left dialing")
 	require.Zero(t, r.States.Established, "nothing is left open")
 	require.Equal(t, r.Connects-r.States.NotInitiated-r.FailedConnects, r.ConnectTime.Count, "each established connection is timed")
 	require.Equal(t, errors, r.ErrorTime.Count, "each failure is timed")
@@ -86,7 +87,7 @@ func TestFloodToItself(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		for _, network := range []string{"tcp", "udp", "tls"} {
-			to := refusing(t)
+			to := free(t)
 			own, err := source.ParsePool(to.Addr.Addr().String())
 			require.NoError(t, err)
 			plan := Plan{
@@ -591,4 +592,18 @@ func TestDefaultTimeout(t *testing.T) {
 	assert.Greater(t, Plan{Connections: 1000, Rate: 1e-300}.withDefaults().Timeout, 50*365*24*time.Hour, "longer than a clock counts")
 	assert.Equal(t, 10*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: 10 * time.Second}.withDefaults().Timeout)
 	assert.Equal(t, 2*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: time.Second}.withDefaults().Timeout)
+}
+
+// An answer that lacks its end is told from none at all, and from what has come of it.
+func TestFloodUnfinishedAnswer(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		r, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{
+			Targets: []Target{peer(t, answer("web-1"))}, Connections: 3, ConnectTimeout: 300 * time.Millisecond, Reply: &reply.Want{Until: []byte("\r\n")},
+		}})
+		require.NoError(t, err)
+		assert.Equal(t, map[Class]int64{ClassNoReply: 3}, r.Errors)
+		require.ErrorIs(t, r.First[ClassNoReply], ReasonUnfinished)
+		assert.Contains(t, r.First[ClassNoReply].Error(), `it begins with "web-1"`)
+	})
 }

@@ -60,7 +60,6 @@ type HoldResult struct {
 	EstablishedAtClose int64 `json:"established_at_close"` // when they were closed from here; until then, now
 	SYNRetransmits     int64 `json:"syn_retransmits"`
 	BytesReceived      int64 `json:"bytes_received"` // by connections that have ended
-	Served             int64 `json:"-"`              // open connections on which something has arrived
 
 	Hosts      Hosts    `json:"hosts"`      // connections by the host that has told its name on them
 	Missing    []string `json:"missing"`    // hosts that were expected, and told no name
@@ -70,6 +69,10 @@ type HoldResult struct {
 
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Retried       int64           `json:"-"` // connections that took more than one SYN
+	Making        time.Duration   `json:"-"` // as in FloodResult
+	OverTime      []HoldSample    `json:"-"`
+
+	ConnectSpread, EchoSpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
 }
 
 // Held are connections that are kept open. It must be closed, or its context be done, to free them.
@@ -142,8 +145,8 @@ func (h *Held) Close() *HoldResult {
 }
 
 // hangUp begins to close all connections. The class is that of those which are still being dialed.
-func (h *Held) hangUp(dialled Class) {
-	h.once.Do(func() { h.stop <- dialled })
+func (h *Held) hangUp(dialed Class) {
+	h.once.Do(func() { h.stop <- dialed })
 }
 
 // Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection whose outcome
@@ -163,6 +166,7 @@ func (h *Held) Result() *HoldResult {
 	t := h.tally.snapshot()
 	states := t.states(h.States().NotInitiated, h.job.Plan.Connections)
 	total := t.connect.Count()
+	connects, echoes := t.connect.Distribution(), t.echo.Distribution()
 	return &HoldResult{
 		Connects:       h.job.Plan.Connections,
 		FailedConnects: t.failedConnects,
@@ -172,25 +176,29 @@ func (h *Held) Result() *HoldResult {
 		States:         states,
 		Errors:         t.byClass(),
 		First:          t.first,
-		ConnectTime:    t.connect.Summary(), // sorts them
+		ConnectTime:    connects.Summary, // sorts them
 		ConnectTimes:   t.connect.Buckets(),
 		ErrorTime:      t.error.Summary(),
 		RTT:            t.rtt.Summary(),
 		Lifetime:       stats.Summarize(t.lifetime),
-		EchoTime:       t.echo.Summary(),
+		EchoTime:       echoes.Summary,
 
 		EstablishedTotal:   total,
 		EstablishedMax:     min(max(h.job.Counters.EstablishedMax(), states.Established+states.Completed), total), // the counter is ahead of the tally
 		EstablishedAtClose: states.Established + states.Completed,
 		SYNRetransmits:     t.synRetransmits,
 		BytesReceived:      t.received,
-		Served:             t.served,
 		Hosts:              t.hosts,
 		Missing:            []string{},
 		Unexpected:         Hosts{},
 		Losses:             t.losses,
 		ConnectErrors:      counts(&t.connectClasses),
 		Retried:            t.retried,
+		Making:             t.making,
+		OverTime:           t.series.samples(),
+		ConnectSpread:      connects,
+		EchoSpread:         echoes,
+		RTTSpread:          t.rtt.Distribution(),
 	}
 }
 

@@ -19,13 +19,15 @@ type holdTally struct {
 	echo      stats.Times // more with every interval
 	received  int64
 	completed int64 // connections that were closed from here
-	served    int64 // connections on which something has arrived, and which have not ended
 	hosts     Hosts // of connections, by the name that was told first
 	losses    Losses
+	series    holdSeries
 }
 
 func newHoldTally(plan *Plan) *holdTally {
-	return &holdTally{failures: newFailures(plan), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}}
+	return &holdTally{
+		failures: newBoundedFailures(plan, mostExactTimes), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}, losses: Losses{final: true},
+	}
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -35,9 +37,9 @@ func (t *holdTally) add(batch []Outcome) {
 		o := &batch[i]
 		switch o.Event {
 		case Established:
-			t.dialled(o)
+			t.dialEnded(o)
+			t.series.established(o.At)
 		case Spoke:
-			t.served++
 			if o.Host != "" {
 				t.hosts.Add(o.Host, 1)
 			}
@@ -53,13 +55,11 @@ func (t *holdTally) add(batch []Outcome) {
 
 func (t *holdTally) ended(o *Outcome) {
 	t.received += o.Received
-	if o.Received > 0 {
-		t.served--
-	}
 	switch {
 	case !o.Connected:
-		t.dialled(o)
+		t.dialEnded(o)
 		t.fail(o)
+		return
 	case o.Closed:
 		t.lifetime = append(t.lifetime, o.Lifetime())
 		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: cmp.Or(o.Class, ClassClosed)})
@@ -69,6 +69,7 @@ func (t *holdTally) ended(o *Outcome) {
 	default:
 		t.completed++
 	}
+	t.series.ended(o.At, o.Closed || o.Class != ClassNone)
 }
 
 // loss is that of a connection that failed. One that fell silent had answered, or begun, within the interval before the keepalive that has
@@ -84,11 +85,11 @@ func (t *holdTally) loss(o *Outcome) Loss {
 
 // states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.
 func (t *holdTally) states(notInitiated, connects int64) States {
-	dialled := t.connect.Count() + t.failedConnects
+	dialed := t.connect.Count() + t.failedConnects
 	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.Count()}
-	s.Established = dialled - s.Completed - s.Closed - s.Error
-	s.NotInitiated = min(notInitiated, connects-dialled)
-	s.Dialing = connects - dialled - s.NotInitiated
+	s.Established = dialed - s.Completed - s.Closed - s.Error
+	s.NotInitiated = min(notInitiated, connects-dialed)
+	s.Dialing = connects - dialed - s.NotInitiated
 	return s
 }
 
@@ -96,9 +97,10 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, served: t.served}
+	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
 	s.first, s.hosts, s.losses = maps.Clone(t.first), maps.Clone(t.hosts), t.losses
-	s.losses.List = slices.Clone(t.losses.List)
+	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)
+	s.series = holdSeries{t.series.width, slices.Clone(t.series.bins)}
 	return s
 }

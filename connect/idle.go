@@ -53,7 +53,7 @@ func (p IdlePlan) withDefaults() IdlePlan {
 		p.Payload = make([]byte, rules.HelloSize)
 	}
 	if p.Timeout == 0 && p.Connections > 0 {
-		p.Timeout = 4*p.To + 8*p.To/time.Duration(p.Connections) + p.Expect + time.Minute // far more than it should take
+		p.Timeout = 4*p.To + 24*p.To/time.Duration(p.Connections) + p.Expect + time.Minute // far more than it should take
 	}
 	p.Plan = p.Plan.withDefaults()
 	return p

@@ -27,12 +27,12 @@ func (t *idleTally) add(batch []Outcome) {
 		o := &batch[i]
 		switch {
 		case o.Event == Established:
-			t.dialled(o)
+			t.dialEnded(o)
 		case o.Event == Echoed:
 			t.reply.Add(o.Reply)
 		case o.Event != Ended:
 		case !o.Connected:
-			t.dialled(o)
+			t.dialEnded(o)
 			t.fail(o)
 		case o.Class != ClassNone && !o.Closed:
 			t.fail(o)

@@ -19,6 +19,9 @@ import (
 // idleTimeout is that of the peers in these tests: short, so that the tests are.
 const idleTimeout = 400 * time.Millisecond
 
+// lateness is how late a busy machine may see what happens at a peer. How exact idle() is, the tests in simulated time show.
+const lateness = 2 * time.Second
+
 // forgetful is a peer that echoes, and does something with a connection on which nothing has come for so long.
 func forgetful(t *testing.T, forget func(*net.TCPConn)) Target {
 	t.Helper()
@@ -79,8 +82,8 @@ func TestIdleOverSockets(t *testing.T) {
 				assert.True(t, r.Finished)
 				assert.True(t, r.Control.Answered)
 				assert.Equal(t, row.how, r.How)
-				assert.GreaterOrEqual(t, *r.AtMost, idleTimeout-200*time.Millisecond, "a busy machine sees answers late")
-				assert.LessOrEqual(t, r.AtLeast, idleTimeout+200*time.Millisecond)
+				assert.GreaterOrEqual(t, *r.AtMost, idleTimeout-200*time.Millisecond)
+				assert.LessOrEqual(t, r.AtLeast, idleTimeout+lateness)
 				assert.Equal(t, *r.Timeout, (r.AtLeast+*r.AtMost)/2)
 				assert.Equal(t, r.States.Total(), r.Dialed)
 				assert.Zero(t, r.States.Dialing+r.States.Established)
@@ -100,7 +103,8 @@ func TestIdleOverUDP(t *testing.T) {
 			require.NoError(t, err)
 			require.NotNil(t, r.Timeout, "%+v", r)
 			assert.Equal(t, IdleSilently, r.How)
-			assert.InDelta(t, idleTimeout, *r.Timeout, 0.25e9)
+			assert.GreaterOrEqual(t, *r.Timeout, idleTimeout-250*time.Millisecond)
+			assert.LessOrEqual(t, *r.Timeout, idleTimeout+lateness)
 		})
 	}
 }

@@ -2,8 +2,11 @@ package connect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 )
 
 // Loss is an established connection that ended before its time, or a UDP flow that another host went on to answer.
@@ -54,6 +57,15 @@ type Losses struct {
 	Changes        []Change `json:"changes"` // that were announced
 
 	List []Loss `json:"-"` // in the order of time; at most MaxLosses
+
+	beyond map[LossOf]int64 // further losses
+	final  bool             // what is lost is not dialed again
+}
+
+// LossOf is what losses have in common.
+type LossOf struct {
+	Host  string
+	Class Class // ClassNone of a flow that another host went on to answer
 }
 
 // ClosedBy counts the connections that the peer closed.
@@ -62,7 +74,7 @@ type ClosedBy struct {
 	RST int64 `json:"rst"`
 }
 
-// MaxLosses bounds how many losses are kept one by one. Further ones count as needless.
+// MaxLosses bounds how many losses are kept one by one. Further ones count as needless, and are in no outage.
 const MaxLosses = 1_000_000
 
 // add takes note of a loss.
@@ -76,10 +88,55 @@ func (l *Losses) add(loss Loss) {
 		l.ClosedBy.RST++
 	}
 	if len(l.List) == MaxLosses {
-		l.Needless++
+		l.addBeyond(LossOf{loss.Host, loss.Class})
 		return
 	}
 	l.List = append(l.List, loss)
+}
+
+// addBeyond counts a loss that is not kept. Of more hosts than are told apart, all others are one.
+func (l *Losses) addBeyond(of LossOf) {
+	if l.beyond == nil {
+		l.beyond = map[LossOf]int64{}
+	}
+	if _, known := l.beyond[of]; !known && len(l.beyond) >= engine.MaxHosts {
+		of.Host = engine.OtherHosts
+	}
+	l.beyond[of]++
+}
+
+// NeedlessBy counts the losses that no change excuses, by host and class. Excuse must have been called.
+func (l *Losses) NeedlessBy() map[LossOf]int64 {
+	by := maps.Clone(l.beyond)
+	if by == nil {
+		by = map[LossOf]int64{}
+	}
+	for i := range l.List {
+		if loss := &l.List[i]; loss.Needless {
+			by[LossOf{loss.Host, loss.Class}]++
+		}
+	}
+	return by
+}
+
+// NeedlesslyMoved counts the UDP flows that another host went on to answer, and no change excuses.
+func (l *Losses) NeedlesslyMoved() (n int64) {
+	for i := range l.List {
+		if l.List[i].Needless && l.List[i].Moved {
+			n++
+		}
+	}
+	return n
+}
+
+// TakenDown counts the connections that announced changes have ended. A flow that another host took is up. Excuse must have been called.
+func (l *Losses) TakenDown() (n int64) {
+	for i := range l.List {
+		if loss := &l.List[i]; !loss.Needless && !loss.Moved {
+			n++
+		}
+	}
+	return n
 }
 
 // Excuse judges the losses by the changes that were announced, and finds the outages. It must be called once, when the call has ended.
@@ -96,14 +153,19 @@ func (l *Losses) Excuse(changes []Change) {
 		l.Needless++
 		l.NeedlessByHost.Add(loss.Host, 1)
 	}
-	l.Outages = outages(l.List)
+	for of, n := range l.beyond {
+		l.Needless += n
+		l.NeedlessByHost.Add(of.Host, n)
+	}
+	l.Outages = outages(l.List, l.final)
 }
 
-// apart is how long no connection must be lost or down until the next loss begins an outage of its own.
-const apart = 100 * time.Millisecond
+// OutagesApart is how long no connection must be lost or down until the next loss begins an outage of its own.
+const OutagesApart = 100 * time.Millisecond
 
-// outages puts together the losses, in the order of time, whose connections were down at the same time.
-func outages(losses []Loss) []Outage {
+// outages puts together the losses, in the order of time, whose connections were down at the same time. final says that no connection came
+// up again: then those that were lost together are one outage, which lasts.
+func outages(losses []Loss, final bool) []Outage {
 	list := []Outage{}
 	var end time.Duration // of the last outage; that of one which lasts is later than all
 	for i := range losses {
@@ -111,11 +173,14 @@ func outages(losses []Loss) []Outage {
 		if l.Moved {
 			continue // it was never down
 		}
-		if len(list) == 0 || l.At > end+apart {
+		if len(list) == 0 || l.At > end+OutagesApart {
 			list = append(list, Outage{From: l.At, To: &losses[i].At, Hosts: []string{}})
 			end = l.At
 		}
 		list[len(list)-1].take(l, &end)
+		if final {
+			end = l.At
+		}
 	}
 	return list
 }

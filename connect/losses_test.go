@@ -151,4 +151,18 @@ func TestLossesAreBounded(t *testing.T) {
 	assert.EqualValues(t, MaxLosses, l.Excused)
 	assert.EqualValues(t, 1, l.Needless)
 	assert.EqualValues(t, 1, l.ClosedBy.RST)
+	assert.Equal(t, Hosts{"web-1": 1}, l.NeedlessByHost)
+	assert.Equal(t, map[LossOf]int64{{"web-1", ClassReset}: 1}, l.NeedlessBy())
+}
+
+// Where nothing is dialed again, no outage ends, and still three restarts are three.
+func TestOutagesOfWhatIsNotRedialed(t *testing.T) {
+	t.Parallel()
+	l := Losses{final: true}
+	for _, at := range []time.Duration{second, second + 50*time.Millisecond, 4 * second, 9 * second} {
+		l.add(Loss{At: at, Host: "web-1", Class: ClassClosed})
+	}
+	l.Excuse(nil)
+	hosts := []string{"web-1"}
+	assert.Equal(t, []Outage{{second, nil, 2, hosts}, {4 * second, nil, 1, hosts}, {9 * second, nil, 1, hosts}}, l.Outages)
 }

@@ -83,6 +83,18 @@ func refusing(t *testing.T) Target {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	keeper, err := net.Dial("tcp", listener.Addr().String()) // so that nobody else gets the port
+	require.NoError(t, err)
+	t.Cleanup(func() { keeper.Close() })
+	return target(t, keeper.LocalAddr())
+}
+
+// free is a TCP address whose port nobody has.
+func free(t *testing.T) Target {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
 	defer listener.Close()
 	return target(t, listener.Addr())
 }

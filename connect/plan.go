@@ -46,6 +46,8 @@ type Plan struct {
 	ProxyProtocol int
 	// Reset closes with a RST, which leaves no TIME_WAIT behind and frees the port at once, instead of a FIN.
 	Reset bool
+	// KernelBypass makes connections of packets of our own, past the kernel, instead of sockets (Linux, TCP and UDP; see docs/packets.md).
+	KernelBypass bool
 	// TLS configures the handshake for network tls. A nil Config means Go's defaults; an empty ServerName means the target's host.
 	TLS *tls.Config
 
@@ -99,8 +101,7 @@ func (p *Plan) defaultTimeout() time.Duration {
 // TimeLimit is how long a call of the plan may take: Timeout, or its default.
 func (p Plan) TimeLimit() time.Duration { return p.withDefaults().Timeout }
 
-// Bounds of a plan, so that what it costs in memory stays within reason: about 40 bytes for each connection's figures, and
-// 100 for each one in flight.
+// Bounds of a plan, so that what it costs in memory stays within reason: about 100 bytes for each connection in flight.
 const (
 	MaxConnections = 100_000_000
 	MaxConcurrency = 1_000_000

@@ -30,7 +30,10 @@ var greetings = []struct {
 
 // names are the hosts that reads name.
 var names = func() map[string]string {
-	hosts := map[string]string{"alive": "alive", "more": "more", "": ""}
+	hosts := map[string]string{
+		"alive": "alive", "also": "also", "more": "more", "moved": "moved", "421 timeout": "421 timeout", "": "",
+		"web-5\t192.0.2.7:1000": "web-5", "web-5\t192.0.2.7:2000": "web-5",
+	}
 	for _, g := range greetings {
 		hosts[string(g.says)] = g.host
 	}
@@ -106,12 +109,24 @@ func judgeLine(heard []byte) simulated.Verdict {
 	case end < 0 || end >= reply.MaxAnswer:
 		return simulated.Verdict{Complete: true}
 	}
-	name, isPong := strings.CutPrefix(string(heard[:end]), "+PONG ")
-	name = strings.TrimSuffix(name, "\r")
-	if !isPong || name == "" || strings.ContainsAny(name, " .") {
+	rest, isPong := bytes.CutPrefix(heard[:end], []byte("+PONG "))
+	if space := bytes.IndexAny(rest, " \t\f\r"); space >= 0 {
+		rest = rest[:space]
+	}
+	name := latin1(rest[:min(len(rest), reply.MaxLength+1)])
+	if !isPong || !reply.Valid([]byte(name)) {
 		return simulated.Verdict{Complete: true}
 	}
 	return simulated.Verdict{Complete: true, Right: true, Host: name}
+}
+
+// latin1 takes each byte for a character.
+func latin1(data []byte) string {
+	text := ""
+	for _, b := range data {
+		text += string(rune(b))
+	}
+	return text
 }
 
 // says is something right or wrong.

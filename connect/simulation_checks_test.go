@@ -14,8 +14,13 @@ func (s *simulation) check(d *simulated.Driver) error {
 		if c.job != d.Job {
 			continue
 		}
-		if err := errors.Join(c.collect(), c.begun(d)); err != nil {
+		if err := errors.Join(c.collect(), c.begun(d), c.lanes(d)); err != nil {
 			return err
+		}
+		if c.looked != nil {
+			if err := c.looked(d); err != nil {
+				return fmt.Errorf("%s: %w", c.kind, err)
+			}
 		}
 		if s.looks++; s.looks%lateLooks != 0 {
 			return c.sums()
@@ -52,12 +57,30 @@ func (c *simulatedCall) hasRoom(d *simulated.Driver) bool {
 	if until := c.job.Plan.Duration; until > 0 {
 		limit = min(limit, until)
 	}
-	busy := d.Dialing
-	if c.kind == "flood" {
-		busy += d.Established
+	if c.stopAt != 0 || d.Dirty || d.Finished || d.Seen >= c.job.Start()+int64(limit) || d.Dials == mostDials ||
+		c.world.Now() <= d.StarvedAt+int64(time.Millisecond) || c.halts != nil && c.halts() {
+		return false
 	}
-	return c.stopAt == 0 && !d.Dirty && !d.Finished && d.Seen < c.job.Start()+int64(limit) && busy < int64(d.Lanes) &&
-		d.Dials < mostDials && c.world.Now() > d.StarvedAt+int64(time.Millisecond)
+	busy, exactly := c.inLanes(d)
+	return exactly && busy < int64(d.Lanes)
+}
+
+// inLanes is how many connections of a driver keep others from being dialed. exactly is false if there may be more.
+func (c *simulatedCall) inLanes(d *simulated.Driver) (n int64, exactly bool) {
+	if c.busy == nil {
+		return d.Dialing, true
+	}
+	n, exactly = c.busy(d)
+	return d.Dialing + n, exactly
+}
+
+// lanes checks that a driver has begun no more connections than it may at once.
+func (c *simulatedCall) lanes(d *simulated.Driver) error {
+	if d.Dials == 0 {
+		return nil
+	}
+	busy, _ := c.inLanes(d)
+	return match(busy <= int64(d.Lanes), "%s: %d connections to be begun at once, but there are %d", c.kind, d.Lanes, busy)
 }
 
 // begun checks that no connection waits to be begun without a reason.
@@ -99,7 +122,7 @@ func (c *simulatedCall) sums() error {
 	c.checks++
 	states := c.job.Counters.States()
 	var dialing, open int64
-	behind := false // a driver has not seen yet what has arrived
+	behind := len(c.drivers) > 1 // a driver has not seen yet what has arrived, or one not what another has
 	for _, d := range c.drivers {
 		if d.Dirty {
 			return nil
@@ -121,7 +144,7 @@ func (c *simulatedCall) sums() error {
 	switch most := c.job.Counters.EstablishedMax(); {
 	case most < open && (!behind || settled && c.kind == "hold" && c.stopAt == 0):
 		return fmt.Errorf("%s: at most %d established, but %d are", c.kind, most, open)
-	case most > max(c.ups.Most, 1) && len(c.drivers) == 1 && c.stopAt == 0: // several cores do not look at the same instant, and a stop does not wait
+	case most > max(c.ups.Most, 1) && c.stopAt == 0: // a stop does not wait
 		return fmt.Errorf("%s: %d were established at once, but the peers never had more than %d", c.kind, most, c.ups.Most)
 	}
 	return nil
@@ -154,9 +177,9 @@ func (c *simulatedCall) collect() (err error) {
 
 // outcome compares one with the truth.
 func (c *simulatedCall) outcome(o *Outcome) error {
-	n := &c.numbers[o.Number]
+	n := c.number(o.Number)
 	if o.Event == Ended {
-		if n.ends++; n.ends > 1 {
+		if n.ends++; n.ends > 1 || o.Number >= c.plan.Connections {
 			c.redials++
 		}
 	}
@@ -315,7 +338,7 @@ func (c *simulatedCall) end() error {
 		limit = min(limit, d)
 	}
 	return errors.Join(
-		match(states.NotInitiated == 0 || c.stopAt != 0 || c.job.Length() >= limit, "all connections to be begun, as there was time"),
+		match(states.NotInitiated == 0 || c.stopAt != 0 || c.halts != nil && c.halts() || c.job.Length() >= limit, "all connections to be begun, as there was time"),
 		match(c.job.Length() <= c.longest(), "an end after %v, but it lasted %v", c.longest(), c.job.Length()),
 		c.finish())
 }
@@ -323,7 +346,7 @@ func (c *simulatedCall) end() error {
 // longest is how long a call may last: until its limits, and what the process was paused.
 func (c *simulatedCall) longest() time.Duration {
 	longest := c.plan.Timeout
-	if c.kind == "hold" {
+	if c.kind == "hold" || c.endless {
 		longest = time.Hour
 	}
 	return longest + 4*time.Second // pauses, and the last look

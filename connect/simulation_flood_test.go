@@ -56,7 +56,7 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	c.kind, c.plan, c.job, c.tally = "flood", &f.plan.Plan, f.job, f.tally
 	patience := c.plan.ConnectTimeout
 	segment, datagrams := max(0, r.IntN(8)-4), c.job.Plan.Protocol == "udp"
-	c.script = func(s *simulated.Script) {
+	c.script = func(_ int64, s *simulated.Script) {
 		*s = simulated.Script{Segment: segment, Judge: want.judge, Unasked: true}
 		shake(r, s, patience)
 		if len(c.plan.Payload) > 0 && r.IntN(2) == 0 {
@@ -73,6 +73,7 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 		}
 		leave(r, s, patience)
 	}
+	c.busy = func(d *simulated.Driver) (int64, bool) { return d.Established, true }
 	c.truth = func(conn *simulated.Conn) (fate, error) { return c.floodTruth(conn, f.plan.SkipReply) }
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
 		switch {
@@ -124,13 +125,21 @@ func (c *simulatedCall) floodTruth(conn *simulated.Conn, skip bool) (fate, error
 	case conn.EndedIn == simulated.Stopping:
 		f.class, f.why = ClassAborted, ReasonStoppedUnanswered
 	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(c.plan.Timeout):
-		f.class, f.why = ClassNoReply, ReasonTimeUpUnanswered
+		f.class, f.why = ClassNoReply, unanswered(conn.Begun && !skip, ReasonTimeUpUnanswered)
 	case conn.EndedIn == simulated.Expiring && conn.Ended >= conn.Established+int64(c.plan.ConnectTimeout):
-		f.class, f.why = ClassNoReply, ReasonNoAnswer
+		f.class, f.why = ClassNoReply, unanswered(conn.Begun && !skip, ReasonNoAnswer)
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
 	}
 	return f, nil
+}
+
+// unanswered is why an answer has not come in time: it has begun, or nothing has come.
+func unanswered(begun bool, nothing error) error {
+	if begun {
+		return ReasonUnfinished
+	}
+	return nothing
 }
 
 // floodResult checks what the flood says in the end.

@@ -38,13 +38,13 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	}
 	c.kind, c.plan, c.job, c.tally = "hold", &hp.Plan, h.job, h.tally
 	patience := c.plan.ConnectTimeout
-	segment := max(0, r.IntN(8)-4)
+	segment, drain := max(0, r.IntN(8)-4), r.Int64N(1+int64(r.IntN(2))*int64(200*time.Millisecond))
 	datagrams, room := c.job.Plan.Protocol == "udp", int64(1<<30)
 	if r.IntN(3) == 0 {
 		room = r.Int64N(20) // a target that closes what it has no room for, but greets it before
 	}
-	c.script = func(s *simulated.Script) {
-		*s = simulated.Script{Segment: segment, Judge: want.judge}
+	c.script = func(_ int64, s *simulated.Script) {
+		*s = simulated.Script{Segment: segment, Drain: drain, Judge: want.judge}
 		shake(r, s, patience)
 		if c.ups.Now >= room {
 			s.Greeting, s.End = []simulated.Said{{Data: more}}, 0
@@ -156,7 +156,7 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 		}
 	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(plan.Duration):
 	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.SentFirst+patience:
-		f.class, f.why = ClassNoReply, ReasonKeepalive
+		f.class, f.why = ClassNoReply, unanswered(conn.Begun, ReasonKeepalive)
 	default:
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
 	}

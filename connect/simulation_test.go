@@ -69,6 +69,7 @@ type simulation struct {
 	checks uint64
 	looks  uint64
 	pauses bool // the process is paused now and then
+	scarce bool // descriptors are
 }
 
 // lateLooks is how many looks pass until all connections are looked at: what is late once stays so.
@@ -81,7 +82,7 @@ type simulatedCall struct {
 	plan    *Plan
 	job     *engine.Job
 	drivers []*simulated.Driver
-	script  func(s *simulated.Script)
+	script  func(number int64, s *simulated.Script)
 	tally   interface{ add([]Outcome) }
 	ups     simulated.Ups
 
@@ -95,13 +96,27 @@ type simulatedCall struct {
 	ended func(c *simulated.Conn, o *Outcome) error
 	// finish checks the result.
 	finish func() error
+	// busy is how many established connections of a driver have a lane; nil if none has. exactly is false if there may be more.
+	busy func(d *simulated.Driver) (n int64, exactly bool)
+	// halts reports whether no more is dialed, for a reason of the call's own; may be nil.
+	halts func() bool
+	// over is told of each connection that is closed; may be nil.
+	over func(c *simulated.Conn)
+	// lacked is told of each that could not be dialed, as there was no descriptor; may be nil.
+	lacked func(number int64)
+	// answered is told of each answer when it comes; may be nil.
+	answered func(c *simulated.Conn)
+	// looked is called after each look; may be nil.
+	looked func(d *simulated.Driver) error
 
 	numbers    []simulatedNumber
 	redials    int64 // outcomes of numbers that were dialed again
 	fates      []fate
 	stopAt     int64
-	stopAs     Class // of what is established then
-	dialsAgain bool  // what is lost
+	stopAs     Class         // of what is established then
+	lasts      time.Duration // it is stopped, if it is, within so long
+	endless    bool          // it ends by being stopped only
+	dialsAgain bool          // what is lost
 }
 
 // simulatedNumber is what is known of a connection of the plan, which traffic makes again and again.
@@ -127,11 +142,14 @@ func (s *simulation) run() error {
 	s.engine.clock = s.world.Now
 	r := s.world.Random
 	s.world.Check = s.check
+	if r.IntN(3) == 0 {
+		s.world.Burst = 1 + r.Int64N(int64(10*time.Millisecond))
+	}
 	for range 1 + r.IntN(4)*r.IntN(2) {
 		s.start()
 	}
 	if r.IntN(5) == 0 {
-		s.world.Descriptors = 1 + r.IntN(40)
+		s.scarce, s.world.Descriptors = true, 1+r.IntN(40)
 	}
 	for range max(0, r.IntN(5)-2) {
 		s.pauses = true
@@ -163,14 +181,18 @@ func (c *simulatedCall) describe() string {
 // start begins a call.
 func (s *simulation) start() {
 	r := s.world.Random
-	c := &simulatedCall{simulation: s, stopAs: ClassAborted}
+	c := &simulatedCall{simulation: s, stopAs: ClassAborted, lasts: 2 * time.Second}
 	plan := s.randomPlan(r)
 	var rules engine.NewRules
-	switch r.IntN(7) {
+	switch r.IntN(11) {
 	case 0:
 		rules = c.hold(plan)
 	case 1:
 		rules = c.traffic(plan)
+	case 2:
+		rules = c.fill(plan)
+	case 3, 4:
+		rules = c.idle(plan)
 	default:
 		rules = c.flood(plan)
 	}
@@ -181,13 +203,13 @@ func (s *simulation) start() {
 	for i := range cores {
 		share := lanes / (cores - i)
 		lanes -= share
-		d := s.world.Start(c.job, share, rules, c.scripted)
-		d.Dialed, d.Closed, d.Starved, d.Holding = c.dialed, c.closed, c.starved, c.holding
+		d := s.world.Start(c.job, share, rules, c.script)
+		d.Dialed, d.Closed, d.Starved, d.Holding, d.Answered = c.dialed, c.closed, c.starved, c.holding, c.answered
 		d.LateDescriptors, d.OneRead, d.SamePorts, d.Ups = late, once, same, &c.ups
 		c.drivers = append(c.drivers, d)
 	}
-	if r.IntN(4) == 0 {
-		s.world.AtWork(s.world.Now()+r.Int64N(int64(2*time.Second)), c.stop)
+	if c.endless || r.IntN(4) == 0 {
+		s.world.AtWork(s.world.Now()+r.Int64N(int64(c.lasts)), c.stop)
 	}
 	s.calls = append(s.calls, c)
 }
@@ -196,7 +218,7 @@ func (s *simulation) start() {
 func (s *simulation) randomPlan(r *rand.Rand) Plan {
 	networks := []string{"tcp", "tcp", "udp"}
 	p := Plan{
-		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(405)), Concurrency: 1 + r.IntN(40),
+		Network: networks[r.IntN(len(networks))], Connections: 1 + r.Int64N(1+r.Int64N(500)), Concurrency: 1 + r.IntN(40),
 		ConnectTimeout: time.Duration(1+r.IntN(400)) * time.Millisecond, Reset: r.IntN(2) == 0,
 	}
 	for i := range 1 + r.IntN(3) {
@@ -228,10 +250,16 @@ func (c *simulatedCall) stop() {
 	}
 }
 
-func (c *simulatedCall) scripted(_ int64, s *simulated.Script) { c.script(s) }
+// number is what is known of a connection of the plan, or of one in place of another.
+func (c *simulatedCall) number(n int64) *simulatedNumber {
+	for n >= int64(len(c.numbers)) {
+		c.numbers = append(c.numbers, simulatedNumber{})
+	}
+	return &c.numbers[n]
+}
 
 func (c *simulatedCall) dialed(conn *simulated.Conn) {
-	n := &c.numbers[conn.Number]
+	n := c.number(conn.Number)
 	if n.last != nil {
 		n.last.Next = conn
 	}
@@ -246,7 +274,10 @@ func (c *simulatedCall) dialed(conn *simulated.Conn) {
 }
 
 func (c *simulatedCall) closed(conn *simulated.Conn) {
-	n := &c.numbers[conn.Number]
+	if c.over != nil {
+		c.over(conn)
+	}
+	n := c.number(conn.Number)
 	if n.failed++; conn.Echoes > 0 {
 		n.failed = 0
 	}
@@ -266,7 +297,10 @@ func (c *simulatedCall) again(n *simulatedNumber, now int64) {
 }
 
 func (c *simulatedCall) starved(number int64) {
-	n := &c.numbers[number]
+	if c.lacked != nil {
+		c.lacked(number)
+	}
+	n := c.number(number)
 	_, n.holding = c.holding()
 	n.failed++
 	c.again(n, c.world.Now())

@@ -67,7 +67,7 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	t.rules.Init(call.job)
 	c.kind, c.plan, c.job, c.tally, c.dialsAgain = "traffic", &t.plan.Plan, call.job, call.tally, !tp.NoReconnect
 	segment := max(0, r.IntN(200)-100)
-	c.script = func(s *simulated.Script) { t.scripted(r, s, segment) }
+	c.script = func(_ int64, s *simulated.Script) { t.scripted(r, s, segment) }
 	c.truth, c.overdue, c.ended = t.truth, t.overdue, t.ended
 	c.event = func(conn *simulated.Conn, o *Outcome) error {
 		if o.Event == Moved {
@@ -101,7 +101,7 @@ func (t *simulatedTraffic) scripted(r *rand.Rand, s *simulated.Script, segment i
 	if t.job.Plan.Protocol == "udp" {
 		s.Answers.Jitter, s.Answers.Lose, s.Answers.Twice = 1+r.Int64N(loss/4+1), max(0, r.IntN(20)-10), max(0, r.IntN(6)-3)
 		s.Answers.Stray, s.Full, s.Answers.MoveAt = max(0, r.IntN(20)-16), max(0, r.IntN(30)-20), max(0, r.IntN(12)-8)
-		s.Answers.Late, s.Answers.LateBy = max(0, r.IntN(12)-8), int64(400*time.Millisecond)
+		s.Answers.Late, s.Answers.LateBy = max(0, r.IntN(12)-6), int64(700*time.Millisecond)
 		if t.interval == 0 {
 			s.Answers.LateBy = min(s.Answers.LateBy, 12*loss) // 64 packets may be on their way, each for a quarter of that
 		}
@@ -347,6 +347,13 @@ func (t *simulatedTraffic) result(r *TrafficResult) error {
 	if r.Sent != sum.Sent || r.Received != sum.Received || r.Dropped != sum.Dropped || r.Lost != sum.Lost || r.Lost+r.Lasting != sum.Connected || t.rules.Counts().Corrupted != sum.Corrupted {
 		return fmt.Errorf("%d packets sent, %d received, %d dropped, %d corrupted, %d connections lost, %d lasting; but all records have %+v", r.Sent, r.Received, r.Dropped, t.rules.Counts().Corrupted, r.Lost, r.Lasting, *sum)
 	}
+	byHost := int64(0)
+	for _, n := range r.CorruptedByHost {
+		byHost += n
+	}
+	if byHost != sum.Corrupted {
+		return fmt.Errorf("%d packets corrupted, but %d by host: %v", sum.Corrupted, byHost, r.CorruptedByHost)
+	}
 	if t.plan.NoReconnect {
 		sum.GaveUp = sum.Lost + failedConnects
 	}
@@ -360,7 +367,7 @@ func (t *simulatedTraffic) result(r *TrafficResult) error {
 
 // sizesAdd compares the counts by size with those of the connections.
 func (t *simulatedTraffic) sizesAdd() error {
-	for _, got := range t.rules.BySize() {
+	for _, got := range t.rules.Counts().BySize {
 		if at := slices.IndexFunc(t.bySize, func(want rules.SizeCount) bool { return want.Size == got.Size }); t.bySize[at] != got {
 			return fmt.Errorf("%+v by size, but it is %+v", got, t.bySize[at])
 		}

@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"time"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
@@ -10,7 +12,8 @@ type failures struct {
 	plan                *Plan
 	connect, error, rtt stats.Times
 	synRetransmits      int64
-	retried             int64 // connections that took more than one SYN
+	retried             int64         // connections that took more than one SYN
+	making              time.Duration // until the last connection was established, or, if it was not, begun; since the start
 	failedConnects      int64
 	connectClasses      [class.Count]int64 // of failed connects alone
 	classes             [class.Count]int64
@@ -22,22 +25,29 @@ func newFailures(plan *Plan) failures {
 }
 
 // newEndlessFailures is newFailures for calls that dial again what is lost, for as long as they last.
-func newEndlessFailures(plan *Plan) failures {
+func newEndlessFailures(plan *Plan) failures { return newBoundedFailures(plan, stats.MaxTimes) }
+
+// mostExactTimes is up to how many connections of a call have exact percentiles. Those of more are precise to a thousandth, or 1 µs.
+const mostExactTimes = 100_000
+
+func newBoundedFailures(plan *Plan, most int) failures {
 	f := newFailures(plan)
-	f.connect.Limit, f.error.Limit, f.rtt.Limit = stats.MaxTimes, stats.MaxTimes, stats.MaxTimes
+	f.connect.Limit, f.error.Limit, f.rtt.Limit = most, most, most
 	return f
 }
 
-// dialled takes note of the end of a dial, good or bad.
-func (f *failures) dialled(o *Outcome) {
+// dialEnded takes note of the end of a dial, good or bad.
+func (f *failures) dialEnded(o *Outcome) {
 	f.synRetransmits += o.SYNRetransmits
 	if o.SYNRetransmits > 0 {
 		f.retried++
 	}
 	if o.Connected {
 		f.connect.Add(o.Connect)
+		f.making = max(f.making, o.Planned+o.Connect)
 	} else {
 		f.failedConnects++
+		f.making = max(f.making, o.Planned)
 	}
 	if o.RTT > 0 {
 		f.rtt.Add(o.RTT)

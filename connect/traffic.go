@@ -135,7 +135,7 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	collector.run(ctx)
 	c.tally.sample(c.job.Length())
 	result := c.tally.result()
-	result.BySize, result.Interrupted = c.rules.BySize(), ctx.Err() != nil
+	result.Interrupted = ctx.Err() != nil
 	result.NewPortAnswered = c.probe(ctx, result)
 	return result, nil
 }
@@ -212,6 +212,8 @@ type TrafficResult struct {
 
 	BySize    []SizeCount `json:"by_size"`   // packets by their sizes
 	Corrupted int64       `json:"corrupted"` // packets that came back with other bytes than were sent
+
+	CorruptedByHost Hosts `json:"corrupted_by_host"`
 	Losses
 	Judged
 
@@ -227,6 +229,8 @@ type TrafficResult struct {
 	// none was sent.
 	NewPortAnswered *bool `json:"-"`
 	Interrupted     bool  `json:"-"` // the call was ended from outside
+
+	ConnectSpread, RoundTripSpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
 
 	Samples []TrafficSample `json:"samples"` // one for each second
 	Records []TrafficRecord `json:"records"` // at most MaxTrafficRecords

@@ -8,7 +8,7 @@ import (
 )
 
 // The end of the call's time is no abort: nobody has stopped anything.
-func TestTrafficEndsWhileDialling(t *testing.T) {
+func TestTrafficEndsWhileDialing(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{fullBacklog(t)}, Connections: 4, ConnectTimeout: time.Minute}, Duration: 300 * time.Millisecond})

@@ -227,8 +227,8 @@ func matching(expression, until string) *reply.Want {
 	return &reply.Want{Match: regexp.MustCompile(expression), Until: []byte(until)}
 }
 
-// A UDP flow that was lost and dialled again, and has had nothing to send since, is not up: nobody has heard of it.
-func TestRedialledFlowIsDown(t *testing.T) {
+// A UDP flow that was lost and dialed again, and has had nothing to send since, is not up: nobody has heard of it.
+func TestRedialedFlowIsDown(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		packets := 0

@@ -26,6 +26,7 @@ type trafficTally struct {
 	last       rules.PacketCounts // as of the last sample
 
 	lostBy, lastingBy   Hosts
+	corruptedBy         Hosts // packets
 	firstLoss, lastLoss time.Duration
 	lastRise            time.Duration // when the last of the lasting connections got its first echo
 	lastSilent          time.Duration // when the last of the lasting connections was established that has got none
@@ -49,13 +50,13 @@ type unmade struct {
 // packetCounts is what the rules of traffic count.
 type packetCounts interface {
 	Counts() rules.PacketCounts
-	BySize() []rules.SizeCount
 }
 
 func newTrafficTally(plan *TrafficPlan, j *engine.Job, counts packetCounts) *trafficTally {
 	return &trafficTally{
 		failures: newEndlessFailures(&plan.Plan), traffic: plan, job: j, counts: counts, roundTrips: stats.NewHistogram(),
-		dialed: map[int64]bool{}, down: map[int64][]int{}, unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{},
+		dialed: map[int64]bool{}, down: map[int64][]int{}, unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{}, corruptedBy: Hosts{},
+		losses: Losses{final: plan.NoReconnect},
 	}
 }
 
@@ -64,12 +65,12 @@ func (t *trafficTally) add(batch []Outcome) {
 		o := &batch[i]
 		switch {
 		case o.Event == Established:
-			t.dialled(o)
+			t.dialEnded(o)
 			t.firstDial(o)
 		case o.Event == Moved:
 			t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Moved: true})
 		case !o.Connected:
-			t.dialled(o)
+			t.dialEnded(o)
 			t.fail(o)
 			t.firstDial(o)
 			t.failedDial(o)
@@ -153,13 +154,16 @@ func (t *trafficTally) ended(o *Outcome) {
 		host = UnknownHost
 	}
 	t.stuck(p, host)
+	if p.Corrupted > 0 {
+		t.corruptedBy.Add(host, p.Corrupted)
+	}
 	if o.Class == ClassNone {
 		t.lastingBy.Add(host, 1)
 		t.lastRise = max(t.lastRise, r.Connected, r.Answered)
 		if r.Received == 0 {
 			t.lastSilent = max(t.lastSilent, r.Connected)
 		}
-		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialledInVain(o) {
+		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialedInVain(o) {
 			t.silent++ // a proxy takes connections whether it has a backend or not
 		}
 		return
@@ -173,8 +177,8 @@ func (t *trafficTally) ended(o *Outcome) {
 	t.lastLoss = max(t.lastLoss, o.At)
 }
 
-// isRedialledInVain reports whether a UDP flow was lost, and has not echoed since: to dial it anew tells nothing.
-func (t *trafficTally) isRedialledInVain(o *Outcome) bool {
+// isRedialedInVain reports whether a UDP flow was lost, and has not echoed since: to dial it anew tells nothing.
+func (t *trafficTally) isRedialedInVain(o *Outcome) bool {
 	return t.plan.Protocol() == "udp" && o.Packets.Sent == 0 && len(t.down[o.Number]) > 0
 }
 
@@ -226,7 +230,7 @@ func (t *trafficTally) sample(at time.Duration) {
 		Dropped:    now.Dropped - last.Dropped,
 	}
 	sent, received := int64(0), int64(0)
-	for _, n := range t.counts.BySize() {
+	for _, n := range now.BySize {
 		sent += n.Sent * int64(n.Size)
 		received += n.Received * int64(n.Size)
 	}
@@ -243,6 +247,7 @@ func (t *trafficTally) result() *TrafficResult {
 	for number, u := range t.unmade {
 		t.keep(TrafficRecord{Started: u.started, Ended: t.job.Length(), Error: u.class, Remote: t.remote(number)})
 	}
+	connects, roundTrips := t.connect.Distribution(), t.roundTrips.Distribution()
 	r := &TrafficResult{
 		Network: plan.Network, Rate: plan.Throughput, PacketSize: plan.PacketSize,
 		Connections:    plan.Connections,
@@ -254,18 +259,19 @@ func (t *trafficTally) result() *TrafficResult {
 		Sent:           t.last.Sent,
 		Received:       t.last.Received,
 		Dropped:        t.last.Dropped,
+		BySize:         t.last.BySize,
 		Retransmits:    t.retransmits,
 		StartTime:      loop.Time(t.job.Start()),
 		Timeout:        plan.Timeout,
 		Duration:       t.job.Length(),
 		States:         t.job.Counters.States(),
-		ConnectTime:    t.connect.Summary(),
+		ConnectTime:    connects.Summary,
 		ErrorTime:      t.error.Summary(),
 		RTT:            t.rtt.Summary(),
 		SYNRetransmits: t.synRetransmits,
 		LostByHost:     t.lostBy,
 		LastingByHost:  t.lastingBy,
-		RoundTrip:      t.roundTrips.Summary(),
+		RoundTrip:      roundTrips.Summary,
 		RoundTrips:     t.roundTrips.Buckets(),
 		Errors:         t.byClass(),
 		First:          t.first,
@@ -273,14 +279,18 @@ func (t *trafficTally) result() *TrafficResult {
 		Records:        t.records,
 		Omitted:        t.omitted,
 		Corrupted:      t.last.Corrupted,
-		Losses:         t.losses,
-		Begun:          int64(len(t.dialed)),
-		FirstErrors:    counts(&t.failedFirst),
-		Down:           plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
-		LossTimeout:    plan.LossTimeout,
-		Reconnect:      !plan.NoReconnect,
-		Hole:           t.hole,
-		Fixed:          plan.Sources.Ports.Count() > 0,
+
+		CorruptedByHost: t.corruptedBy,
+
+		Losses:        t.losses,
+		Begun:         int64(len(t.dialed)),
+		FirstErrors:   counts(&t.failedFirst),
+		Down:          plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
+		LossTimeout:   plan.LossTimeout,
+		ConnectSpread: connects, RoundTripSpread: roundTrips, RTTSpread: t.rtt.Distribution(),
+		Reconnect: !plan.NoReconnect,
+		Hole:      t.hole,
+		Fixed:     plan.Sources.Ports.Count() > 0,
 	}
 	for _, n := range t.failedFirst {
 		r.FailedFirst += n

@@ -200,8 +200,13 @@ func TestTrafficLasts(t *testing.T) {
 func TestTrafficPace(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{peer(t, echoServer("a"))}, Connections: 10}, Throughput: 500, Duration: time.Second, LossTimeout: 5 * time.Second})
-		assert.InDelta(t, 500, r.Sent+r.Dropped, 20, "every slot is used or dropped")
+		plan := TrafficPlan{Plan: Plan{Targets: []Target{peer(t, echoServer("a"))}, Connections: 10}, Throughput: 500, Duration: time.Second, LossTimeout: 5 * time.Second}
+		r := traffic(t, e, plan)
+		late := r.Duration - plan.Duration // as the machine is busy: all at the end, and each at its beginning
+		for _, connection := range r.Records {
+			late += connection.Connected / time.Duration(plan.Connections)
+		}
+		assert.InDelta(t, 500, r.Sent+r.Dropped, 20+500*late.Seconds(), "every slot is used or dropped")
 	})
 }
 
@@ -231,7 +236,7 @@ func TestTrafficLoses(t *testing.T) {
 				assert.Zero(t, r.Reconnects)
 				assert.EqualValues(t, 5, r.Lost)
 				assert.Nil(t, r.Recovered)
-				assert.Zero(t, r.Samples[len(r.Samples)-1].Connecting, "nothing is dialled again")
+				assert.Zero(t, r.Samples[len(r.Samples)-1].Connecting, "nothing is dialed again")
 			})
 		})
 	}
@@ -253,8 +258,8 @@ func TestTrafficLargePackets(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
 		to := peer(t, func(conn *net.TCPConn) {
-			_, _ = conn.SetReadBuffer(4<<10), conn.SetWriteBuffer(4<<10)
-			_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 1000))
+			_, _ = conn.SetReadBuffer(64<<10), conn.SetWriteBuffer(64<<10) // less than a packet
+			_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 10_000))
 		})
 		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{to}, Connections: 2}, PacketSize: MaxPacketSize, LossTimeout: time.Minute, Duration: 300 * time.Millisecond})
 		assert.Positive(t, r.Received)

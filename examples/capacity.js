@@ -5,7 +5,7 @@
 //
 // Environment: TARGET, MOST (to try), LEAST (that the service must hold, or the exit code is 99; 400), PAYLOAD (what to send to services that
 // wait for the client to speak first; an answer then shows that a connection is served).
-import { capacity, listen } from 'k6/x/mconnect';
+import { capacity, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
@@ -29,3 +29,5 @@ export default async function (target) {
   console.log(`${target} holds ${bound}${result.connections} connections; limit: ${result.limit}`);
   console.log(result.explanation);
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -9,7 +9,7 @@
 // backends is a change of the slots' owners: so this shows what each way to choose owners costs, not what your load
 // balancer does. With a TARGET, take the backend out, and back in, by hand (or with k6/x/exec) in the pauses.
 import { sleep } from 'k6';
-import { disruption, flood, listen } from 'k6/x/mconnect';
+import { disruption, flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
@@ -97,3 +97,5 @@ function told(change, v) {
   return `${change}: ${percent(v.moved_share)} of ${v.flows} flows moved, the ideal of '${v.model}' is ${percent(v.ideal_share)}; ` +
     `${v.inevitable} had to, ${v.claimed} were claimed by the newcomer, ${v.needless} moved between others; ${v.lost} lost`;
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

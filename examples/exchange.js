@@ -8,7 +8,7 @@
 //
 // Environment: TARGET, PROTOCOL (redis, smtp, dns), CONNECTIONS (200), NETWORK (of TCP: tcp or tls), HOSTS (comma list of who must answer;
 // with smtp, whose greeting names the host), NAME (that is asked for; example.com).
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
@@ -52,3 +52,5 @@ function query(name) {
   const labels = name.split('.').flatMap((label) => [label.length, ...Array.from(label, (c) => c.charCodeAt(0))]);
   return new Uint8Array([0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

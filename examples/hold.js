@@ -5,12 +5,17 @@
 //   ./k6 run -e TARGET=10.0.0.2:80 -e CONNECTIONS=15000 -e DURATION=30s examples/hold.js
 //
 // Environment: TARGET (host:port), CONNECTIONS (500), DURATION (5s), RATE (new connections per second; 0 is as fast as
-// possible), KEEPALIVE (an interval; the service must answer whatever it is sent), SOURCE, NETWORK.
-import { hold, listen } from 'k6/x/mconnect';
+// possible), KEEPALIVE (an interval; the service must answer whatever it is sent), SOURCE, NETWORK, INSTANCES (k6
+// processes that share the test).
+import { hold, listen, summary } from 'k6/x/mconnect';
 
 const connections = Number(__ENV.CONNECTIONS || 500);
 
+// Each of several k6 processes, with an execution segment of its own, makes one of so many iterations: docs/how-to/many-machines.md.
+const instances = Number(__ENV.INSTANCES || 1);
+
 export const options = {
+  scenarios: { hold: { executor: 'shared-iterations', vus: instances, iterations: instances, maxDuration: '24h' } },
   thresholds: {
     mconnect_verdict_failed: ['rate==0'],
     mconnect_verdicts: ['count>0'], // a rate of nothing is no failure
@@ -63,3 +68,5 @@ function milliseconds(text) {
   const unit = /** @type {Record<string, number>} */ ({ ms: 1, s: 1000, m: 60000 });
   return Number(match[1]) * unit[match[2]];
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -7,7 +7,7 @@
 // Environment: TARGET, NETWORK, CONNECTIONS (silent at the same time), FROM and TO (the silences that are tried), PRECISION, EXPECT (a silence
 // that must be well, or the exit code is 99), PAYLOAD (for services that do not echo: what they answer).
 import { check } from 'k6';
-import { idle, listen } from 'k6/x/mconnect';
+import { idle, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   scenarios: {
@@ -60,3 +60,5 @@ function describe(r) {
   }
   return `a connection may be silent for ${seconds(r.timeout)} (${seconds(r.at_least)} to ${seconds(r.at_most)}), then ${after[r.how]}; found in ${seconds(r.duration)}`;
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -10,7 +10,7 @@
 // time of a pair may not be above, 500), MAX_FAILED (part of a pair's pings that may fail, 0.01).
 import http from 'k6/http';
 import { sleep } from 'k6';
-import { listen, ping } from 'k6/x/mconnect';
+import { listen, ping, summary } from 'k6/x/mconnect';
 
 const demo = ['Hamburg', 'Paris', 'Tokyo'];
 const expected = (__ENV.TO || (__ENV.SERVER ? '' : demo.join(','))).split(',').filter(Boolean).map(tag);
@@ -107,3 +107,5 @@ function startDemo() {
   }
   return `${first}`;
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -28,7 +28,7 @@
 import { check } from 'k6';
 import http from 'k6/http';
 import { Rate, Trend } from 'k6/metrics';
-import { flood, hold, listen, sockets } from 'k6/x/mconnect';
+import { flood, hold, listen, sockets, summary } from 'k6/x/mconnect';
 
 const healthy = new Rate('healthy');
 const hanging = new Trend('hanging'); // sockets of the service, those apart that it had before
@@ -152,3 +152,5 @@ async function health(target) {
   const result = await flood(String(target), { connectTimeout: '2s' });
   return result.states.completed === 1;
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

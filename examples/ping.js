@@ -9,7 +9,7 @@
 // inside k6; COUNT (pings, 5), DELAY (between them, 200ms), FROM (where this runs, for the lines and the tag `from`), MAX_MS (the 95th
 // percentile of the connect time may not be above, 1000).
 import { sleep } from 'k6';
-import { format, listen, ping, tcpPing } from 'k6/x/mconnect';
+import { format, listen, ping, summary, tcpPing } from 'k6/x/mconnect';
 
 const { URL: page, TARGET: target, IP: ip, FROM: from } = __ENV;
 if (page && target) {
@@ -69,3 +69,5 @@ function seconds(text) {
   const unit = /** @type {Record<string, number>} */ ({ ms: 0.001, s: 1, m: 60 });
   return Number(match[1]) * unit[match[2]];
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

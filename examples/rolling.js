@@ -9,7 +9,7 @@
 // backend, and returns when that is done. Other variables: BACKENDS (the names that the servers tell), CONNECTIONS (90), WITHIN (how long losses
 // are excused after the announcement, 3s), RECOVERY (the longest outage that may be, 3s), PAUSE (between two restarts, in seconds, 2).
 import http from 'k6/http';
-import { change, listen, traffic } from 'k6/x/mconnect';
+import { change, listen, summary, traffic } from 'k6/x/mconnect';
 
 const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3').split(',');
 const pause = 1000 * Number(__ENV.PAUSE || 2);
@@ -75,3 +75,5 @@ function played() {
 function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

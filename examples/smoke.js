@@ -1,6 +1,6 @@
 // The shortest proof that the extension works: one connect to a responder inside k6, one answer.
 import { check } from 'k6';
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: { checks: ['rate==1'] },
@@ -15,3 +15,5 @@ export default async function () {
     'every connection is accounted for': (r) => r.states.completed === r.connects,
   });
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -7,7 +7,7 @@
 // Environment: TARGET, TOTAL (connections opened and closed; 20000), HELD (500), RATE (per second; 0 is as fast as possible).
 // Without TARGET the descriptors that are watched are those of k6 itself, clients and responder; else the server's.
 import { check } from 'k6';
-import { flood, hold, listen, sockets } from 'k6/x/mconnect';
+import { flood, hold, listen, sockets, summary } from 'k6/x/mconnect';
 
 const lot = 5000;
 const lots = Math.ceil(Number(__ENV.TOTAL || 20000) / lot);
@@ -53,3 +53,5 @@ async function settled(port, wanted) {
   }
   return fds;
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

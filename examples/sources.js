@@ -8,7 +8,7 @@
 // (`ip addr add 50.0.0.0/16 dev lo`) and route it here. Several k6 instances with complementary --execution-segment take
 // different parts of the range by themselves.
 import { check } from 'k6';
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   scenarios: {
@@ -34,3 +34,5 @@ export default async function (target) {
   });
   check(result, { 'each connection from an address of its own': (r) => r.sources_used === 256 });
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -4,7 +4,7 @@
 //   ./k6 run -e TARGET=10.0.0.2:5001 -e HOSTS=lb-1,lb-2,lb-3,lb-4 examples/thresholds.js
 //
 // Environment: TARGET, HOSTS (comma list of who must answer).
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 const demo = ['lb-1', 'lb-2', 'lb-3', 'lb-4'];
 const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(',') : !__ENV.TARGET && demo;
@@ -33,3 +33,5 @@ export function setup() {
 export default async function (targets) {
   await flood(targets, { connections: 2000, expect: { hosts, balance: true, replyTime: '1s' }, tags: { stage: 'steady' } });
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

@@ -2,7 +2,7 @@
 //
 //   ./k6 run examples/tls.js
 //   ./k6 run -e TARGET=web.example:5001 -e SERVER_NAME=web.example examples/tls.js
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   insecureSkipTLSVerify: !__ENV.TARGET, // the demonstration's certificate is self-signed
@@ -26,3 +26,5 @@ export default async function (target) {
     serverName: __ENV.SERVER_NAME || undefined,
   });
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

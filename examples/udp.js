@@ -2,7 +2,7 @@
 //
 //   ./k6 run examples/udp.js
 //   ./k6 run -e TARGET=10.0.0.2:5001 -e CONNECTIONS=5000 examples/udp.js
-import { flood, listen } from 'k6/x/mconnect';
+import { flood, listen, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: {
@@ -28,3 +28,5 @@ export default async function (target) {
   });
   console.log(`answers: ${JSON.stringify(result.hosts)}, lost: ${result.failed_reads}`);
 }
+
+export const handleSummary = summary({ html: __ENV.HTML, json: __ENV.JSON, junit: __ENV.JUNIT });

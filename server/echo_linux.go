@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 // What the kernel keeps for a client that does not read its echo; besides, a read's worth is kept here.
@@ -89,7 +89,7 @@ func (e *echoTalk) flush(key uint32, client *echoClient, events loop.Events) (op
 }
 
 func (e *echoTalk) write(key uint32, data []byte) (n int, open bool) {
-	n, errno := socket.Write(e.loop.conns.fd(key), data)
+	n, errno := sys.Write(e.loop.conns.fd(key), data)
 	e.loop.count.sent.Add(int64(n))
-	return n, errno == socket.OK || errno == unix.EAGAIN
+	return n, errno == sys.OK || errno == unix.EAGAIN
 }

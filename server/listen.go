@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -23,6 +24,9 @@ type port struct {
 
 // openPort listens and serves. The address of what is not wanted is not valid.
 func (s *Server) openPort(p port) (tcpAddr, udpAddr netip.AddrPort, err error) {
+	if s.options.Packets != "" {
+		return s.servePackets(p)
+	}
 	tcp, udp, err := p.listen()
 	if err != nil {
 		return tcpAddr, udpAddr, &ListenError{p.option, p.address, err}
@@ -109,6 +113,8 @@ func (e *ListenError) Unwrap() error { return e.Err }
 
 func (e *ListenError) advice() string {
 	switch {
+	case errors.Is(e.Err, syscall.EADDRINUSE) && strings.HasSuffix(e.Address, ":0"):
+		return "all local ports are taken, most of them perhaps by connections in TIME_WAIT (ss -s): wait a minute, or choose a port"
 	case errors.Is(e.Err, syscall.EADDRINUSE):
 		return "stop what listens there, or choose another port"
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):

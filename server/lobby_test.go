@@ -111,8 +111,16 @@ func TestHTTPDropsIdleBeforeBusy(t *testing.T) {
 	require.NoError(t, err)
 	expectOK(t, idle)
 
-	third := dialHTTP(t, srv, getRequest)
-	expectOK(t, third)
+	newcomer := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	for end := time.Now().Add(patience); ; { // idle is in the lobby a moment after its answer; who comes before that is refused
+		response, err := newcomer.Get("http://" + srv.HTTPAddr().String() + "/notify")
+		if err == nil {
+			assert.Equal(t, http.StatusOK, response.StatusCode)
+			_ = response.Body.Close()
+			break
+		}
+		require.True(t, time.Now().Before(end), "nobody was let in: %v", err)
+	}
 	expectEnd(t, idle)
 	_, err = io.WriteString(busy, "Hello")
 	require.NoError(t, err)

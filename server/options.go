@@ -48,6 +48,9 @@ type Options struct {
 	ProxyProtocol bool
 	// TellSource makes the responder, not the echo, answer with the host name, a TAB, and the client's address and port.
 	TellSource bool
+	// Packets is an interface of Linux on which Address and Echo are answered from packets alone, past the kernel: nothing is kept per
+	// connection (see package packets). Neither has to be an address of an interface. "" is the kernel's sockets.
+	Packets string
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 
@@ -119,6 +122,9 @@ func (o *Options) complete() error {
 		return err
 	}
 	if err := o.completeAddresses(); err != nil {
+		return err
+	}
+	if err := o.checkPackets(); err != nil {
 		return err
 	}
 	if err := o.completeHTTP(); err != nil {
@@ -218,7 +224,7 @@ func (o *Options) completeLimits() error {
 		return &OptionError{"Loops", strconv.Itoa(o.Loops), "must be 1 or more, or 0 for one per processor"}
 	}
 	if o.Loops == 0 {
-		o.Loops = min(runtime.GOMAXPROCS(0), mostLoops)
+		o.Loops = min(runtime.GOMAXPROCS(0), runtime.NumCPU(), mostLoops)
 	}
 	return nil
 }

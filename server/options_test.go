@@ -89,6 +89,13 @@ func TestListenersThatCannotBeOpened(t *testing.T) {
 	}
 }
 
+// Where no port is left, another one is no advice.
+func TestListenErrorWithoutPorts(t *testing.T) {
+	t.Parallel()
+	err := &server.ListenError{Option: "Address", Address: "127.0.0.1:0", Err: syscall.EADDRINUSE}
+	assert.ErrorContains(t, err, "all local ports are taken")
+}
+
 func TestListenErrorWithoutAdvice(t *testing.T) {
 	t.Parallel()
 	err := &server.ListenError{Option: "Address", Address: "x:1", Err: errors.New("no such host")}

@@ -16,42 +16,34 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
 // haproxy starts a TCP load balancer in front of one server, of which line is the rest of HAProxy's description, and returns its address.
 func haproxy(t *testing.T, line string) (address string) {
 	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/haproxy")
-	}
-	if err != nil {
-		t.Skip("HAProxy is missing: run `make test-deps`")
-	}
+	path := needs.Program(t, "haproxy")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	defer listener.Close()
 	address = listener.Addr().String()
-	require.NoError(t, listener.Close())
-	config := fmt.Sprintf("defaults\n mode tcp\n timeout connect 10s\n timeout client 1m\n timeout server 1m\nlisten vip\n bind %s\n server web-1 %s\n", address, line)
+	inherited, err := listener.(*net.TCPListener).File() // else another could take the port before HAProxy does
+	require.NoError(t, err)
+	defer inherited.Close()
+	config := fmt.Sprintf("defaults\n mode tcp\n timeout connect 10s\n timeout client 1m\n timeout server 1m\nlisten vip\n bind fd@3\n server web-1 %s\n", line)
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	said := &lockedBuffer{}
 	proxy := exec.Command(path, "-db", "-f", file)
 	proxy.Stdout, proxy.Stderr = said, said
+	proxy.ExtraFiles = []*os.File{inherited}
 	proxy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, proxy.Start())
 	t.Cleanup(func() {
 		_ = proxy.Process.Kill()
 		_ = proxy.Wait()
 	})
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	}, patience, often, "HAProxy: %s", said)
 	return address
 }
 

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 // What the kernel keeps for a client that sends but never reads; answers are short.
@@ -56,7 +56,7 @@ func (r *responderTalk) tell(key uint32) {
 		r.answer = r.responder.appendAnswer(r.answer[:0], *r.clients.at(key))
 	}
 	count := r.loop.count
-	if n, _ := socket.Write(r.loop.conns.fd(key), r.answer); n < len(r.answer) {
+	if n, _ := sys.Write(r.loop.conns.fd(key), r.answer); n < len(r.answer) {
 		count.dropped.Add(1)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/packets"
 )
 
 // Server is a running server.
@@ -25,12 +26,13 @@ type Server struct {
 
 	overLimit, shortage, noHeader seldom
 
-	services []service
-	tcp, udp netip.AddrPort
-	echoAddr netip.AddrPort
-	probe    netip.AddrPort
-	httpAddr netip.AddrPort
-	http     httpCounters
+	services    []service
+	fromPackets []packets.Service
+	tcp, udp    netip.AddrPort
+	echoAddr    netip.AddrPort
+	probe       netip.AddrPort
+	httpAddr    netip.AddrPort
+	http        httpCounters
 
 	closing sync.Mutex // of listeners
 	stop    sync.Once
@@ -67,7 +69,7 @@ func Start(options Options) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	for _, open := range []func() error{s.openResponder, s.openEcho, s.openProbe, s.openHTTP} {
+	for _, open := range []func() error{s.openResponder, s.openEcho, s.openPackets, s.openProbe, s.openHTTP} {
 		if err := open(); err != nil {
 			return err
 		}

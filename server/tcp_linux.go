@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 // A loopRole has a part on event loops.
@@ -45,8 +45,8 @@ func startTCP(s *Server, p port, listener *net.TCPListener) (service, error) {
 	// Go's poller must not watch the socket that the loops watch.
 	_ = listener.Close()
 	// What a listening socket is set to, its connections inherit (tcp(7), socket(7)).
-	_ = socket.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	_ = socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, p.role.sendBuffer())
+	_ = sys.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = sys.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, p.role.sendBuffer())
 
 	t := &tcpLoops{listener: fd}
 	for range s.options.Loops {
@@ -94,7 +94,7 @@ func (t *tcpLoops) close() {
 
 func (t *tcpLoops) closeListener() {
 	if t.listener >= 0 {
-		socket.Close(t.listener)
+		sys.Close(t.listener)
 		t.listener = -1
 	}
 }

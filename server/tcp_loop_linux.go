@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 const (
@@ -27,7 +27,7 @@ type tcpLoop struct {
 	server *Server
 	count  *counters
 	loop   *loop.Loop
-	source *loop.Source
+	source *loop.Attachment
 
 	listener  int
 	accepting bool  // until the server drains
@@ -122,7 +122,7 @@ func (t *tcpLoop) accept(most int) {
 	for range most {
 		fd, client, errno := t.next()
 		switch errno {
-		case socket.OK:
+		case sys.OK:
 			t.welcome(fd, client)
 		case unix.EAGAIN:
 			return
@@ -145,9 +145,9 @@ func (t *tcpLoop) accept(most int) {
 // next takes a connection from the backlog. The client's address costs, so it is valid only if something needs it.
 func (t *tcpLoop) next() (fd int, client netip.AddrPort, errno syscall.Errno) {
 	if o := &t.server.options; o.OnAccept != nil || o.TellSource || o.ProxyProtocol {
-		return socket.AcceptFrom(t.listener)
+		return sys.AcceptFrom(t.listener)
 	}
-	fd, errno = socket.Accept(t.listener)
+	fd, errno = sys.Accept(t.listener)
 	return fd, client, errno
 }
 
@@ -155,7 +155,7 @@ func (t *tcpLoop) welcome(fd int, client netip.AddrPort) {
 	s := t.server
 	if !s.enter() {
 		s.refused(t.count)
-		socket.Close(fd)
+		sys.Close(fd)
 		return
 	}
 	t.count.accepted.Add(1)
@@ -194,7 +194,7 @@ func (t *tcpLoop) hear(key uint32, events loop.Events, most int) (data []byte, o
 
 // read is hear without the account of who has been heard.
 func (t *tcpLoop) read(key uint32, events loop.Events, most int) (data []byte, open bool) {
-	n, errno := socket.Read(t.conns.fd(key), t.buffer[:most])
+	n, errno := sys.Read(t.conns.fd(key), t.buffer[:most])
 	if errno == unix.EAGAIN && events&(loop.Failed|loop.HungUp) == 0 {
 		return nil, true
 	}
@@ -223,20 +223,20 @@ func (t *tcpLoop) hangUp(key uint32) {
 // It returns false when there is no more to be done for now.
 func (t *tcpLoop) shed() (more bool) {
 	if t.spare >= 0 {
-		socket.Close(t.spare)
+		sys.Close(t.spare)
 		t.spare = -1
 	}
-	fd, errno := socket.Accept(t.listener)
-	if errno == socket.OK {
+	fd, errno := sys.Accept(t.listener)
+	if errno == sys.OK {
 		t.count.refused.Add(1)
-		socket.Close(fd)
+		sys.Close(fd)
 	}
 	t.keepSpare()
 	if errno == unix.EAGAIN {
 		return false
 	}
 	t.server.short(unix.EMFILE)
-	if errno != socket.OK || t.spare < 0 {
+	if errno != sys.OK || t.spare < 0 {
 		t.rest()
 		return false
 	}
@@ -281,7 +281,7 @@ func (t *tcpLoop) end() {
 	}
 	t.heads.end()
 	if t.spare >= 0 {
-		socket.Close(t.spare)
+		sys.Close(t.spare)
 	}
 	t.source.Detach()
 }

@@ -70,6 +70,8 @@ func TestCapacityNamesWhatIsOnTheWay(t *testing.T) {
 		{"the host of one backend of four is gone", oneIsGone, "intermittent", 0, 0, true, []string{"host_unreachable", "dead backend behind a hash"}},
 		{"one backend of four refuses", oneRefuses, "intermittent", 0, 0, true, []string{"refused", "dead backend behind a hash"}},
 		{"every third SYN is lost", losesSYNs, "intermittent", 0, 0, true, []string{"begun later got through", "by chance"}},
+		{"one backend of four never serves", oneHangs, "intermittent", 0, 0, true, []string{"begun later got through"}},
+		{"one backend of four closes", oneCloses, "intermittent", 0, 0, true, []string{"begun later got through"}},
 		{"a full backlog", fullQueue, "accept_queue", 193, 5, false, []string{"established but not served", "somaxconn", "a device in between"}},
 	} {
 		for name, tls := range map[string]bool{"TCP": false, "TLS": true} {
@@ -150,6 +152,15 @@ func oneIsGone(t *testing.T, s *service) {
 }
 
 func oneRefuses(t *testing.T, s *service) { fourWith(t, s) } // nothing listens there
+
+// oneHangs accepts, and says nothing.
+func oneHangs(t *testing.T, s *service) {
+	startPeerAt(t, fourWith(t, s), s.target, swallow)
+}
+
+func oneCloses(t *testing.T, s *service) {
+	startPeerAt(t, fourWith(t, s), s.target, reset)
+}
 
 func losesSYNs(t *testing.T, s *service) {
 	s.serving(t)

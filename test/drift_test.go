@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/markdown"
 )
 
 // rowsOf are the rows of a guide's tables whose header begins so, cell by cell.
@@ -23,22 +25,7 @@ func rowsOf(t *testing.T, guide, header string) (rows [][]string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs", guide))
 	require.NoError(t, err)
-	inside := false
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		cells := strings.Split(strings.Trim(line, "|"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case !strings.HasPrefix(line, "|"):
-			inside = false
-		case cells[0] == header:
-			inside = true
-		case inside && !strings.HasPrefix(cells[0], "---"):
-			rows = append(rows, cells)
-		}
-	}
+	rows = markdown.Rows(string(text), header)
 	require.NotEmpty(t, rows, "%s has no table of a %s", guide, header)
 	return rows
 }

@@ -128,7 +128,7 @@ func (d *dnat) roll(t *testing.T, listener string, restart func(number int, othe
 		others := slices.DeleteFunc([]int{1, 2, 3, 4}, func(n int) bool { return n == number })
 		d.announce(t, listener, fmt.Sprintf("restart of web-%d", number), fmt.Sprintf("web-%d", number))
 		restart(number, others)
-		time.Sleep(300 * time.Millisecond) // for connections to be dialled anew, and outages to be apart
+		time.Sleep(300 * time.Millisecond) // for connections to be dialed anew, and outages to be apart
 	}
 }
 
@@ -164,7 +164,7 @@ func TestFaultRolling(t *testing.T) {
 			return func(number int, others []int) {
 				well(t, d)(number, others)
 				if number == 2 {
-					time.Sleep(400 * time.Millisecond) // for those that were dialled anew to be answered: then it is known who had them
+					time.Sleep(400 * time.Millisecond) // for those that were dialed anew to be answered: then it is known who had them
 					d.forget(4)
 				}
 			}
@@ -265,7 +265,7 @@ func TestFaultMTU(t *testing.T) {
 			"recovered": {"MTU"},
 		}},
 		{"to one, TCP", "tcp", "ip daddr 10.1.2.2 ip length > 1400", "{ recovered: false }", map[string][]string{
-			"kept": {"packets of 64 bytes come back, those of 1400 never do", "MTU", "the others of web-2 "},
+			"kept": {"packets of 64 bytes come back, those of 1400 never do", "MTU", "connections with web-2 "},
 		}},
 		{"to all, UDP", "udp", "ip length > 1400", "{}", map[string][]string{"recovered": {"those of 1400 never do", "MTU"}}},
 		{"to one, UDP", "udp", "ip daddr 10.1.2.2 ip length > 1400", "{}", map[string][]string{"recovered": {"those of 1400 never do", "MTU", "web-2"}}},

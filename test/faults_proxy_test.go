@@ -22,7 +22,7 @@ func TestFaultProxyProtocol(t *testing.T) {
 		{"unexpected header, version 2", nil, "send-proxy-v2", nil, map[string][]string{"answered": {"bad_reply", "twice over", "PROXY"}}},
 		{"header at both ends, version 2", []string{"-proxy-protocol", "-tell-source"}, "send-proxy-v2", source, nil},
 		{"header at both ends, version 1", []string{"-proxy-protocol", "-tell-source"}, "send-proxy", source, nil},
-		{"no header", []string{"-tell-source"}, "", source, map[string][]string{"source": {"30 of 30 saw another", "127.0.0.1 in place of 127.0.1.", "PROXY protocol"}}},
+		{"no header", []string{"-tell-source"}, "", source, map[string][]string{"source": {"on 30 of 30 connections they saw another", "127.0.0.1 in place of 127.0.1.", "PROXY protocol"}}},
 		{"a server that tells no source", nil, "", source, map[string][]string{"source": {"30 of 30 answers tell none", "-tell-source"}}},
 		{"a server that wants a header", []string{"-proxy-protocol"}, "", nil, map[string][]string{"answered": {"0 of 30", "after a header of the PROXY protocol"}}},
 	} {

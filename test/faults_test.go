@@ -169,7 +169,7 @@ func TestFaultDeadBackend(t *testing.T) {
 	}
 	servers[1].signal(syscall.SIGKILL)
 	eventuallyAnswered(t, vip, 8, "web-2")
-	h := script.fails(t, map[string][]string{"hosts": {"in flood()", "4 hosts expected", "no answer came from web-2", "health check"}})
+	h := script.fails(t, map[string][]string{"hosts": {"in flood()", "3 of 4 expected hosts answered", "no answer came from web-2", "health check"}})
 	r := tells[judgement](t, h, "flood")
 	assert.False(t, r.OK)
 	assert.Equal(t, []string{"web-2"}, r.Missing)
@@ -186,7 +186,7 @@ func TestFaultUnexpectedHosts(t *testing.T) {
 	faultTest{
 		args: object{"targets": targets},
 		body: `tell('flood', await flood(args.targets, { connections: 30, expect: { hosts: { 'web-1': 2, 'web-2': 0 } } }));`,
-	}.fails(t, map[string][]string{"hosts": {"1 host expected", "stranger 10", "web-2 10"}})
+	}.fails(t, map[string][]string{"hosts": {"1 of 1 expected host answered", "stranger 10", "web-2 10"}})
 }
 
 // A gauge keeps its last value only: what the second of three calls has found must not be forgotten, by gauge or by verdict.
@@ -237,11 +237,17 @@ func TestFaultRan(t *testing.T) {
 		{"a ping", `await flood(args.target); await mconnect.ping('ftp://127.0.0.1/');`, "ping", `ftp`},
 		{"a tcpPing", `await flood(args.target); await mconnect.tcpPing('127.0.0.1');`, "tcpPing", `127.0.0.1`},
 		{"a sockets", `await flood(args.target); await sockets({ port: -1 });`, "sockets", `port`},
+		{"the script itself", `const r = await flood(args.target); r.nothing.at.all;`, "", `TypeError`},
+		{"the script, later", `flood(args.target).then(() => { throw new Error('mine'); });`, "", `mine`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			h := faultTest{args: object{"target": target}, body: test.body}.start(t).end(t, exitThresholds)
-			lines := h.logged("mconnect: verdict ran failed in " + test.call + "()")
+			where := test.call + "()"
+			if test.call == "" {
+				where = "an iteration"
+			}
+			lines := h.logged("mconnect: verdict ran failed in " + where)
 			require.Len(t, lines, 1, "%s", h.stderr)
 			assert.Contains(t, strings.ReplaceAll(lines[0], `"`, `\"`), test.says)
 			assert.Equal(t, lines, h.lastLines())
@@ -298,7 +304,7 @@ func TestFaultCounted(t *testing.T) {
 	connects := all["mconnect_connects"].by(true, "of")
 	assert.InDelta(t, 4000, connects["|flood"], 0)
 	assert.InDelta(t, 0.25, all["mconnect_failures"].by(true, "of")["|flood"]/connects["|flood"], 0)
-	assert.Contains(t, last(h, "connected"), "3000 of 4000 connections established (75 %")
+	assert.Contains(t, last(h, "connected"), "3000 of 4000 connections were established (75 %")
 	assert.Contains(t, last(h, "connected"), "1000 refused")
 	r := tells[judgement](t, h, "flood")
 	assert.EqualValues(t, 1000, r.Errors["refused"])

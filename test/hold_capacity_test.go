@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 )
 
 // capacityResult is a CapacityResult.
@@ -137,7 +139,7 @@ func fewDescriptors(t *testing.T) string {
 
 // descriptorsTaken is a companion server that is left 200 descriptors when it runs, so that it does not know of the limit.
 func descriptorsTaken(t *testing.T) string {
-	needRoot(t, "change another process's limits")
+	needs.Root(t, "change another process's limits")
 	need(t, "prlimit")
 	c := startCompanion(t, nil, "127.0.0.1")
 	pid := strconv.Itoa(c.cmd.Process.Pid)

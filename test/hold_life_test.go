@@ -68,7 +68,7 @@ func TestHoldEnds(t *testing.T) {
 			done := holdTest{ns: ns, args: object{"target": c.address, "connections": connections}, body: test.body}.run(t)
 			assert.EqualValues(t, 1, done.Report.Calls)
 			assert.EqualValues(t, connections, done.Report.Connects)
-			if test.name != "with its iteration, unawaited" { // which may end before they are dialled
+			if test.name != "with its iteration, unawaited" { // which may end before they are dialed
 				assert.Equal(t, states{Completed: connections}, done.Report.States, "%v", done.Report.FirstErrors)
 				assert.Equal(t, stopped{Accepted: connections}, stopCompanion(t, c))
 			}
@@ -126,13 +126,13 @@ func TestInterruptedHold(t *testing.T) {
 	}`)
 	for _, test := range []struct {
 		name, body, busy string
-		dialling         bool
+		dialing          bool
 	}{
 		{"held", `await hold(args.target, { connections: args.connections, timeout: '1m' }); tell('busy'); await wait(600000);`, "told busy", false},
 		{"with keepalive", `await hold(args.target, { connections: args.connections, keepalive: '200ms' }); tell('busy'); await wait(600000);`, "told busy", false},
 		{"for a duration", `await hold(args.target, { connections: args.connections, duration: '10m' }); tell('busy');`, "told busy", false},
 		{"never asked to wait", `const held = await hold(args.target, { connections: args.connections }); tell('busy'); await until(() => held.states().closed);`, "told busy", false},
-		{"dialling", `await hold('127.0.0.1:9', { connections: args.connections, connectTimeout: '10m', timeout: '10m', monitor: '50ms' });`, "Dialing: 64", true},
+		{"dialing", `await hold('127.0.0.1:9', { connections: args.connections, connectTimeout: '10m', timeout: '10m', monitor: '50ms' });`, "Dialing: 64", true},
 		{"capacity", `await capacity('127.0.0.1:9', { connections: args.connections, connectTimeout: '10m', timeout: '10m', monitor: '50ms' });`, "Dialing: 8", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestInterruptedHold(t *testing.T) {
 			run.awaitLine(t, test.busy)
 			run.signal(syscall.SIGINT)
 			done := run.await(t, exitAborted)
-			if test.dialling {
+			if test.dialing {
 				assert.Zero(t, done.Report.States.Completed)
 				return
 			}

@@ -125,11 +125,11 @@ func (h *held) checkSums(t *testing.T, search bool) {
 	}
 	assert.Equal(t, s.Error, total(r.Errors), "report(): the errors %v add up to states.error", r.Errors)
 	assert.Equal(t, r.Connects, s.total(), "report(): the states %+v add up to connects", s)
-	dialled := r.Connects - s.NotInitiated
+	dialed := r.Connects - s.NotInitiated
 	wanted := map[string]int64{
-		"mconnect_connects":         dialled,
-		"mconnect_connect_failed":   dialled,
-		"mconnect_connect_duration": dialled - r.FailedConnects,
+		"mconnect_connects":         dialed,
+		"mconnect_connect_failed":   dialed,
+		"mconnect_connect_duration": dialed - r.FailedConnects,
 		"mconnect_reply_failed":     0,
 		"mconnect_syn_retransmits":  r.SYNRetransmits,
 	}

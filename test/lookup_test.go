@@ -42,7 +42,7 @@ func TestSilentNameServer(t *testing.T) {
 	}
 }
 
-// What has an address is dialled in the time that a silent name server leaves.
+// What has an address is dialed in the time that a silent name server leaves.
 func TestSilentNameServerAndAddress(t *testing.T) {
 	ns := newNamespace(t)
 	startDNS(t, ns, 0, silence)

@@ -133,6 +133,7 @@ func TestMetrics(t *testing.T) {
 func (m *mixed) types(t *testing.T) {
 	want := map[string]string{
 		"mconnect_connects": "counter default", "mconnect_replies": "counter default", "mconnect_syn_retransmits": "counter default",
+		"mconnect_replies_due":    "counter default",
 		"mconnect_connect_failed": "rate default", "mconnect_reply_failed": "rate default",
 		"mconnect_connect_duration": "trend time", "mconnect_reply_duration": "trend time", "mconnect_rtt": "trend time",
 		"mconnect_not_initiated": "gauge default", "mconnect_dialing": "gauge default", "mconnect_established": "gauge default",
@@ -171,6 +172,7 @@ func (m *mixed) totals(t *testing.T) {
 		{"mconnect_reply_duration", false, []string{"proto", "target"}, counts{tcp(m.one): 1000, tcp(m.two): 1000, udp: 1000}},
 		{"mconnect_rtt", false, []string{"proto", "target"}, counts{tcp(m.one): 1000, tcp(m.two): 1000, tcp(m.silent): 200}},
 		{"mconnect_replies", true, []string{"proto", "target", "host"}, counts{tcp(m.one) + "|one": 1000, tcp(m.two) + "|second": 1000, udp + "|one": 1000}},
+		{"mconnect_replies_due", true, []string{"proto", "target", "host"}, counts{tcp(m.one+","+m.two) + "|one": 1000, tcp(m.one+","+m.two) + "|second": 1000, udp + "|one": 1000}},
 		{"mconnect_failures", true, []string{"target", "error", "phase"}, counts{"|" + m.closed + "|refused|connect": 600, "|" + m.silent + "|no_reply|reply": 200}},
 		{"mconnect_verdict_failed", true, []string{"verdict"}, counts{"|complete": 0, "|connected": 2, "|answered": 2, "|prompt": 0}},
 		{"data_sent", true, []string{"proto"}, counts{"|tcp": 0, "|udp": 5 * 1000, "|": 0}},
@@ -194,6 +196,7 @@ func (m *mixed) tags(t *testing.T) {
 		"mconnect_connect_failed": {"error"},
 		"mconnect_reply_failed":   {"error"},
 		"mconnect_replies":        {"host"},
+		"mconnect_replies_due":    {"host"},
 		"mconnect_reply_duration": {"host"},
 		"mconnect_verdicts":       {"verdict", "call"},
 		"mconnect_verdict_failed": {"verdict", "call"},

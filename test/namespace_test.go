@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 )
 
 // A namespace is a network of its own, with nothing but a loopback interface. It is gone when the test and the processes
@@ -23,7 +24,7 @@ type namespace struct {
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
 	const purpose = "make network namespaces"
-	needRoot(t, purpose)
+	needs.Root(t, purpose)
 	need(t, "ip")
 	ns := &namespace{}
 	var host *namespace
@@ -34,9 +35,7 @@ func newNamespace(t *testing.T) *namespace {
 		}
 		return err
 	})
-	if errors.Is(err, unix.EPERM) {
-		end(t, thisMachine().forbidden(purpose, err))
-	}
+	needs.Allowed(t, purpose, err)
 	require.NoError(t, err, "making a network namespace")
 	t.Cleanup(func() { _ = ns.file.Close() })
 	ns.run(t, "ip link set lo up")

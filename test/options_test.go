@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a script gets wrong is told by name, value, and what is accepted; nothing is dialled.
+// What a script gets wrong is told by name, value, and what is accepted; nothing is dialed.
 func TestWrongOptions(t *testing.T) {
 	const duration = "want a duration above 0"
 	tests := []struct {
@@ -65,7 +65,7 @@ func TestWrongOptions(t *testing.T) {
 		{"network of another family", `await flood('127.0.0.1:1', {network: 'tcp6'})`, []string{"127.0.0.1", "tcp6"}},
 		{"flows: any port", `await flood('127.0.0.1:1', {flows: true})`, []string{`"flows"`, "sourcePorts"}},
 		{"weights: none above 0", `await flood('127.0.0.1:1', {weights: {a: 0}})`, []string{`"weights"`, `{"a":0}`, "above 0"}},
-		{"weights: infinitely small", `await flood('127.0.0.1:1', {weights: {a: 1e-300, b: 1}})`, []string{`"weights"`, `1e-300`, "1e-09 to 2147483647"}},
+		{"weights: infinitely small", `await flood('127.0.0.1:1', {weights: {a: 1e-300, b: 1}})`, []string{`"weights"`, `1e-300`, "1e-09 to 1e+09"}},
 		{"disruption: no results", `mconnect.disruption()`, []string{"disruption()", "options", "{model: 'maglev'"}},
 		{"disruption: no flows", `mconnect.disruption({}, {}, {model: 'maglev'})`, []string{"disruption()", "before: ", "flows: true"}},
 		{"disruption: flows made up", `mconnect.disruption({flows: {version: 1}}, {flows: 'x'}, {model: 'maglev'})`, []string{"disruption()", "before: ", "unchanged"}},

@@ -64,6 +64,7 @@ func TestBadPeers(t *testing.T) {
 		{name: "answers an empty line", handle: says("\n"), class: "bad_reply", read: true},
 		{name: "answers control characters", handle: says("\x1b[2J"), class: "bad_reply", read: true},
 		{name: "answers invalid UTF-8", handle: says("web-\xc3\x28"), class: "bad_reply", read: true},
+		{name: "answers with a PROXY header", handle: says("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nweb-1"), class: "bad_reply", read: true},
 		{name: "answers as HTTP does", handle: says("HTTP/1.1 400 Bad Request\r\n\r\n"), host: "HTTP/1.1 400 Bad Request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -191,6 +192,7 @@ func TestBadNetworks(t *testing.T) {
 		{"forbidden by a route", "192.0.2.1:5001", nil, "blocked", false},
 		{"UDP forbidden by a route", "192.0.2.1:5001", object{"network": "udp"}, "blocked", false},
 		{"forbidden by a router", "[::1]:11", nil, "blocked", false},
+		{"TLS, forbidden by a router", "[::1]:11", object{"network": "tls"}, "blocked", false},
 		{"UDP without a route", "203.0.113.1:5001", object{"network": "udp"}, "net_unreachable", false},
 		{"silent", silent.address, object{"timeout": "1s", "concurrency": 50}, "no_reply", true},
 	} {
@@ -201,6 +203,12 @@ func TestBadNetworks(t *testing.T) {
 			checkClass(t, done, test.class, "", test.read, 50)
 		})
 	}
+	t.Run("a ping is told, too", func(t *testing.T) {
+		faultTest{ns: ns, body: `await mconnect.tcpPing('[::1]:11');`}.fails(t, map[string][]string{"connected": {"blocked after", "ICMP: administratively prohibited, from ::1"}})
+		faultTest{ns: ns, body: `await mconnect.ping('http://[::1]:11/');`}.fails(t, map[string][]string{
+			"connected": {"ping http://[::1]:11/", "ICMP: administratively prohibited, from ::1", "::1 says so"},
+		})
+	})
 	t.Run("lost SYNs are counted", func(t *testing.T) {
 		done := floodTest{calls: []call{{"127.0.0.1:9", object{"connections": 20, "connectTimeout": "1500ms"}}}, ns: ns}.flood(t)
 		checkClass(t, done, "timeout", "", false, 20)

@@ -45,7 +45,7 @@ func TestOpenLoopShowsAStall(t *testing.T) {
 	assert.GreaterOrEqual(t, closed.Duration, float64(stall.Milliseconds()), "the stall itself")
 }
 
-// No connection is dialled before it is due.
+// No connection is dialed before it is due.
 func TestRateIsKept(t *testing.T) {
 	const connections, rate = 200, 500.0
 	address := startResponder(t, server.Options{Hostname: "web-1"})

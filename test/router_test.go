@@ -33,7 +33,7 @@ func newRouter(t *testing.T, backends int) *router {
 		r.connect(t, ns, i+1)
 		ns.run(t, "ip address add 10.0.0.1/32 dev lo")
 		r.backends = append(r.backends, fmt.Sprintf("web-%d", i+1))
-		startBackend(t, ns, r.backends[i], r.target)
+		startBackend(t, ns, r.backends[i], r.target, "-echo", "10.0.0.1:5003", "-http", "[::]:5004")
 	}
 	return r
 }
@@ -73,8 +73,9 @@ func (r *router) group(t *testing.T, backends []string) {
 }
 
 // startBackend starts ./mconnect-server with a name of its own.
-func startBackend(t *testing.T, ns *namespace, name, address string) {
+func startBackend(t *testing.T, ns *namespace, name, address string, flags ...string) {
 	t.Helper()
-	p := start(t, ns, serverPath, "-server", "-udp", "-address", address, "-k8sprobe", "127.0.0.1:0", "-log", "json", "-hostname", name)
+	command := []string{serverPath, "-server", "-udp", "-address", address, "-k8sprobe", "127.0.0.1:0", "-log", "json", "-hostname", name}
+	p := start(t, ns, append(command, flags...)...)
 	p.awaitLine(t, `"Listen on address; `)
 }

@@ -113,9 +113,14 @@ type peer struct {
 // startPeer gives every connection to a function, in a goroutine of its own. At the test's end it closes all of them.
 func startPeer(t *testing.T, ns *namespace, handle func(*net.TCPConn)) *peer {
 	t.Helper()
+	return startPeerAt(t, ns, "127.0.0.1:0", handle)
+}
+
+func startPeerAt(t *testing.T, ns *namespace, address string, handle func(*net.TCPConn)) *peer {
+	t.Helper()
 	var listener net.Listener
 	require.NoError(t, ns.inside(func() (err error) {
-		listener, err = net.Listen("tcp", "127.0.0.1:0")
+		listener, err = net.Listen("tcp", address)
 		return err
 	}))
 	p := &peer{address: listener.Addr().String()}

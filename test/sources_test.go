@@ -243,3 +243,36 @@ func TestCapacitiesUseDisjointSources(t *testing.T) {
 		assert.Empty(t, r.Errors, "%v", r.FirstErrors)
 	}
 }
+
+// Local ports are few, and each is in TIME_WAIT for a minute after its connection, as this side closes first. All connections are made all
+// the same, from no port that is reserved.
+func TestPortsInTimeWait(t *testing.T) {
+	const first, last, reserved = 40000, 41999, "40010-40019,40100"
+	for name, options := range map[string]object{
+		"no source":  {},
+		"one source": {"source": "127.0.0.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := newNamespace(t)
+			ns.sysctl(t, "ipv4/ip_local_port_range", "40000 41999")
+			ns.sysctl(t, "ipv4/ip_local_reserved_ports", reserved)
+			ns.sysctl(t, "ipv4/tcp_tw_reuse", "0") // as to a target that is not on this host
+			seen := newClients()
+			var address string
+			require.NoError(t, ns.inside(func() error {
+				address = startResponder(t, server.Options{Hostname: "web-1", OnAccept: seen.add})
+				return nil
+			}))
+			maps.Copy(options, object{"connections": 8000})
+			done := floodTest{calls: []call{{address, options}}, ns: ns}.flood(t)
+			assert.EqualValues(t, 8000, done.Report.States.Completed, "%v", done.Report.Errors)
+			used := map[uint16]bool{}
+			for client := range seen.forget().ports {
+				port := client.Port()
+				assert.True(t, port >= first && port <= last && port != 40100 && (port < 40010 || port > 40019), "port %d", port)
+				used[port] = true
+			}
+			assert.Len(t, used, 1926, "all others but one in 32, which other programs may need")
+		})
+	}
+}

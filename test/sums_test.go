@@ -54,12 +54,12 @@ func (f *figures) checkSums(t *testing.T, of string) {
 func (f *flooded) checkMetrics(t *testing.T) {
 	t.Helper()
 	r, m := &f.Report, f.Metrics
-	dialled := r.Connects - r.States.NotInitiated
-	connected := dialled - r.FailedConnects
+	dialed := r.Connects - r.States.NotInitiated
+	connected := dialed - r.FailedConnects
 	answered := connected - r.FailedReads
 	for name, want := range map[string]int64{
-		"mconnect_connects":         dialled,
-		"mconnect_connect_failed":   dialled,
+		"mconnect_connects":         dialed,
+		"mconnect_connect_failed":   dialed,
 		"mconnect_connect_duration": connected,
 		"mconnect_reply_failed":     connected,
 		"mconnect_reply_duration":   answered,

@@ -59,8 +59,8 @@ func TestExceptionDecidesTheExitCode(t *testing.T) {
 	}
 }
 
-// What k6's options forbid is not dialled: no packet leaves.
-func TestForbiddenTargetsAreNotDialled(t *testing.T) {
+// What k6's options forbid is not dialed: no packet leaves.
+func TestForbiddenTargetsAreNotDialed(t *testing.T) {
 	ns := newNamespace(t)
 	c := startCompanion(t, ns, "127.0.0.1", "-udp")
 	ns.rules(t, `table inet e2e {

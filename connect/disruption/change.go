@@ -11,7 +11,7 @@ import (
 type Change struct {
 	Model Model // how the load balancer chooses backends
 	// Backends are the names, as the backends answer with them, of all that were there before or after the change. Their order
-	// matters to hash-threshold only. Nil means those that have answered.
+	// matters to hash-threshold only. Nil means those that have answered, and those that were added, whose silence is a finding.
 	Backends []string
 	// Removed and Added are what changed. If both are nil, it is what the answers say: removed is who answered before and not
 	// after, added who answered after and not before.
@@ -53,8 +53,8 @@ func (c *Change) settleBackends(before, after []string) error {
 		return errors.New(`option "backends" is missing with model 'ecmp'; want the names of all backends, removed and added ones too, in the order of the load balancer's next hops, as their order decides how many flows move`)
 	}
 	if c.Backends == nil {
-		slices.Sort(answered)
-		c.Backends = answered
+		c.Backends = slices.Concat(answered, without(c.Added, answered))
+		slices.Sort(c.Backends)
 	}
 	if twice := repeated(c.Backends); twice != "" {
 		return fmt.Errorf("option \"backends\": got %q twice; want each name once", twice)
@@ -68,7 +68,7 @@ func (c *Change) settleBackends(before, after []string) error {
 // known checks that a list names backends, each once.
 func (c *Change) known(option string, list []string) error {
 	if strangers := without(list, c.Backends); len(strangers) > 0 {
-		return fmt.Errorf("option %q: got %q; want backends of %s", option, strangers[0], names(c.Backends))
+		return fmt.Errorf("option %q: got %q; want backends of %s (option backends, else those that have answered)", option, strangers[0], names(c.Backends))
 	}
 	if twice := repeated(list); twice != "" {
 		return fmt.Errorf("option %q: got %q twice; want each name once", option, twice)

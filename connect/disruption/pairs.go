@@ -80,5 +80,5 @@ func pairsByTuple(before, after *Flows) iter.Seq2[uint16, uint16] {
 	}
 }
 
-// byTuple is who answered each 5-tuple. One that was dialled more than once counts once, as its last connection was answered.
+// byTuple is who answered each 5-tuple. One that was dialed more than once counts once, as its last connection was answered.
 func (f *Flows) byTuple() map[tuple]uint16 { return maps.Collect(f.all()) }

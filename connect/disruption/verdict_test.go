@@ -146,7 +146,7 @@ func TestVerdictAccountsForEachFlow(t *testing.T) {
 	}, v)
 }
 
-// A 5-tuple that was dialled twice counts once, as it was answered last.
+// A 5-tuple that was dialed twice counts once, as it was answered last.
 func TestVerdictCountsA5TupleOnce(t *testing.T) {
 	t.Parallel()
 	before, after := record(t, answer{0, "a"}, answer{100, "b"}), record(t, answer{0, "b"}, answer{5, "b"})
@@ -214,6 +214,7 @@ func TestChangeFromAnswers(t *testing.T) {
 		"all of it":            {disruption.Change{Model: disruption.Maglev}, []string{"a", "b", "c", "d"}, []string{"a", "c"}, []string{"d"}},
 		"with backends":        {disruption.Change{Model: disruption.ECMP, Backends: []string{"d", "c", "x", "b", "a"}}, []string{"d", "c", "x", "b", "a"}, []string{"a", "c"}, []string{"d"}},
 		"nobody was removed":   {disruption.Change{Model: disruption.Stateful, Removed: []string{}}, []string{"a", "b", "c", "d"}, []string{}, []string{}},
+		"added, and silent":    {disruption.Change{Model: disruption.Maglev, Added: []string{"x"}}, []string{"a", "b", "c", "d", "x"}, []string{}, []string{"x"}},
 		"only removed is told": {disruption.Change{Model: disruption.Stateful, Removed: []string{"a"}}, []string{"a", "b", "c", "d"}, []string{"a"}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +241,7 @@ func TestOfSaysWhatIsWrong(t *testing.T) {
 		"an unknown model":     {flows, disruption.Change{Model: "rss"}, []string{`got "rss"`}},
 		"no order":             {flows, disruption.Change{Model: disruption.ECMP, Removed: []string{"a"}}, []string{`"backends" is missing`, "order"}},
 		"an unknown name":      {flows, disruption.Change{Model: disruption.Maglev, Removed: []string{"x"}}, []string{`"removed": got "x"`, "[a, b]"}},
-		"an unknown newcomer":  {flows, disruption.Change{Model: disruption.Maglev, Added: []string{"x"}}, []string{`"added": got "x"`, "[a, b]"}},
+		"an unlisted newcomer": {flows, disruption.Change{Model: disruption.Maglev, Backends: []string{"a", "b"}, Added: []string{"x"}}, []string{`"added": got "x"`, "[a, b]"}},
 		"removed twice":        {flows, disruption.Change{Model: disruption.Maglev, Removed: []string{"a", "a"}}, []string{`"removed": got "a" twice`}},
 		"removed and added":    {flows, disruption.Change{Model: disruption.Maglev, Removed: []string{"a"}, Added: []string{"a"}}, []string{`got "a" in both`}},
 		"a backend twice":      {flows, disruption.Change{Model: disruption.Maglev, Backends: []string{"a", "b", "a"}}, []string{`"backends": got "a" twice`}},

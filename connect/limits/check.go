@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"runtime"
 	"slices"
 )
 
@@ -13,6 +14,8 @@ type Need struct {
 	Sources     uint64 // different source addresses; 0 counts as 1
 	Ports       uint64 // fixed source ports; 0 leaves them to the system
 	Targets     uint64 // different target addresses and ports; 0 counts as 1
+	Rate        uint64 // connects a second
+	Packets     bool   // by the packet driver, whose connections have no descriptor, no socket and no port of the kernel's choice
 }
 
 // Check is one thing that may limit a test.
@@ -22,10 +25,20 @@ type Check struct {
 	Needed uint64 `json:"needed"`
 	OK     bool   `json:"ok"`
 	Fix    string `json:"fix"` // the command that raises the limit, if it is too low
+
+	present bool // 1 means that it is there, 0 that it is not
 }
 
-// String says what is lacking, and what to do.
+// String says what there is, and if that is too little, what to do.
 func (c Check) String() string {
+	switch {
+	case c.OK && c.present:
+		return c.Name + ": present"
+	case c.OK:
+		return fmt.Sprintf("%s: %d, of which %d are needed", c.Name, c.Value, c.Needed)
+	case c.present:
+		return fmt.Sprintf("%s: missing; %s", c.Name, c.Fix)
+	}
 	return fmt.Sprintf("%s: %d, but %d are needed; %s", c.Name, c.Value, c.Needed, c.Fix)
 }
 
@@ -34,15 +47,41 @@ const (
 	descriptorReserve = 100
 	// Kernel memory of a TCP connection: two sockets' structures, where both ends are on this host.
 	bytesPerConnection = 8 << 10
+	// Memory of a connection of the packet driver's, which is all in this process.
+	packetsBytesPerConnection = 144
+	// Processor time of a connect, answer and close at this end, in microseconds, by a k6 script with all metrics: docs/scale.md.
+	socketsMicroseconds, packetsMicroseconds = 26, 13
 )
 
 // Preflight compares what a test needs with what this machine allows. Limits that this system does not tell are left out.
 func Preflight(n Need) []Check {
 	n.Sources, n.Targets = max(n.Sources, 1), max(n.Targets, 1)
+	if n.Packets {
+		return slices.Concat(PacketDriver(), packetTuples(n), memory(n, packetsBytesPerConnection), processors(n, packetsMicroseconds))
+	}
 	descriptors := n.Connections + descriptorReserve
 	first := check("file descriptors", Descriptors(), descriptors,
 		fmt.Sprintf("ulimit -n %d (LimitNOFILE= of a service; /etc/security/limits.conf), or several processes", descriptors))
-	return slices.Concat([]Check{first}, tupleChecks(n), systemChecks(n))
+	return slices.Concat([]Check{first}, tupleChecks(n), systemChecks(n), memory(n, bytesPerConnection), processors(n, socketsMicroseconds))
+}
+
+func memory(n Need, each uint64) []Check {
+	available, ok := availableMemory()
+	if !ok {
+		return nil
+	}
+	return []Check{check("available memory in bytes", available, saturatingProduct(n.Connections, each), "fewer connections, a larger machine, or several")}
+}
+
+// processors tells whether this machine can make so many connects a second, if another one answers them.
+func processors(n Need, microseconds float64) []Check {
+	if n.Rate == 0 {
+		return nil
+	}
+	const microsecondsPerSecond = 1e6
+	needed := math.Ceil(float64(n.Rate) * microseconds / microsecondsPerSecond)
+	return []Check{check("processors, by measured connects", uint64(runtime.NumCPU()), uint64(needed), // #nosec G115 -- neither is negative
+		"a lower rate, a larger machine, or several instances (docs/how-to/many-machines.md)")}
 }
 
 // tupleChecks tells how many connections fixed source ports are enough for, on any system. Sources, ports and targets are all used
@@ -54,6 +93,15 @@ func tupleChecks(n Need) []Check {
 	tuples := leastCommonMultiple(saturatingProduct(n.Sources, n.Ports), n.Targets)
 	return []Check{check("different combinations of source, source port and target", tuples, n.Connections,
 		"a wider range of sourcePorts, more source addresses, or fewer connections")}
+}
+
+// packetTuples is tupleChecks of the packet driver, which by itself chooses ports from 1024 up.
+func packetTuples(n Need) []Check {
+	if n.Ports == 0 {
+		const ports = 65536 - 1024
+		n.Ports = ports
+	}
+	return tupleChecks(n)
 }
 
 func leastCommonMultiple(a, b uint64) uint64 {
@@ -74,6 +122,13 @@ func saturatingProduct(factors ...uint64) uint64 {
 		product = low
 	}
 	return product
+}
+
+// presence is the check of something that is there, or not.
+func presence(name string, value uint64, fix string) Check {
+	c := check(name, value, 1, fix)
+	c.present = true
+	return c
 }
 
 func check(name string, value, needed uint64, fix string) Check {

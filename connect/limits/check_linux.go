@@ -13,8 +13,8 @@ func systemChecks(n Need) []Check {
 	add := func(name string, value, needed uint64, fix string) {
 		checks = append(checks, check(name, value, needed, fix))
 	}
-	if ports, ok := portRange(); ok && n.Ports == 0 {
-		tuples := saturatingProduct(ports, n.Sources, n.Targets)
+	if first, last, ok := EphemeralPorts(); ok && n.Ports == 0 {
+		tuples := saturatingProduct(uint64(last-first)+1, n.Sources, n.Targets)
 		add("source ports x sources x targets", tuples, n.Connections,
 			"more source addresses (source: '10.0.0.0/24'), or sysctl -w net.ipv4.ip_local_port_range='1024 65535'")
 	}
@@ -29,22 +29,19 @@ func systemChecks(n Need) []Check {
 	if files, ok := number("/proc/sys/fs/file-max"); ok {
 		add("open files of the system", files, n.Connections, fmt.Sprintf("sysctl -w fs.file-max=%d", 2*n.Connections))
 	}
-	if available, ok := availableMemory(); ok {
-		add("available memory in bytes", available, saturatingProduct(n.Connections, bytesPerConnection), "fewer connections, or a larger machine")
-	}
 	return checks
 }
 
-func portRange() (ports uint64, ok bool) {
+// EphemeralPorts returns the range of local ports that the kernel chooses from, of IPv6 too (ip(7), ip_local_port_range).
+func EphemeralPorts() (first, last uint16, ok bool) {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	var first, last uint64
 	if _, err := fmt.Sscan(string(text), &first, &last); err != nil || last < first {
-		return 0, false
+		return 0, 0, false
 	}
-	return last - first + 1, true
+	return first, last, true
 }
 
 func number(path string) (n uint64, ok bool) {

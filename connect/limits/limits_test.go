@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,5 +75,45 @@ func TestPreflightCountsFixedPorts(t *testing.T) {
 			}
 		}
 		assert.Equal(t, []uint64{test.tuples}, values, "%+v", test.need)
+	}
+}
+
+// Both drivers need memory for what they hold, and processors for what they begin; the packet driver less of both.
+func TestPreflightCountsMemoryAndProcessors(t *testing.T) {
+	t.Parallel()
+	needed := func(packets bool, name string) (n uint64) {
+		for _, c := range limits.Preflight(limits.Need{Connections: 1e6, Rate: 1e6, Packets: packets}) {
+			if strings.Contains(c.Name, name) {
+				n = c.Needed
+				assert.Equal(t, c.Value >= c.Needed, c.OK)
+			}
+		}
+		return n
+	}
+	for _, name := range []string{"memory", "processors"} {
+		if runtime.GOOS != "linux" && name == "memory" {
+			continue
+		}
+		assert.Greater(t, needed(true, name), uint64(1), name)
+		assert.Greater(t, needed(false, name), needed(true, name), name)
+	}
+	for _, c := range limits.Preflight(limits.Need{Connections: 1}) {
+		assert.NotContains(t, c.Name, "processors", "of no rate")
+	}
+}
+
+// A check says how much there is, and what to do only if that is too little.
+func TestChecksSayWhatThereIs(t *testing.T) {
+	t.Parallel()
+	enough := limits.Preflight(limits.Need{Connections: 1, Ports: 10})[1]
+	assert.Equal(t, "different combinations of source, source port and target: 10, of which 1 are needed", enough.String())
+	missing := limits.Preflight(limits.Need{Connections: 11, Ports: 10})[1]
+	assert.Equal(t, "different combinations of source, source port and target: 10, but 11 are needed; "+missing.Fix, missing.String())
+	for _, c := range limits.PacketDriver() {
+		if c.OK {
+			assert.Equal(t, c.Name+": present", c.String())
+		} else {
+			assert.Equal(t, c.Name+": missing; "+c.Fix, c.String())
+		}
 	}
 }

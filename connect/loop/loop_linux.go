@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -50,14 +51,15 @@ const (
 type Loop struct {
 	epfd, wakefd, timerfd int
 
-	sources []*Source // by identity; nil where one has left
-	free    []uint32
-	watched watches
-	wakeups wakeups
-	turn    []*Source // that had events in this turn
-	now     int64
-	armed   int64
-	seen    seen
+	attached []*Attachment // by identity; nil where one has left
+	free     []uint32
+	watched  watches
+	wakeups  wakeups
+	turn     []*Attachment // that had events in this turn
+	polling  []*Attachment
+	now      int64
+	armed    int64
+	seen     seen
 
 	buffer []byte // that handlers may use
 
@@ -80,7 +82,7 @@ const watchesPerChunk = 1 << 10
 // watches are kept by descriptor, in chunks: growing them copies nothing and leaves no garbage.
 type watches []*[watchesPerChunk]watch
 
-// at returns the place of a descriptor, which must have been made.
+// at returns the watch of a descriptor; makeRoom must have been called for it.
 func (w watches) at(fd int) *watch { return &w[fd/watchesPerChunk][fd%watchesPerChunk] }
 
 func (w watches) has(fd int) bool { return fd/watchesPerChunk < len(w) }
@@ -91,19 +93,19 @@ func (w *watches) makeRoom(fd int) {
 	}
 }
 
-// Source is a handler's place on a loop.
-type Source struct {
+// Attachment is a handler on a loop.
+type Attachment struct {
 	loop    *Loop
 	handler Handler
 	id      uint32
 	wake    int64
-	place   int // in wakeups
+	index   int // in wakeups
 	ready   bool
 }
 
 // Start makes a loop and runs it on a goroutine of its own, until Stop.
 func Start() (*Loop, error) {
-	l := &Loop{epfd: -1, wakefd: -1, timerfd: -1, armed: Never, done: make(chan struct{}), sources: make([]*Source, 1)}
+	l := &Loop{epfd: -1, wakefd: -1, timerfd: -1, armed: Never, done: make(chan struct{}), attached: make([]*Attachment, 1)}
 	if err := l.open(); err != nil {
 		l.close()
 		return nil, fmt.Errorf("starting an event loop: %w", err)
@@ -162,75 +164,86 @@ func (l *Loop) interrupt() {
 	_, _ = unix.Write(l.wakefd, []byte{1, 0, 0, 0, 0, 0, 0, 1})
 }
 
-// Attach gives a handler its place on the loop and lets it tick once. To be called on the loop's goroutine (see Do).
-func (l *Loop) Attach(h Handler) *Source {
-	s := &Source{loop: l, handler: h, wake: Never, place: -1}
+// Attach puts a handler on the loop and lets it tick once. To be called on the loop's goroutine (see Do).
+func (l *Loop) Attach(h Handler) *Attachment {
+	s := &Attachment{loop: l, handler: h, wake: Never, index: -1}
 	if n := len(l.free); n > 0 {
 		s.id, l.free = l.free[n-1], l.free[:n-1]
-		l.sources[s.id] = s
+		l.attached[s.id] = s
 	} else {
-		s.id = uint32(len(l.sources)) // #nosec G115 -- far fewer handlers than that
-		l.sources = append(l.sources, s)
+		s.id = uint32(len(l.attached)) // #nosec G115 -- far fewer handlers than that
+		l.attached = append(l.attached, s)
 	}
 	l.mark(s)
 	return s
 }
 
-// Detach ends a handler's place; its descriptors must be closed.
-func (s *Source) Detach() {
-	s.loop.sources[s.id] = nil
-	s.loop.free = append(s.loop.free, s.id)
-	s.setWake(Never)
+// Detach takes the handler off the loop; its descriptors must be closed.
+func (a *Attachment) Detach() {
+	a.loop.attached[a.id] = nil
+	a.loop.free = append(a.loop.free, a.id)
+	a.setWake(Never)
+	a.Poll(false)
 }
 
 // Add watches a descriptor; its events come to the handler under key.
-func (s *Source) Add(fd int, key uint32, events Events) error {
-	return s.loop.add(fd, s.id, key, events)
+func (a *Attachment) Add(fd int, key uint32, events Events) error {
+	return a.loop.add(fd, a.id, key, events)
 }
 
 // Modify changes the events that a descriptor is watched for.
-func (s *Source) Modify(fd int, key uint32, events Events) error {
-	s.loop.watched.at(fd).key = key
-	return s.loop.control(unix.EPOLL_CTL_MOD, fd, events)
+func (a *Attachment) Modify(fd int, key uint32, events Events) error {
+	a.loop.watched.at(fd).key = key
+	return a.loop.control(unix.EPOLL_CTL_MOD, fd, events)
 }
 
 // Remove stops watching a descriptor that stays open.
-func (s *Source) Remove(fd int) error {
-	if !s.loop.watched.has(fd) {
+func (a *Attachment) Remove(fd int) error {
+	if !a.loop.watched.has(fd) {
 		return unix.ENOENT // as the kernel says of a descriptor that is not watched
 	}
-	s.loop.watched.at(fd).generation++
-	s.loop.seen.watched--
-	return s.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
+	a.loop.watched.at(fd).generation++
+	a.loop.seen.watched--
+	return a.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
 }
 
 // Close stops watching a descriptor and closes it. No event of it reaches the handler any more.
-func (s *Source) Close(fd int) {
-	s.loop.watched.at(fd).generation++
-	s.loop.seen.watched--
+func (a *Attachment) Close(fd int) {
+	a.loop.watched.at(fd).generation++
+	a.loop.seen.watched--
 	closeDescriptor(fd)
 }
 
 // Now is the loop's time: when the turn's events were fetched.
-func (s *Source) Now() int64 { return s.loop.now }
+func (a *Attachment) Now() int64 { return a.loop.now }
 
 // Seen is the time up to which all events have been handed out. A deadline is to be judged by it, not by Now: after a pause of this
 // process, or with many events waiting, what came in time may be seen late.
-func (s *Source) Seen() int64 { return s.loop.seen.upTo }
+func (a *Attachment) Seen() int64 { return a.loop.seen.upTo }
 
 // bufferSize holds the largest datagram.
 const bufferSize = 64 << 10
 
 // Buffer returns 64 KiB that all handlers of the loop share: what is in it is valid until the handler returns.
-func (s *Source) Buffer() []byte {
-	if s.loop.buffer == nil {
-		s.loop.buffer = make([]byte, bufferSize)
+func (a *Attachment) Buffer() []byte {
+	if a.loop.buffer == nil {
+		a.loop.buffer = make([]byte, bufferSize)
 	}
-	return s.loop.buffer
+	return a.loop.buffer
+}
+
+// Poll makes the loop call the handler's Ready in each turn, with key 0 and no events, and never sleep; or ends that. To be called on the
+// loop's goroutine.
+func (a *Attachment) Poll(on bool) {
+	others := slices.DeleteFunc(slices.Clone(a.loop.polling), func(other *Attachment) bool { return other == a })
+	if on {
+		others = append(others, a)
+	}
+	a.loop.polling = others // a new list, as this turn may be about the old one
 }
 
 // Wake makes the handler tick at the end of this turn. To be called on the loop's goroutine.
-func (s *Source) Wake() { s.loop.mark(s) }
+func (a *Attachment) Wake() { a.loop.mark(a) }
 
 func (l *Loop) add(fd int, id, key uint32, events Events) error {
 	l.watched.makeRoom(fd)
@@ -264,6 +277,10 @@ func (l *Loop) run() {
 		woken := false
 		for i := range events[:max(n, 0)] {
 			woken = l.dispatch(&events[i]) || woken
+		}
+		for _, a := range l.polling {
+			a.handler.Ready(0, 0)
+			l.mark(a)
 		}
 		if woken && !l.runTasks() {
 			return
@@ -307,7 +324,7 @@ func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
 	if w.id == own {
 		return w.key == wakeKey
 	}
-	if s := l.sources[w.id]; s != nil {
+	if s := l.attached[w.id]; s != nil {
 		s.handler.Ready(w.key, Events(e.Events))
 		l.mark(s)
 	}
@@ -318,7 +335,7 @@ func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
 func (l *Loop) wait(events []unix.EpollEvent) (int, error) {
 	l.seen.asked = Now()
 	// Busy loops nearly always have events waiting, and fetching these need not bother the Go scheduler.
-	if n, errno := epollPoll(l.epfd, events); n > 0 || errno != 0 {
+	if n, errno := epollPoll(l.epfd, events); n > 0 || errno != 0 || len(l.polling) > 0 {
 		return n, errnoOrNil(errno)
 	}
 	wake := l.wakeups.first()
@@ -354,10 +371,10 @@ func (l *Loop) runTasks() (goOn bool) {
 	return !stopped
 }
 
-func (l *Loop) mark(s *Source) {
-	if !s.ready {
-		s.ready = true
-		l.turn = append(l.turn, s)
+func (l *Loop) mark(a *Attachment) {
+	if !a.ready {
+		a.ready = true
+		l.turn = append(l.turn, a)
 	}
 }
 
@@ -370,33 +387,33 @@ func (l *Loop) tick() {
 	for i := 0; i < len(l.turn); i++ {
 		s := l.turn[i]
 		s.ready = false
-		if l.sources[s.id] == s {
+		if l.attached[s.id] == s {
 			s.setWake(s.handler.Tick(l.now))
 		}
 	}
 	l.turn = l.turn[:0]
 }
 
-func (s *Source) setWake(at int64) {
-	w := &s.loop.wakeups
-	gone := s.loop.sources[s.id] != s
+func (a *Attachment) setWake(at int64) {
+	w := &a.loop.wakeups
+	gone := a.loop.attached[a.id] != a
 	switch {
 	case at == Never || gone:
-		if s.place >= 0 {
-			heap.Remove(w, s.place)
+		if a.index >= 0 {
+			heap.Remove(w, a.index)
 		}
-		s.wake = Never
-	case s.place < 0:
-		s.wake = at
-		heap.Push(w, s)
-	case at != s.wake:
-		s.wake = at
-		heap.Fix(w, s.place)
+		a.wake = Never
+	case a.index < 0:
+		a.wake = at
+		heap.Push(w, a)
+	case at != a.wake:
+		a.wake = at
+		heap.Fix(w, a.index)
 	}
 }
 
 // wakeups is a heap of the handlers that wait for a time, soonest first.
-type wakeups []*Source
+type wakeups []*Attachment
 
 func (w wakeups) first() int64 {
 	if len(w) == 0 {
@@ -410,13 +427,13 @@ func (w wakeups) Less(i, j int) bool { return w[i].wake < w[j].wake }
 
 func (w wakeups) Swap(i, j int) {
 	w[i], w[j] = w[j], w[i]
-	w[i].place, w[j].place = i, j
+	w[i].index, w[j].index = i, j
 }
 
 // Push implements heap.Interface.
 func (w *wakeups) Push(x any) {
-	s := x.(*Source) //nolint:forcetypeassert // only Sources are pushed
-	s.place = len(*w)
+	s := x.(*Attachment) //nolint:forcetypeassert // only Attachments are pushed
+	s.index = len(*w)
 	*w = append(*w, s)
 }
 
@@ -426,6 +443,6 @@ func (w *wakeups) Pop() any {
 	s := (*w)[last]
 	(*w)[last] = nil
 	*w = (*w)[:last]
-	s.place = -1
+	s.index = -1
 	return s
 }

@@ -106,16 +106,16 @@ func TestLoopForgetsWhoLeaves(t *testing.T) {
 	l := start(t)
 	left := make(chan struct{})
 	l.Do(func() {
-		var place *loop.Source
+		var a *loop.Attachment
 		ticks := 0
-		place = l.Attach(&handler{tick: func(now int64) int64 {
+		a = l.Attach(&handler{tick: func(now int64) int64 {
 			ticks++
 			assert.Equal(t, 1, ticks, "a handler that has left is not called again")
-			place.Detach()
+			a.Detach()
 			close(left)
 			return now // which would be at once
 		}})
-		place.Wake() // twice in a turn is once
+		a.Wake() // twice in a turn is once
 	})
 	<-left
 	again := make(chan struct{})
@@ -139,11 +139,11 @@ func TestLoopDropsEventsOfClosedDescriptors(t *testing.T) {
 	keys := make(chan uint32, 100)
 	h := &handler{ready: func(key uint32, _ loop.Events) { keys <- key }, tick: func(int64) int64 { return loop.Never }}
 	closed := make(chan int)
-	var place *loop.Source
+	var a *loop.Attachment
 	l.Do(func() {
-		place = l.Attach(h)
-		assert.NoError(t, place.Add(reader, 1, loop.Readable|loop.Edge))
-		place.Close(reader)
+		a = l.Attach(h)
+		assert.NoError(t, a.Add(reader, 1, loop.Readable|loop.Edge))
+		a.Close(reader)
 		closed <- reader
 	})
 	<-closed
@@ -155,7 +155,7 @@ func TestLoopDropsEventsOfClosedDescriptors(t *testing.T) {
 	require.NoError(t, err)
 	defer second.Close()
 	defer secondWriter.Close()
-	l.Do(func() { assert.NoError(t, place.Add(int(second.Fd()), 2, loop.Readable|loop.Edge)) })
+	l.Do(func() { assert.NoError(t, a.Add(int(second.Fd()), 2, loop.Readable|loop.Edge)) })
 	_, err = secondWriter.WriteString("y")
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, <-keys)
@@ -175,24 +175,24 @@ func TestLoopTellsWhatItHasSeen(t *testing.T) {
 	handed := map[uint32]bool{}
 	seenAll := make(chan int)
 	l.Do(func() {
-		var place *loop.Source
+		var a *loop.Attachment
 		var readyAt int64
 		h := &handler{ready: func(key uint32, _ loop.Events) { handed[key] = true }}
 		h.tick = func(now int64) int64 {
-			assert.LessOrEqual(t, place.Seen(), now)
-			if place.Seen() < readyAt {
+			assert.LessOrEqual(t, a.Seen(), now)
+			if a.Seen() < readyAt {
 				return now
 			}
 			seenAll <- len(handed)
-			place.Detach()
+			a.Detach()
 			return loop.Never
 		}
-		place = l.Attach(h)
+		a = l.Attach(h)
 		fds := make([]int, descriptors)
 		for i := range fds {
 			fd, err := unix.Eventfd(1, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 			assert.NoError(t, err)
-			assert.NoError(t, place.Add(fd, uint32(i), loop.Readable)) // nobody reads it, so it stays ready
+			assert.NoError(t, a.Add(fd, uint32(i), loop.Readable)) // nobody reads it, so it stays ready
 			fds[i] = fd
 		}
 		readyAt = loop.Now()

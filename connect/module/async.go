@@ -3,7 +3,6 @@ package module
 import (
 	"github.com/grafana/sobek"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
@@ -21,11 +20,13 @@ func (nothing) value(*instance) (sobek.Value, error) { return sobek.Undefined(),
 func (i *instance) async(call string, work func() (result, error)) *sobek.Promise {
 	promise, resolve, reject := i.vu.Runtime().NewPromise()
 	settle, release := i.vu.RegisterCallback(), i.delayEnd()
+	i.watchScript()
 	e := newEmitter(i, nil)
 	go func() {
 		r, err := encoded(work())
 		if err != nil {
-			e.judged(call, e.base.Tags, []connect.Verdict{verdicts.Failed(call, err)})
+			i.told.Store(true)
+			e.ran(call, verdicts.Failed(call, err))
 		}
 		release()
 		settle(func() error {

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 var errInitContext = errors.New("can't be called in the init context, before the test has begun; call it in setup() or in a VU's function")
@@ -21,9 +23,9 @@ type call struct {
 	ctx      context.Context // the iteration's
 	resolver lib.AddrResolver
 	sampler  *sampler
-	ledger   *ledger
+	ledger   *recording.Ledger
 	all      *allAddresses // nil unless each address of a name is a target
-	redials  bool          // what does not resolve is dialled again, as long as there is time
+	redials  bool          // what does not resolve is dialed again, as long as there is time
 }
 
 // newCall takes what a call needs from the VU. To be called on the VU's goroutine.
@@ -71,6 +73,12 @@ func (c *call) begin(observer connect.Observer) connect.Plan {
 	plan.Observer = observer
 	c.sampler.start = time.Now()
 	return plan
+}
+
+// about is what the call was asked to do.
+func (c *call) about(name string) recording.About {
+	o := c.options
+	return recording.About{Call: name, Network: cmp.Or(o.Plan.Network, "tcp"), Targets: o.Targets, Tags: o.Tags, Expect: o.Expect}
 }
 
 // tlsConfig is the test's TLS configuration, for connections that are not HTTP's.

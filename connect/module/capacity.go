@@ -7,6 +7,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -28,15 +29,15 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}
 		r, err := i.root.engine.Capacity(c.ctx, plan)
 		if err != nil {
-			return nil, fmt.Errorf("capacity(): %w", startError(err))
+			return nil, fmt.Errorf("capacity(): %w", advice.OnStart(err))
 		}
-		advise(r.First)
+		advice.Add(r.First)
 		s := c.sampler
 		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
-		c.ledger.enterCapacity(r)
 		s.states() // failures are what was looked for: no warnings
 		judged := verdicts.CapacityOf(r, &o.Expect)
 		s.judged("capacity", s.allTags(), judged.Verdicts)
+		c.ledger.Capacity(c.about("capacity"), r, judged.Verdicts)
 		return object{struct {
 			*connect.CapacityResult
 			connect.Judged
@@ -52,16 +53,10 @@ var _ connect.Observer = searchSampler{}
 
 // Outcomes implements connect.Observer.
 func (s searchSampler) Outcomes(batch []connect.Outcome) {
-	for i := range batch {
-		if o := &batch[i]; o.Event == connect.Ended {
-			t := s.targets[o.Number%int64(len(s.targets))]
+	s.sample(batch, func(o *connect.Outcome, t *targetSeries, _ time.Time) {
+		if o.Event == connect.Ended {
 			t.sent += o.Sent
 			t.received += o.Received
 		}
-	}
-	at := s.root.stamps.next(time.Now())
-	for _, t := range s.targets {
-		s.totals(t, at)
-	}
-	s.push()
+	})
 }

@@ -268,8 +268,16 @@ func (c *checker) checkOne(path, kind string, value any) []string {
 	if m := regexp.MustCompile(`^Record<(\w+), (.+)>$`).FindStringSubmatch(kind); m != nil {
 		return c.checkRecord(path, m[1], m[2], value)
 	}
+	if result, isFunction := strings.CutPrefix(kind, "(data: any) => "); isFunction { // which tests have called
+		return c.check(path, result, value)
+	}
 	ok := false
 	switch {
+	case kind == "[number, number]":
+		pair, _ := value.([]any)
+		ok = len(pair) == 2
+	case kind == "object":
+		_, ok = value.(map[string]any)
 	case kind == "string":
 		_, ok = value.(string)
 	case kind == "number":

@@ -6,9 +6,9 @@ import (
 
 	"github.com/grafana/sobek"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
@@ -23,17 +23,14 @@ func (i *instance) disruption(before, after, opts sobek.Value) (sobek.Value, err
 	if err != nil {
 		i.throw("disruption", fmt.Errorf("disruption(): %w", err))
 	}
-	judged := verdicts.Disruption(verdict, &o.Expect)
+	found := recording.Disruption{Verdict: verdict, Judged: verdicts.Disruption(verdict, &o.Expect)}
 	if i.vu.State() != nil {
 		e := newEmitter(i, o.Tags)
 		e.verdict(verdict)
-		e.judged("disruption", e.base.Tags.With("model", string(verdict.Model)), judged.Verdicts)
-		i.root.ledger.enterDisruption(verdict)
+		e.judged("disruption", e.base.Tags.With("model", string(verdict.Model)), found.Verdicts)
+		i.root.ledger.Disruption(recording.About{Call: "disruption", Tags: o.Tags, Expect: o.Expect}, found)
 	}
-	return i.plain(struct {
-		*disruption.Verdict
-		connect.Judged
-	}{verdict, judged})
+	return i.plain(found)
 }
 
 // flowsOf takes the flows out of a flood's result, and leaves the rest of it in JavaScript.

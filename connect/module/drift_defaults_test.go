@@ -14,6 +14,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/markdown"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
@@ -28,6 +29,7 @@ var parsers = map[string]func(options any) (any, error){
 	"preflight": func(o any) (any, error) { return options.ParsePreflight(o) },
 	"listen":    func(o any) (any, error) { return options.ParseListen(o) },
 	"report":    func(o any) (any, error) { return options.ParseReport(o) },
+	"summary":   func(o any) (any, error) { return options.ParseSummary(o) },
 }
 
 // laterDefaults are those that are settled only when a call runs, as a script would write them.
@@ -64,6 +66,7 @@ func laterDefaults(t *testing.T) map[string]string {
 	}
 	for _, name := range []string{"flood", "hold", "capacity", "traffic"} {
 		all[name+".network"] = "'" + (&connect.Plan{}).Protocol() + "'"
+		all[name+".samples"] = "'" + options.SamplesAll + "'" // and another one with many connections
 		all[name+".concurrency"] = strconv.Itoa(connect.DefaultConcurrency)
 	}
 	all["capacity.concurrency"] = strconv.Itoa(capacityConcurrency) // which package connect does not export
@@ -147,8 +150,8 @@ func TestDefaultsAreDeclared(t *testing.T) {
 	assert.Empty(t, later, "options that index.d.ts does not have")
 }
 
-// README.md tells the same defaults as index.d.ts.
-func TestDefaultsAreInTheREADME(t *testing.T) {
+// docs/reference/calls.md tells the same defaults as index.d.ts.
+func TestDefaultsAreInTheReference(t *testing.T) {
 	t.Parallel()
 	d := readDeclarations(t)
 	value := regexp.MustCompile("^(?:none; UDP )?(`[^`]+`|\\d+|true|false)$")
@@ -162,7 +165,7 @@ func TestDefaultsAreInTheREADME(t *testing.T) {
 				expected[m.name+"."+e.name] = e.doc
 			}
 		}
-		for _, row := range table(sectionOf(t, function), "option") {
+		for _, row := range markdown.Rows(sectionOf(t, function), "option") {
 			cells := []string{row[1]}
 			if all := strings.Split(row[1], ", "); len(all) == len(quotedWords(row[0])) {
 				cells = all
@@ -176,7 +179,7 @@ func TestDefaultsAreInTheREADME(t *testing.T) {
 				if m := part.FindStringSubmatch(told); m != nil {
 					doc, told = expected[option+"."+m[1]], m[2]
 				}
-				assert.Equal(t, toldDefault(function, doc), told, "default of %s of %s(): first that of index.d.ts, then that of README.md", option, function)
+				assert.Equal(t, toldDefault(function, doc), told, "default of %s of %s(): first that of index.d.ts, then that of docs/reference/calls.md", option, function)
 				checked++
 			}
 		}

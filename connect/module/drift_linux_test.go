@@ -22,6 +22,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/markdown"
 )
 
 // The tests in this file hold index.d.ts, README.md and docs/ against the code, in both directions. They ask the code itself: for its
@@ -31,7 +32,7 @@ import (
 var callsWithOptions = map[string]string{
 	"flood": "'a:1', ", "hold": "'a:1', ", "idle": "'a:1', ", "capacity": "'a:1', ", "traffic": "'a:1', ", "disruption": "recorded, recorded, ",
 	"change": "'a', ",
-	"ping":   "'http://a/', ", "tcpPing": "'a:1', ", "sockets": "", "preflight": "", "listen": "", "report": "",
+	"ping":   "'http://a/', ", "tcpPing": "'a:1', ", "sockets": "", "preflight": "", "listen": "", "report": "", "summary": "",
 }
 
 // codeOptions are the options that each function takes.
@@ -75,22 +76,22 @@ func TestOptionsAreDeclared(t *testing.T) {
 	}
 }
 
-// README.md lists the options of a call in a table, or as those of another call without some, and a table.
-func TestOptionsAreInTheREADME(t *testing.T) {
+// docs/reference/calls.md lists the options of a call in a table, or as those of another call without some, and a table.
+func TestOptionsAreInTheReference(t *testing.T) {
 	t.Parallel()
 	code := codeOptions(t)
 	sections := map[string][]string{}
 	for _, name := range []string{"flood", "hold", "capacity", "traffic", "disruption"} {
 		sections[name] = documentedOptions(t, sections, name)
 		assert.Equal(t, slices.Sorted(slices.Values(code[name])), slices.Sorted(slices.Values(sections[name])),
-			"options of %s(): first those of the code, then those of README.md", name)
+			"options of %s(): first those of the code, then those of docs/reference/calls.md", name)
 	}
-	for _, named := range regexp.MustCompile("`(\\w+)\\(\\{([a-zA-Z, ]+)\\}\\)`").FindAllStringSubmatch(readText(t, "README.md"), -1) {
+	for _, named := range regexp.MustCompile("`(\\w+)\\(\\{([a-zA-Z, ]+)\\}\\)`").FindAllStringSubmatch(readText(t, "docs/reference/calls.md"), -1) {
 		assert.Subset(t, code[named[1]], strings.Split(named[2], ", "), "%s", named[0])
 	}
 }
 
-// documentedOptions are those of README.md's section on a call, or of its item of a list.
+// documentedOptions are those of docs/reference/calls.md's section on a call, or of its item of a list.
 func documentedOptions(t *testing.T, others map[string][]string, name string) []string {
 	t.Helper()
 	section := sectionOf(t, name)
@@ -105,7 +106,7 @@ func documentedOptions(t *testing.T, others map[string][]string, name string) []
 			delete(options, option)
 		}
 	}
-	rows := table(section, "option")
+	rows := markdown.Rows(section, "option")
 	require.NotEmpty(t, rows, "no table of options of %s()", name)
 	for _, row := range rows {
 		for _, option := range quotedWords(row[0]) {
@@ -123,7 +124,7 @@ func TestFieldsInTheGuidesAreDeclared(t *testing.T) {
 	require.NoError(t, err)
 	fields := 0
 	for _, guide := range guides {
-		for _, row := range table(readText(t, "docs/"+filepath.Base(guide)), "field") {
+		for _, row := range markdown.Rows(readText(t, "docs/"+filepath.Base(guide)), "field") {
 			for _, field := range quotedWords(row[0]) {
 				fields++
 				declared := slices.ContainsFunc(slices.Collect(maps.Values(d.interfaces)), func(of []member) bool {
@@ -143,9 +144,9 @@ func TestClassesAreDeclared(t *testing.T) {
 		classes = append(classes, c.String())
 	}
 	assert.Equal(t, classes, readDeclarations(t).literals(t, "ErrorClass"), "index.d.ts")
-	m := regexp.MustCompile("(?s)counted under one of\n(.*?)[.;]\\s").FindStringSubmatch(readText(t, "README.md"))
+	m := regexp.MustCompile("(?s)counted under one of\n(.*?)[.;]\\s").FindStringSubmatch(readText(t, "docs/reference/calls.md"))
 	require.NotNil(t, m)
-	assert.Equal(t, classes, quotedWords(m[1]), "README.md")
+	assert.Equal(t, classes, quotedWords(m[1]), "docs/reference/calls.md")
 }
 
 // happened is what came of a call of each function, in several ways.
@@ -171,7 +172,7 @@ func exercise(t *testing.T) *happened {
 		{"flood", `flood(web, {connections: 8, source: '127.8.1.1-127.8.1.2', sourcePorts: '22000-22009', close: 'rst', flows: true, weights: {'web-1': 1}})`},
 		{"flood", `flood('` + refusing(t) + `', {connections: 2, readReply: false})`},
 		{"flood", `flood('` + startPeer(t, silent) + `', {connectTimeout: '50ms'})`},
-		{"flood", `flood(web, {connections: 2, expect: {hosts: ['web-1', 'web-2']}})`},
+		{"flood", `flood(web, {connections: 2, tags: {team: 'a'}, expect: {hosts: ['web-1', 'web-2']}})`},
 		{"flood", `flood('127.0.0.1:` + port + `', {connections: 2, addresses: 'all'})`},
 		{"hold", `holding(web, {connections: 2})`},
 		{"hold", `holding('` + startPeer(t, leaving("web-1")) + `', {connections: 2}, 'until they are closed')`},
@@ -186,9 +187,11 @@ func exercise(t *testing.T) *happened {
 		{"disruption", `disruption(recorded, recorded, {model: 'maglev', expect: {moved: 0.1}})`},
 		{"disruption", `disruption(recorded, {flows: {...recorded.flows, answers: 'AQEB'}}, {model: 'ecmp', backends: ['a', 'b'], removed: 'b'})`},
 		{"ping", `ping('http://web.example:` + sitePort + `/')`},
+		{"ping", `ping('http://web.example:` + sitePort + `/', {addresses: 'all', from: 'Bremen'})`},
 		{"ping", `ping('http://` + refusing(t) + `/')`},
 		{"ping", `ping('` + startSecure(t) + `')`},
 		{"tcpPing", `tcpPing('web.example:` + port + `')`},
+		{"tcpPing", `tcpPing('web.example:` + port + `', {addresses: 'all'})`},
 		{"tcpPing", `tcpPing('` + refusing(t) + `')`},
 		{"sockets", fmt.Sprintf(`sockets({port: %s, pid: %d, peer: '127.0.0.1', expect: {total: 100}})`, port, os.Getpid())},
 		{"sockets", `sockets({port: ` + port + `, expect: {close_wait: 100}})`},
@@ -198,6 +201,7 @@ func exercise(t *testing.T) *happened {
 		{"listen", `responding(listen())`},
 		{"format", `format(await ping('` + site.URL + `/'))`},
 		{"report", `report()`},
+		{"summary", `summary({replace: true, json: 'a.json', junit: 'a.xml', html: 'a.html'})({metrics: {}})`},
 	}
 	for _, call := range calls {
 		v := p.newVU(t).begin(t, settings{hosts: map[string]string{"web.example": "127.0.0.1"}})
@@ -260,7 +264,7 @@ func startSecure(t *testing.T) (url string) {
 // scriptTags are those of a test's own.
 var scriptTags = []string{"team"}
 
-// ofAddresses is the tag that README.md tells before its table: with addresses: 'all', metrics with one target have it.
+// ofAddresses is the tag that docs/reference/calls.md tells before its table: with addresses: 'all', metrics with one target have it.
 const ofAddresses = "ip"
 
 // notProvoked are metrics that have samples only where a network loses packets.
@@ -271,7 +275,7 @@ func TestCallsDoWhatIsDeclared(t *testing.T) {
 	h := exercise(t)
 	t.Run("results", h.resultsAreDeclared)
 	t.Run("metrics in index.d.ts", h.metricsAreDeclared)
-	t.Run("metrics in README.md", h.metricsAreInTheREADME)
+	t.Run("metrics in docs/reference/calls.md", h.metricsAreInTheReference)
 	t.Run("metrics in docs/ping.md", h.metricsAreInTheGuideToPings)
 }
 
@@ -302,11 +306,11 @@ func (h *happened) resultsAreDeclared(t *testing.T) {
 	}
 }
 
-// Metrics are those that README.md lists, with the same types and tags.
-func (h *happened) metricsAreInTheREADME(t *testing.T) {
+// Metrics are those that docs/reference/calls.md lists, with the same types and tags.
+func (h *happened) metricsAreInTheReference(t *testing.T) {
 	documented := map[string]bool{}
 	var above []string // the tags of the row above, which "likewise" stands for
-	for _, row := range table(readText(t, "README.md"), "metric") {
+	for _, row := range markdown.Rows(readText(t, "docs/reference/calls.md"), "metric") {
 		listed := quotedWords(row[0])
 		var seen []string
 		for _, name := range listed {
@@ -330,7 +334,7 @@ func (h *happened) metricsAreInTheREADME(t *testing.T) {
 			if strings.HasPrefix(name, "data_") || slices.Contains(notProvoked, name) {
 				continue
 			}
-			assert.True(t, isPrefix || documented[name], "README.md lists %s, which the code does not have", name)
+			assert.True(t, isPrefix || documented[name], "docs/reference/calls.md lists %s, which the code does not have", name)
 			assert.True(t, isPrefix || h.tags[name] != nil, "no call of exercise() has made a sample of %s", name)
 		}
 		if slices.Contains(notProvoked, listed[0]) || strings.HasPrefix(listed[0], "data_") {
@@ -341,10 +345,10 @@ func (h *happened) metricsAreInTheREADME(t *testing.T) {
 		}
 		told := slices.Concat(above, scriptTags)
 		slices.Sort(seen)
-		assert.Equal(t, slices.Sorted(slices.Values(told)), slices.Compact(seen), "tags of %s: first those of README.md, then those of the code", row[0])
+		assert.Equal(t, slices.Sorted(slices.Values(told)), slices.Compact(seen), "tags of %s: first those of docs/reference/calls.md, then those of the code", row[0])
 	}
 	for name := range h.types {
-		assert.True(t, documented[name], "%s is not in README.md", name)
+		assert.True(t, documented[name], "%s is not in docs/reference/calls.md", name)
 	}
 }
 
@@ -358,7 +362,7 @@ func typeName(kind string) string {
 func (h *happened) metricsAreInTheGuideToPings(t *testing.T) {
 	guide := readText(t, "docs/ping.md")
 	documented := map[string]string{}
-	for _, row := range table(guide, "metric") {
+	for _, row := range markdown.Rows(guide, "metric") {
 		for _, name := range quotedWords(row[0]) {
 			if strings.HasPrefix(name, "mconnect_ping") {
 				documented[name] = strings.ToLower(row[1])
@@ -402,7 +406,7 @@ func (h *happened) metricsAreDeclared(t *testing.T) {
 				tags[tag] = true
 			}
 		}
-		if name == "listen" || name == "format" || name == "report" || name == "preflight" {
+		if name == "listen" || name == "format" || name == "report" || name == "summary" || name == "preflight" {
 			assert.Empty(t, own, name)
 			continue
 		}

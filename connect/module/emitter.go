@@ -78,5 +78,6 @@ func (e *emitter) states() {
 	} {
 		e.add(gauge.metric, e.base.Tags, at, float64(gauge.value))
 	}
+	e.changed() // announced from outside, where there is no VU to emit them
 	e.push()
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -26,18 +27,20 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	}
 	s := &floodSampler{c.sampler, !o.SkipReply}
 	return i.async("flood", func() (result, error) {
-		c.warn(inFlight(&o.Plan))
+		c.warn(o.AtOnce())
 		res, err := i.root.engine.Flood(c.ctx, connect.FloodPlan{
 			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights, Affinity: o.Expect.Affinity, Source: o.Expect.Source,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("flood(): %w", startError(err))
+			return nil, fmt.Errorf("flood(): %w", advice.OnStart(err))
 		}
-		advise(res.First)
+		advice.Add(res.First)
 		verdicts.Flood(res, &o.Expect, !o.SkipReply)
 		s.finish(c.ctx, res)
 		s.judged("flood", s.allTags(), res.Verdicts)
-		c.ledger.enterFlood(res)
+		about := c.about("flood")
+		about.Answers, about.Weights = !o.SkipReply, o.Weights
+		c.ledger.Flood(about, res)
 		return object{res}, nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -37,7 +38,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
 			h.letGo()
-			return nil, fmt.Errorf("hold(): %w", startError(err))
+			return nil, fmt.Errorf("hold(): %w", advice.OnStart(err))
 		}
 		h.connections = connections
 		go h.watch()
@@ -72,12 +73,12 @@ func (h *held) watch() {
 	}
 	h.connections.Close()
 	r := h.result()
-	verdicts.Hold(r, &h.options.Expect, h.sampler.root.changes.during(r.StartTime, r.Duration))
+	verdicts.Hold(r, &h.options.Expect, h.sampler.root.changes.During(r.StartTime, r.Duration))
 	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)
 	h.sampler.losses(&r.Losses)
 	h.sampler.judged("hold", h.sampler.allTags(), r.Verdicts)
-	h.ledger.enterHold(r)
+	h.ledger.Hold(h.about("hold"), r)
 }
 
 func (h *held) letGo() {
@@ -108,7 +109,7 @@ func (h *held) result() *connect.HoldResult {
 		return r
 	}
 	r := h.connections.Result()
-	advise(r.First)
+	advice.Add(r.First)
 	r.OK, r.Verdicts = true, []connect.Verdict{}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -31,33 +32,19 @@ func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
 			Plan: c.begin(s), From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Want: o.Reply, Progress: s.progress,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("idle(): %w", startError(err))
+			return nil, fmt.Errorf("idle(): %w", advice.OnStart(err))
 		}
-		advise(r.First)
-		adviseControl(&r.Control)
+		advice.Add(r.First)
+		advice.Control(&r.Control)
 		judged := verdicts.IdleOf(r, &o.Expect)
 		s.finish(r)
 		s.judged("idle", s.allTags(), judged.Verdicts)
-		c.ledger.enterIdle(r)
+		c.ledger.Idle(c.about("idle"), r, judged.Verdicts)
 		return object{struct {
 			*connect.IdleResult
 			connect.Judged
 		}{r, judged}}, nil
 	})
-}
-
-// adviseControl adds to the failure of the connection that was used at once what a script can do about it.
-func adviseControl(c *connect.IdleControl) {
-	const options = "idle() needs a service that answers what it is sent: one that echoes (mconnect-server -echo), or options payload and reply"
-	switch {
-	case c.Answered:
-	case c.Failure == nil:
-		c.Message = "no connection was established; see first_errors"
-	case c.Error == connect.ClassNoReply || c.Error == connect.ClassBadReply || c.Error == connect.ClassClosed:
-		c.Message = c.Failure.Error() + "; " + options
-	default:
-		c.Message = worded(*c.Failure)
-	}
 }
 
 // idleSampler counts the bytes of a search for an idle timeout. As in every search, failures are what is looked for.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
@@ -22,7 +23,11 @@ func (e *emitter) judged(call string, tags *metrics.TagSet, list []connect.Verdi
 		failed := 0.0
 		if !v.OK {
 			failed = 1
-			e.root.failures.add(e, fmt.Sprintf("%s failed in %s(): %s", v.Name, call, quote.Printable(quote.Middle(v.Text, maxVerdict))))
+			where := call + "()"
+			if call == anIteration {
+				where = "an iteration"
+			}
+			e.root.failures.add(e, fmt.Sprintf("%s failed in %s: %s", v.Name, where, quote.Printable(quote.Middle(v.Text, maxVerdict))))
 		}
 		e.add(e.metrics.verdictFailed, of, at, failed)
 		e.add(e.metrics.verdicts, of, at, 1)
@@ -39,8 +44,17 @@ func (i *instance) failedToRun(call string, err error) {
 	if i.vu.State() == nil {
 		return
 	}
+	i.watchScript()
+	i.told.Store(true)
 	e := newEmitter(i, nil)
-	e.judged(call, e.base.Tags, []connect.Verdict{verdicts.Failed(call, err)})
+	e.ran(call, verdicts.Failed(call, err))
+}
+
+// ran emits the verdict on a call, or a script, that came to no end of its own, and enters it in the report.
+func (e *emitter) ran(call string, v connect.Verdict) {
+	list := []connect.Verdict{v}
+	e.judged(call, e.base.Tags, list)
+	e.root.ledger.Judged(recording.About{Call: call}, time.Now(), list)
 }
 
 // failedVerdicts are those of the whole process. k6's last lines say which threshold was crossed; these say why.

@@ -8,7 +8,7 @@ import (
 
 // mconnectMetrics are the metrics of the module, as docs and index.d.ts describe them.
 type mconnectMetrics struct {
-	connects, synRetransmits, replies                 *metrics.Metric
+	connects, synRetransmits, replies, repliesDue     *metrics.Metric
 	connectFailed, replyFailed                        *metrics.Metric
 	connectDuration, replyDuration, rtt, echoDuration *metrics.Metric
 	notInitiated, dialing, established                *metrics.Metric
@@ -23,7 +23,7 @@ type mconnectMetrics struct {
 	capacity, sockets, fds, fdLimit                   *metrics.Metric
 	verdicts, verdictFailed, failures                 *metrics.Metric
 	needlessLosses, packetsLost, recoveryDuration     *metrics.Metric
-	idleTimeout                                       *metrics.Metric
+	idleTimeout, changes                              *metrics.Metric
 	ping                                              pingMetrics
 }
 
@@ -49,6 +49,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		echoDuration:     metric("mconnect_echo_duration", metrics.Trend, metrics.Time),
 		synRetransmits:   metric("mconnect_syn_retransmits", metrics.Counter),
 		replies:          metric("mconnect_replies", metrics.Counter),
+		repliesDue:       metric("mconnect_replies_due", metrics.Counter),
 		notInitiated:     metric("mconnect_not_initiated", metrics.Gauge),
 		dialing:          metric("mconnect_dialing", metrics.Gauge),
 		established:      metric("mconnect_established", metrics.Gauge),
@@ -70,6 +71,7 @@ func registerMetrics(registry *metrics.Registry) *mconnectMetrics {
 		needlessLosses:   metric("mconnect_needless_losses", metrics.Counter),
 		packetsLost:      metric("mconnect_packets_lost", metrics.Counter),
 		recoveryDuration: metric("mconnect_recovery_duration", metrics.Trend, metrics.Time),
+		changes:          metric("mconnect_changes", metrics.Counter),
 		capacity:         metric("mconnect_capacity", metrics.Gauge),
 		sockets:          metric("mconnect_sockets", metrics.Gauge),
 		fds:              metric("mconnect_fds", metrics.Gauge),

@@ -4,12 +4,17 @@ package module
 
 import (
 	"errors"
+	"io"
+	"os"
+	"sync/atomic"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/changes"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 // RootModule is what all VUs of a k6 process share.
@@ -21,16 +26,20 @@ type RootModule struct {
 	gauges   gauges
 	notices  notices
 	failures failedVerdicts
-	changes  changes
+	changes  changes.Log
+
+	changeTags hostLimit // of mconnect_changes
 
 	maxShare, pValue *worst // of all floods
-	ledger           ledger
-	test             delay // of its end
+	ledger           recording.Ledger
+	stdout           io.Writer // for what k6 does not print
+	test             delay     // of its end
 }
 
 // New returns the module that k6 registers.
 func New() *RootModule {
 	return &RootModule{
+		stdout:   os.Stdout,
 		maxShare: newWorst(func(a, b float64) bool { return a > b }),
 		pValue:   newWorst(func(a, b float64) bool { return a < b }),
 	}
@@ -59,6 +68,9 @@ type instance struct {
 	exports   modules.Exports
 	iteration delay // of its end
 	parseJSON sobek.Callable
+
+	watching atomic.Bool // for exceptions of the script's, in this iteration
+	told     atomic.Bool // that a call did not run, which the script's exception may be about
 }
 
 // Exports implements modules.Instance.
@@ -80,6 +92,7 @@ func (i *instance) export() modules.Exports {
 		"preflight":  i.preflight,
 		"listen":     i.listen,
 		"report":     i.report,
+		"summary":    i.summary,
 	}
 	for name, f := range named {
 		named[name] = i.vu.Runtime().ToValue(f) // so that the default export has the very same functions

@@ -55,6 +55,6 @@ func TestGaugesTakeTurns(t *testing.T) {
 
 func TestProgressLine(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "Total: 10, Dialing: 1, Established: 9, Closed: 0, Error: 0, NotInitiated: 0", progress(connect.States{Dialing: 1, Established: 9}))
-	assert.Equal(t, "Total: 3, Dialing: 0, Established: 0, Closed: 0, Error: 1, NotInitiated: 0, Completed: 2", progress(connect.States{Error: 1, Completed: 2}))
+	assert.Equal(t, "Total: 10, Dialing: 1, Established: 9, Closed: 0, Error: 0, NotInitiated: 0", connect.States{Dialing: 1, Established: 9}.String())
+	assert.Equal(t, "Total: 3, Dialing: 0, Established: 0, Closed: 0, Error: 1, NotInitiated: 0, Completed: 2", connect.States{Error: 1, Completed: 2}.String())
 }

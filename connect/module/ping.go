@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -68,10 +68,14 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 		unreached := func(r *pingResult) bool { return r.FailedIn != ping.PhaseNone && r.FailedIn < ping.PhaseFirstByte }
 		r := worstOf(results, failed)
 		judged := verdicts.PingOf(verdicts.Exchange{
-			Connected: !slices.ContainsFunc(results, unreached), Answered: !r.Failed, Target: done[0].URL,
+			Addresses: int64(len(results)), Connected: countUnless(results, unreached), Answered: countUnless(results, failed), Target: done[0].URL,
 			Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, pingTrouble(r)) }),
 		}, &o.Expect, true)
 		e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
+		e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
+			Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTroubles(r),
+			Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
+		})
 		if !o.AllAddresses {
 			results = nil
 		}
@@ -95,6 +99,14 @@ func (i *instance) pingTargets(o *options.Ping, state *lib.State) func(ctx conte
 	return func(ctx context.Context) ([]connect.Target, time.Duration) {
 		return all.lookUp(ctx, resolver, []string{net.JoinHostPort(u.Hostname(), port)}, cmp.Or(o.Timeout, ping.DefaultTimeout))
 	}
+}
+
+// pingTroubles is pingTrouble, or "" if there is none.
+func pingTroubles(r *pingResult) string {
+	if !r.Failed {
+		return ""
+	}
+	return pingTrouble(r)
 }
 
 // pingTrouble says why a ping has failed.

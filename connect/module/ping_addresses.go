@@ -48,6 +48,16 @@ func worstOf[R any](results []R, failed func(R) bool) R {
 	return results[0]
 }
 
+// countUnless counts the results of which something is not true.
+func countUnless[R any](results []R, bad func(R) bool) (n int64) {
+	for _, r := range results {
+		if !bad(r) {
+			n++
+		}
+	}
+	return n
+}
+
 // maxTroubles is how many failed addresses a text tells.
 const maxTroubles = 4
 

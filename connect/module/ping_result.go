@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
@@ -95,7 +96,7 @@ func toTCPPingResult(p connect.TCPPong, lookup time.Duration, from, to string) *
 	return &tcpPingResult{
 		StartTime: p.Start, From: from, To: to, DNS: ms(lookup), Connect: ms(p.Connect), RTT: ms(p.RTT),
 		SYNRetransmits: p.SYNRetransmits, RemoteAddr: addrText(p.RemoteAddr),
-		pingFailure: toPingFailure(p.Class != connect.ClassNone, p.Class, wordedError(p.Err)),
+		pingFailure: toPingFailure(p.Class != connect.ClassNone, p.Class, advice.OnError(p.Err)),
 	}
 }
 

@@ -3,7 +3,6 @@ package module
 import (
 	"github.com/grafana/sobek"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
@@ -27,26 +26,12 @@ func (i *instance) preflight(opts sobek.Value) (sobek.Value, error) {
 	return i.plain(r)
 }
 
-// warn logs, once in the process, what this machine lacks for a call: a hold needs all of its connections at once, a flood
-// no more than its concurrency.
+// warn logs, once in the process, what this machine lacks for a call that has so many connections open at once.
 func (c *call) warn(atOnce int64) {
-	plan := &c.options.Plan
-	need := limits.Need{Connections: uint64(max(atOnce, 1)), Targets: uint64(len(c.options.Targets)), Ports: plan.Sources.Ports.Count()} // #nosec G115 -- not negative
-	if pool := plan.Sources.Pool; pool != nil {
-		need.Sources = pool.Size()
-	}
+	need := c.options.Need(atOnce)
 	for _, check := range limits.Preflight(need) {
 		if !check.OK && c.sampler.root.notices.first("preflight: "+check.Name) {
 			c.sampler.logger.Warnf("mconnect: this machine lacks something for %d connections at once: %s", need.Connections, check)
 		}
 	}
-}
-
-// inFlight is the number of connections that a flood has open at once.
-func inFlight(p *connect.Plan) int64 {
-	concurrency := int64(p.Concurrency)
-	if concurrency == 0 {
-		concurrency = connect.DefaultConcurrency
-	}
-	return min(concurrency, max(p.Connections, 1))
 }

@@ -23,15 +23,15 @@ func (i *instance) report(opts sobek.Value) sobek.Value {
 }
 
 func (i *instance) reportAs(o *options.Report) (sobek.Value, error) {
-	all := i.root.ledger.report(i.root.engine.Total.States())
+	all := i.root.ledger.Report(i.root.engine.Total.States())
 	if o.Format == options.FormatObject {
-		text, err := encode(&all, nanoseconds)
+		text, err := encode(all, nanoseconds)
 		if err != nil {
 			return nil, err
 		}
 		return i.parsed(text)
 	}
-	page := picture.Draw(&all, o.Title)
+	page := picture.Draw(all, o.Title)
 	if o.Format == options.FormatSVG {
 		return i.plain(page.SVGs())
 	}

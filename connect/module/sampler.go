@@ -10,36 +10,70 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
-// sampler has what all calls that make connections have in common: samples of dialling, by target, and of what is known at the end.
+// sampler has what all calls that make connections have in common: samples of dialing, by target, and of what is known at the end.
 // Together with a method Outcomes it is a connect.Observer.
 type sampler struct {
 	*emitter
 	start   time.Time       // of the call, from which outcomes count
 	call    *metrics.TagSet // the script's and the call's tags, and the protocol
 	targets []*targetSeries
+	trends  oneIn    // of so many connections becomes a sample of the Trends
 	names   []string // of the targets as the script has them, if each address of theirs is one
+
+	failed   map[failedAt]*metrics.TagSet
+	failures map[failureOf]*counterSeries
+	lost     map[lossOf]*counterSeries
+	replies  map[replyOf]*counterSeries
+
+	// In this batch. A call with very many targets, or hosts, need not look at all of them.
+	touched []*targetSeries
+	counted []*counterSeries
 }
 
-// targetSeries are the tag sets and batch totals of one target.
+// targetSeries are the tags and batch totals of one target.
 type targetSeries struct {
-	tags     *metrics.TagSet
-	failed   map[connect.Class]*metrics.TagSet
-	failures map[failureOf]*failureSeries
-	hosts    map[string]*hostSeries
+	tags    *metrics.TagSet
+	touched bool
 
 	connects, synRetransmits, sent, received int64
 }
 
+// counterSeries is a series of a Counter, and how much it has counted in this batch.
+type counterSeries struct {
+	metric *metrics.Metric
+	tags   *metrics.TagSet
+	n      int64
+}
+
+// failedAt is a tag set of what failed.
+type failedAt struct {
+	target *targetSeries
+	class  connect.Class
+}
+
 // failureOf is a series of mconnect_failures.
 type failureOf struct {
-	class connect.Class
+	failedAt
 	phase string
 	host  string
 }
 
-type failureSeries struct {
-	tags *metrics.TagSet
-	n    int64
+// lossOf is a series of mconnect_connections_lost.
+type lossOf struct {
+	target *targetSeries
+	lostFrom
+}
+
+// lostFrom is what a series of mconnect_needless_losses is about.
+type lostFrom struct {
+	host  string
+	class connect.Class
+}
+
+// replyOf is a series of mconnect_replies.
+type replyOf struct {
+	target *targetSeries
+	host   string
 }
 
 // The phases in which a connection can fail.
@@ -58,35 +92,42 @@ func (s *sampler) fail(t *targetSeries, o *connect.Outcome, phase, host string) 
 	if host != "" {
 		host = s.root.hosts.tag(host)
 	}
-	of := failureOf{o.Class, phase, host}
-	series := t.failures[of]
+	of := failureOf{failedAt{t, o.Class}, phase, host}
+	series := s.failures[of]
 	if series == nil {
-		tags := s.failedTags(t, o.Class).With("phase", phase)
+		tags := tagged(s.failedTags(t, o.Class), "phase", phase)
 		if host != "" {
 			tags = tags.With("host", host)
 		}
-		series = &failureSeries{tags: tags}
-		t.failures[of] = series
+		series = &counterSeries{metric: s.metrics.failures, tags: tags}
+		s.failures[of] = series
 	}
-	series.n++
+	s.count(series)
 }
 
-type hostSeries struct {
-	tags    *metrics.TagSet
-	replies int64
+// count adds one to a series.
+func (s *sampler) count(series *counterSeries) {
+	if series.n++; series.n == 1 {
+		s.counted = append(s.counted, series)
+	}
 }
 
 func newSampler(i *instance, o *options.Call) *sampler {
 	e := newEmitter(i, o.Tags)
-	s := &sampler{emitter: e, start: time.Now(), call: e.base.Tags.With("proto", o.Plan.Protocol())}
+	s := emptySampler(e, trendsOf(o.Samples, max(o.Plan.Connections, o.Most)))
+	s.start, s.call = time.Now(), e.base.Tags.With("proto", o.Plan.Protocol())
 	for _, name := range o.Targets {
-		s.targets = append(s.targets, newTargetSeries(s.call.With("target", name)))
+		s.targets = append(s.targets, &targetSeries{tags: tagged(s.call, "target", name)})
 	}
 	return s
 }
 
-func newTargetSeries(tags *metrics.TagSet) *targetSeries {
-	return &targetSeries{tags: tags, failed: map[connect.Class]*metrics.TagSet{}, failures: map[failureOf]*failureSeries{}, hosts: map[string]*hostSeries{}}
+// emptySampler is one without targets.
+func emptySampler(e *emitter, trends oneIn) *sampler {
+	return &sampler{
+		emitter: e, trends: trends, failed: map[failedAt]*metrics.TagSet{}, failures: map[failureOf]*counterSeries{},
+		lost: map[lossOf]*counterSeries{}, replies: map[replyOf]*counterSeries{},
+	}
 }
 
 // resolved makes each address a target of its own, with a tag that tells it.
@@ -98,32 +139,49 @@ func (s *sampler) resolved(targets []connect.Target) {
 	}
 	s.targets = s.targets[:0]
 	for i := range targets {
-		tags := s.call.With("target", targets[i].Name)
+		tags := tagged(s.call, "target", targets[i].Name)
 		if addr := targets[i].Addr.Addr(); addr.IsValid() {
-			tags = tags.With("ip", addr.String())
+			tags = tagged(tags, "ip", addr.String())
 		}
-		s.targets = append(s.targets, newTargetSeries(tags))
+		s.targets = append(s.targets, &targetSeries{tags: tags})
 	}
 }
 
 // sample turns a batch into samples: those that take makes of each outcome, and what it adds up for the whole batch.
 func (s *sampler) sample(batch []connect.Outcome, take func(o *connect.Outcome, t *targetSeries, at time.Time)) {
-	const perOutcome, perTarget = 5, 8
-	s.samples = make([]metrics.Sample, 0, perOutcome*len(batch)+perTarget*len(s.targets))
+	s.samples = make([]metrics.Sample, 0, s.usual(len(batch)))
 	var at time.Time
 	for i := range batch {
 		o := &batch[i]
 		at = s.root.stamps.next(s.start.Add(o.At))
-		take(o, s.targets[o.Number%int64(len(s.targets))], at)
+		t := s.targets[o.Number%int64(len(s.targets))]
+		if !t.touched {
+			t.touched = true
+			s.touched = append(s.touched, t)
+		}
+		take(o, t, at)
 	}
-	for _, t := range s.targets {
+	for _, t := range s.touched {
 		s.totals(t, at)
+		*t = targetSeries{tags: t.tags}
 	}
+	for _, c := range s.counted {
+		s.add(c.metric, c.tags, at, float64(c.n))
+		c.n = 0
+	}
+	s.touched, s.counted = s.touched[:0], s.counted[:0]
 	s.push()
 }
 
-// dialled takes note of the end of dialling, good or bad.
-func (s *sampler) dialled(o *connect.Outcome, t *targetSeries, at time.Time) {
+// usual is about how many samples come of a batch.
+func (s *sampler) usual(outcomes int) int {
+	const rates, trends, perTarget = 2, 3, 5
+	chosen := outcomes / int(max(s.trends, 1))
+	return rates*outcomes + trends*chosen + perTarget*min(len(s.targets), outcomes)
+}
+
+// dialed takes note of the end of dialing, good or bad.
+func (s *sampler) dialed(o *connect.Outcome, t *targetSeries, at time.Time) {
 	t.connects++
 	t.synRetransmits += o.SYNRetransmits
 	if !o.Connected {
@@ -131,13 +189,16 @@ func (s *sampler) dialled(o *connect.Outcome, t *targetSeries, at time.Time) {
 		return
 	}
 	s.add(s.metrics.connectFailed, t.tags, at, 0)
+	if !s.trends.chosen() {
+		return
+	}
 	s.add(s.metrics.connectDuration, t.tags, at, metrics.D(o.Connect))
 	if o.RTT > 0 {
 		s.add(s.metrics.rtt, t.tags, at, metrics.D(o.RTT))
 	}
 }
 
-// totals emits, and starts anew, what is counted by batch.
+// totals emits what is counted by batch for a target.
 func (s *sampler) totals(t *targetSeries, at time.Time) {
 	if t.connects > 0 {
 		s.add(s.metrics.connects, t.tags, at, float64(t.connects))
@@ -147,26 +208,14 @@ func (s *sampler) totals(t *targetSeries, at time.Time) {
 		s.add(s.builtin.DataSent, t.tags, at, float64(t.sent))
 		s.add(s.builtin.DataReceived, t.tags, at, float64(t.received))
 	}
-	for _, f := range t.failures {
-		if f.n > 0 {
-			s.add(s.metrics.failures, f.tags, at, float64(f.n))
-			f.n = 0
-		}
-	}
-	for _, h := range t.hosts {
-		if h.replies > 0 {
-			s.add(s.metrics.replies, h.tags, at, float64(h.replies))
-			h.replies = 0
-		}
-	}
-	t.connects, t.synRetransmits, t.sent, t.received = 0, 0, 0, 0
 }
 
 func (s *sampler) failedTags(t *targetSeries, class connect.Class) *metrics.TagSet {
-	if t.failed[class] == nil {
-		t.failed[class] = t.tags.With("error", class.String())
+	of := failedAt{t, class}
+	if s.failed[of] == nil {
+		s.failed[of] = t.tags.With("error", class.String())
 	}
-	return t.failed[class]
+	return s.failed[of]
 }
 
 // Second implements connect.Observer.
@@ -178,7 +227,7 @@ func (s *sampler) Second() {
 
 // Monitor implements connect.Observer: the progress line, worded as tcpgoon words it.
 func (s *sampler) Monitor(now connect.States) {
-	s.logger.Info(progress(now))
+	s.logger.Info(now.String())
 }
 
 // conclude emits the states as they are at a call's end, and explains each new kind of failure.

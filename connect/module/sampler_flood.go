@@ -23,7 +23,7 @@ func (s *floodSampler) Outcomes(batch []connect.Outcome) { s.sample(batch, s.end
 func (s *floodSampler) ended(o *connect.Outcome, t *targetSeries, at time.Time) {
 	t.sent += o.Sent
 	t.received += o.Received
-	s.dialled(o, t, at)
+	s.dialed(o, t, at)
 	s.answered(o, t, at)
 	if o.Class != connect.ClassNone {
 		s.fail(t, o, phaseReply, "")
@@ -38,23 +38,26 @@ func (s *floodSampler) answered(o *connect.Outcome, t *targetSeries, at time.Tim
 		s.add(s.metrics.replyFailed, s.failedTags(t, o.Class), at, 1)
 	case s.readReply:
 		s.add(s.metrics.replyFailed, t.tags, at, 0)
-		h := s.host(t, o.Host)
-		s.add(s.metrics.replyDuration, h.tags, at, metrics.D(o.Reply))
-		h.replies++
+		from := s.from(t, o.Host)
+		s.count(from)
+		if s.trends.chosen() {
+			s.add(s.metrics.replyDuration, from.tags, at, metrics.D(o.Reply))
+		}
 	}
 }
 
-func (s *floodSampler) host(t *targetSeries, name string) *hostSeries {
-	if h, ok := t.hosts[name]; ok {
-		return h
+// from is the series of a host's answers.
+func (s *floodSampler) from(t *targetSeries, host string) *counterSeries {
+	if series := s.replies[replyOf{t, host}]; series != nil {
+		return series
 	}
-	tag := s.root.hosts.tag(name)
-	h, ok := t.hosts[tag]
-	if !ok {
-		h = &hostSeries{tags: t.tags.With("host", tag)}
-		t.hosts[tag] = h
+	of := replyOf{t, s.root.hosts.tag(host)}
+	series := s.replies[of]
+	if series == nil {
+		series = &counterSeries{metric: s.metrics.replies, tags: tagged(t.tags, "host", of.host)}
+		s.replies[of] = series
 	}
-	return h
+	return series
 }
 
 // finish emits what is known at a flood's end. The context is done if that was not its own.
@@ -78,7 +81,30 @@ func (s *floodSampler) fairness(res *connect.FloodResult) {
 	s.root.pValue.note(tags, b.PValue, func(of *metrics.TagSet, value float64) { s.add(s.metrics.balancePValue, of, at, value) })
 	s.add(s.metrics.balanceCV, tags, at, b.CV)
 	s.add(s.metrics.balanceJain, tags, at, b.Jain)
+	for host, n := range s.due(res) {
+		s.add(s.metrics.repliesDue, tags.With("host", host), at, n)
+	}
 	if a := res.Affinity; a != nil && a.Sources > 0 {
 		s.add(s.metrics.affinity, tags, at, a.Share)
 	}
+}
+
+// due is how many of a flood's answers each host should have given, by the names that are tags.
+func (s *floodSampler) due(res *connect.FloodResult) map[string]float64 {
+	var answers int64
+	for _, n := range res.Hosts {
+		answers += n
+	}
+	shares := res.Balance.Expected
+	if shares == nil {
+		shares = make(map[string]float64, len(res.Hosts))
+		for host := range res.Hosts {
+			shares[host] = 1 / float64(len(res.Hosts))
+		}
+	}
+	due := make(map[string]float64, len(shares))
+	for host, share := range shares {
+		due[s.root.hosts.tag(host)] += share * float64(answers)
+	}
+	return due
 }

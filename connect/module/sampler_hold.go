@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,7 +25,7 @@ func (s *holdSampler) Outcomes(batch []connect.Outcome) { s.sample(batch, s.even
 func (s *holdSampler) event(o *connect.Outcome, t *targetSeries, at time.Time) {
 	switch o.Event {
 	case connect.Established:
-		s.dialled(o, t, at)
+		s.dialed(o, t, at)
 	case connect.Echoed:
 		if s.echoes.chosen() {
 			s.add(s.metrics.echoDuration, t.tags, at, metrics.D(o.Reply))
@@ -35,7 +36,7 @@ func (s *holdSampler) event(o *connect.Outcome, t *targetSeries, at time.Time) {
 			t.received += o.Received
 		}
 		if !o.Connected {
-			s.dialled(o, t, at)
+			s.dialed(o, t, at)
 		}
 		if o.Class != connect.ClassNone || o.Closed {
 			s.lost(t, o)
@@ -53,23 +54,35 @@ func (s *holdSampler) lost(t *targetSeries, o *connect.Outcome) {
 		class = connect.ClassClosed
 	}
 	s.fail(t, &connect.Outcome{Class: class, Connected: o.Connected}, phase, host)
+	if o.Connected {
+		s.lose(t, cmp.Or(host, connect.UnknownHost), class)
+	}
+}
+
+// lose counts an established connection that ended before its time.
+func (s *sampler) lose(t *targetSeries, host string, class connect.Class) {
+	of := lossOf{t, lostFrom{s.root.hosts.tag(host), class}}
+	series := s.lost[of]
+	if series == nil {
+		series = &counterSeries{metric: s.metrics.connectionsLost, tags: s.failedTags(t, class).With("host", of.host)}
+		s.lost[of] = series
+	}
+	s.count(series)
 }
 
 // losses emits what became of established connections, by the changes that were announced.
 func (s *sampler) losses(l *connect.Losses) {
 	at, tags := s.root.stamps.next(time.Now()), s.allTags()
-	type of struct {
-		host  string
-		class connect.Class
-	}
-	needless := map[of]int64{}
-	for i := range l.List {
-		if loss := &l.List[i]; loss.Needless {
-			needless[of{s.root.hosts.tag(loss.Host), loss.Class}]++
-		}
+	needless := map[lostFrom]int64{}
+	for of, n := range l.NeedlessBy() {
+		needless[lostFrom{s.root.hosts.tag(of.Host), of.Class}] += n
 	}
 	for of, n := range needless {
-		s.add(s.metrics.needlessLosses, tags.With("host", of.host).With("error", of.class.String()), at, float64(n))
+		tags := tags.With("host", of.host)
+		if of.class != connect.ClassNone { // of a flow that another host took, there is none
+			tags = tags.With("error", of.class.String())
+		}
+		s.add(s.metrics.needlessLosses, tags, at, float64(n))
 	}
 	for _, o := range l.Outages {
 		if o.To != nil {

@@ -1,7 +1,6 @@
 package module
 
 import (
-	"cmp"
 	"time"
 
 	"go.k6.io/k6/v2/metrics"
@@ -16,61 +15,40 @@ const maxRoundTrips = 10_000
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
 type packetSampler struct {
 	*holdSampler
-	all  *metrics.TagSet // the call's, with all targets
-	lost map[lostFrom]*metrics.TagSet
+	all *metrics.TagSet // the call's, with all targets
 
 	echoes, taken int64 // in this second: packets that came back, those that became samples
 	step          oneIn // of how many one does
 }
 
-// lostFrom is a series of mconnect_connections_lost.
-type lostFrom struct {
-	target int64
-	host   string
-}
-
 var _ connect.PacketObserver = &packetSampler{}
 
 func newPacketSampler(s *sampler) *packetSampler {
-	p := &packetSampler{
-		holdSampler: &holdSampler{sampler: s}, all: s.call.With("target", s.targetTag()), lost: map[lostFrom]*metrics.TagSet{}, step: 1,
-	}
-	return p
+	return &packetSampler{holdSampler: &holdSampler{sampler: s}, all: s.call.With("target", s.targetTag()), step: 1}
 }
 
 // Outcomes implements connect.Observer.
 func (p *packetSampler) Outcomes(batch []connect.Outcome) {
 	for i := range batch {
 		if o := &batch[i]; o.Packets != nil {
-			p.ended(o)
+			p.retransmitted(o)
 		}
 	}
 	p.push()
 	p.holdSampler.Outcomes(batch)
 }
 
-// ended takes note of a connection that was lost, or has lasted.
-func (p *packetSampler) ended(o *connect.Outcome) {
-	at := p.root.stamps.next(p.start.Add(o.At))
-	target := o.Number % int64(len(p.targets))
+// retransmitted takes note of the segments of an ended connection that the kernel has sent again.
+func (p *packetSampler) retransmitted(o *connect.Outcome) {
 	if n := o.Packets.Retransmits; n > 0 {
-		p.add(p.metrics.retransmits, p.targets[target].tags, at, float64(n))
+		target := p.targets[o.Number%int64(len(p.targets))]
+		p.add(p.metrics.retransmits, target.tags, p.root.stamps.next(p.start.Add(o.At)), float64(n))
 	}
-	if o.Class != connect.ClassNone {
-		p.add(p.metrics.connectionsLost, p.lostTags(target, cmp.Or(o.Packets.Host, connect.UnknownHost)), at, 1)
-	}
-}
-
-func (p *packetSampler) lostTags(target int64, host string) *metrics.TagSet {
-	from := lostFrom{target, p.root.hosts.tag(host)}
-	if p.lost[from] == nil {
-		p.lost[from] = p.targets[target].tags.With("host", from.host)
-	}
-	return p.lost[from]
 }
 
 // Echoes implements connect.PacketObserver.
 func (p *packetSampler) Echoes(batch []connect.Echo) {
+	p.samples = make([]metrics.Sample, 0, min(int64(len(batch))/int64(p.step)+1, maxRoundTrips-p.taken))
 	for i := range batch {
 		e := &batch[i]
 		if p.echoes++; p.taken >= maxRoundTrips || !p.step.chosen() {

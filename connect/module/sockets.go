@@ -3,6 +3,8 @@ package module
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -33,11 +36,28 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 		}
 		tags := e.table(o, table)
 		e.judged("sockets", tags, judged.Verdicts)
+		if len(judged.Verdicts) > 0 {
+			e.root.ledger.Judged(recording.About{Call: "sockets", Targets: socketsOf(o), Tags: o.Tags}, time.Now(), judged.Verdicts)
+		}
 		return object{struct {
 			sockets.Table
 			connect.Judged
 		}{table, judged}}, nil
 	})
+}
+
+// socketsOf says in words what a table is of.
+func socketsOf(o *options.Sockets) []string {
+	var of []string
+	for _, name := range slices.Sorted(maps.Keys(o.Query.Values())) {
+		if name != "queue" {
+			of = append(of, name+" "+o.Query.Values().Get(name))
+		}
+	}
+	if o.Remote != "" {
+		of = append(of, "on "+o.Remote)
+	}
+	return of
 }
 
 // lookAgain is how long is waited between two looks at a table that is not yet as expected.
@@ -54,7 +74,7 @@ func watchTable(ctx context.Context, way sockets.Way, o *options.Sockets) (table
 		if err != nil {
 			return table, judged, err
 		}
-		judged = verdicts.SocketsOf(statesOf(&table), o.Most, nil)
+		judged = verdicts.SocketsOf(o.Remote, table.States(), o.Most, nil)
 		if judged.OK || time.Now().After(until) {
 			return table, judged, nil
 		}
@@ -63,14 +83,6 @@ func watchTable(ctx context.Context, way sockets.Way, o *options.Sockets) (table
 		case <-ctx.Done():
 			return table, judged, nil
 		}
-	}
-}
-
-// statesOf are the states of a table by their names.
-func statesOf(t *sockets.Table) map[string]int64 {
-	return map[string]int64{
-		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
-		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing, "total": t.Total,
 	}
 }
 
@@ -86,7 +98,7 @@ func (e *emitter) table(o *options.Sockets, t sockets.Table) *metrics.TagSet {
 		tags = tags.With("remote", o.Remote)
 	}
 	at := e.root.stamps.next(time.Now())
-	for state, n := range statesOf(&t) {
+	for state, n := range t.States() {
 		if state == "total" {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
@@ -44,9 +45,13 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 		failed := func(r *tcpPingResult) bool { return r.Failed }
 		r := worstOf(pongs, failed)
 		judged := verdicts.PingOf(verdicts.Exchange{
-			Connected: !r.Failed, Target: o.Target, Why: troubles(pongs, failed, func(r *tcpPingResult) string { return r.Message }),
+			Addresses: int64(len(pongs)), Connected: countUnless(pongs, failed), Target: o.Target, Why: troubles(pongs, failed, func(r *tcpPingResult) string { return r.Message }),
 		}, &o.Expect, false)
 		e.judged("tcpPing", e.pingTags(r.From, r.To, "tcp://"+o.Target), judged.Verdicts)
+		e.root.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{o.Target}, From: o.From, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
+			Start: r.StartTime, Connected: !r.Failed, Answered: !r.Failed, Why: r.Message,
+			Connect: fromMS(r.Connect), Total: fromMS(r.Connect), Verdicts: judged.Verdicts,
+		})
 		if !o.AllAddresses {
 			pongs = nil
 		}

@@ -36,7 +36,7 @@ func TestFewEchoesAreSamples(t *testing.T) {
 	registry := metrics.NewRegistry()
 	out := make(chan metrics.SampleContainer, batches)
 	e := &emitter{root: New(), metrics: registerMetrics(registry), builtin: metrics.RegisterBuiltinMetrics(registry), out: out}
-	s := &holdSampler{&sampler{emitter: e}, in}
+	s := &holdSampler{emptySampler(e, 1), in}
 	for _, name := range []string{"a", "b"} {
 		s.targets = append(s.targets, &targetSeries{tags: registry.RootTagSet().With("target", name)})
 	}
@@ -59,4 +59,69 @@ func TestFewEchoesAreSamples(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		assert.InEpsilon(t, batches*size/2/in, got[name], 0.5, "of target %s", name)
 	}
+}
+
+func TestTrendsOf(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		samples     string
+		connections int64
+		want        oneIn
+	}{
+		{"", 1, 1},
+		{"", 1_000_000, 1},
+		{"", 1_000_001, 101},
+		{"all", 100_000_000, 1},
+		{"thinned", 1, 1},
+		{"thinned", 10_000, 1},
+		{"thinned", 10_001, 2},
+		{"thinned", 200_000, 20},
+	} {
+		assert.Equal(t, row.want, trendsOf(row.samples, row.connections), "%+v", row)
+	}
+}
+
+// Thinned Trends are a fair sample, by target, host and value; Counters and Rates have every connection.
+func TestThinnedTrends(t *testing.T) {
+	t.Parallel()
+	const connections, size = 200_000, 256
+	registry := metrics.NewRegistry()
+	out := make(chan metrics.SampleContainer, connections/size+1)
+	e := &emitter{root: New(), metrics: registerMetrics(registry), builtin: metrics.RegisterBuiltinMetrics(registry), out: out}
+	s := &floodSampler{emptySampler(e, trendsOf("thinned", connections)), true}
+	for _, name := range []string{"a", "b"} {
+		s.targets = append(s.targets, &targetSeries{tags: registry.RootTagSet().With("target", name)})
+	}
+	for first := int64(0); first < connections; first += size {
+		batch := make([]connect.Outcome, 0, size)
+		for n := first; n < min(first+size, connections); n++ {
+			o := connect.Outcome{Number: n, Connected: n%10 != 0, Connect: time.Duration(n%1000) * time.Millisecond, Reply: time.Millisecond, Host: "web-1"}
+			if !o.Connected {
+				o.Class = connect.ClassRefused
+			}
+			batch = append(batch, o)
+		}
+		s.Outcomes(batch)
+	}
+	close(out)
+	sums, counts, late := map[string]float64{}, map[string]int{}, 0
+	for container := range out {
+		for _, sample := range container.GetSamples() {
+			sums[sample.Metric.Name] += sample.Value
+			counts[sample.Metric.Name]++
+			if sample.Metric.Name == "mconnect_connect_duration" && sample.Value >= 900 {
+				late++
+			}
+		}
+	}
+	assert.InDelta(t, connections, sums["mconnect_connects"], 0)
+	assert.Equal(t, connections, counts["mconnect_connect_failed"])
+	assert.InDelta(t, connections/10, sums["mconnect_connect_failed"], 0)
+	assert.InDelta(t, connections/10, sums["mconnect_failures"], 0)
+	assert.Equal(t, connections*9/10, counts["mconnect_reply_failed"])
+	assert.InDelta(t, connections*9/10, sums["mconnect_replies"], 0)
+	const sampled = connections * 9 / 10 / 20
+	assert.InEpsilon(t, sampled, counts["mconnect_connect_duration"], 0.1)
+	assert.InEpsilon(t, sampled, counts["mconnect_reply_duration"], 0.1)
+	assert.InEpsilon(t, sampled/10, late, 0.2, "the slowest tenth")
 }

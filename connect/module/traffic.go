@@ -7,6 +7,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
@@ -33,14 +34,14 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 			LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: packets,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("traffic(): %w", startError(err))
+			return nil, fmt.Errorf("traffic(): %w", advice.OnStart(err))
 		}
-		advise(r.First)
-		verdicts.Traffic(r, &o.Expect, o.Verify, i.root.changes.during(r.StartTime, r.Duration))
+		advice.Add(r.First)
+		verdicts.Traffic(r, &o.Expect, o.Verify, i.root.changes.During(r.StartTime, r.Duration))
 		packets.losses(&r.Losses)
 		packets.judged("traffic", packets.allTags(), r.Verdicts)
 		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
-		c.ledger.enterTraffic(r)
+		c.ledger.Traffic(c.about("traffic"), r)
 		return objectWithList{object{r}, "records", r.Records}, nil
 	})
 }

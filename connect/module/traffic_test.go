@@ -67,7 +67,7 @@ func TestTraffic(t *testing.T) {
 	assert.InDelta(t, 4, s.sum("mconnect_connects"), 0)
 }
 
-// Connections that die are lost and dialled again, unless the script does not want that.
+// Connections that die are lost and dialed again, unless the script does not want that.
 func TestTrafficIsLost(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -75,8 +75,8 @@ func TestTrafficIsLost(t *testing.T) {
 		lasting, reconnects int64
 		recovers            bool
 	}{
-		"dialled again":     {"true", 2, 2, true},
-		"not dialled again": {"false", 0, 0, false},
+		"dialed again":     {"true", 2, 2, true},
+		"not dialed again": {"false", 0, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,6 +99,7 @@ func TestTrafficIsLost(t *testing.T) {
 			assert.Equal(t, row.recovers, r.Recovered != nil)
 			s := v.taken()
 			assert.Equal(t, map[string]float64{"(unknown)": 2}, s.by("mconnect_connections_lost", "host"))
+			assert.Equal(t, map[string]float64{"closed": 2}, s.by("mconnect_connections_lost", "error"))
 			assert.InDelta(t, row.reconnects, s.sum("mconnect_reconnects"), 0)
 			assert.Len(t, v.logged("2 connections were lost under traffic"), 1)
 		})

@@ -3,6 +3,7 @@ package module
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ const (
 	maxValues = 250_000 // with what is there several times counted as often
 	maxWork   = 3 * maxValues
 	maxBytes  = 1 << 20 // of an ArrayBuffer that is copied; options refuse larger ones
+	maxCalls  = 1000    // of functions inside of each other, while getters and proxies are read; to leave n of them takes time n²
 )
 
 var errTooMuch = fmt.Errorf("of more than %d parts", maxValues)
@@ -56,7 +58,10 @@ type known struct {
 func (r *reader) tried(read func() (any, error)) (v any) {
 	var err error
 	depth, inside, values := len(r.path), len(r.inside), r.values
-	if thrown := r.rt.Try(func() { v, err = read() }); thrown != nil {
+	switch thrown, endless := r.try(func() { v, err = read() }); {
+	case endless:
+		err = errors.New("whose getter or proxy calls itself without end")
+	case thrown != nil:
 		err = fmt.Errorf("that throws %s", r.words(thrown))
 	}
 	if err == nil {
@@ -73,10 +78,25 @@ func (r *reader) tried(read func() (any, error)) (v any) {
 	return options.Unreadable{Reason: "a value " + err.Error() + at}
 }
 
+// try runs the script's code. A function of it that calls itself without end is stopped: each of its calls takes some of Go's stack, which
+// would overflow and end k6. Try has put the runtime back in order when it panics.
+func (r *reader) try(f func()) (thrown *sobek.Exception, endless bool) {
+	r.rt.SetMaxCallStackSize(maxCalls)
+	defer func() {
+		r.rt.SetMaxCallStackSize(math.MaxInt32) // sobek's default
+		if cause := recover(); cause != nil {
+			if _, endless = cause.(*sobek.StackOverflowError); !endless {
+				panic(cause)
+			}
+		}
+	}()
+	return r.rt.Try(f), false
+}
+
 // words are those of an exception, whose text may be a method of the script's.
 func (r *reader) words(thrown *sobek.Exception) string {
 	text := "something that is no text"
-	_ = r.rt.Try(func() { text = thrown.Value().String() })
+	_, _ = r.try(func() { text = thrown.Value().String() })
 	return quote.Text(text, 80)
 }
 

@@ -206,7 +206,7 @@ func (p *process) newVU(t *testing.T) *vu {
 	instance := p.root.NewModuleInstance(v.VU)
 	rt := v.VU.Runtime()
 	require.NoError(t, rt.Set("mconnect", instance.Exports().Default))
-	_, err := rt.RunString(`var {flood, hold, idle, capacity, traffic, disruption, change, ping, tcpPing, format, sockets, preflight, listen, report} = mconnect;
+	_, err := rt.RunString(`var {flood, hold, idle, capacity, traffic, disruption, change, ping, tcpPing, format, sockets, preflight, listen, report, summary} = mconnect;
 		const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));`)
 	require.NoError(t, err)
 	return v

@@ -84,3 +84,13 @@ func logTicks(low, high float64) []float64 {
 	}
 	return list
 }
+
+// roundTicks are round values between two limits, at least two of them.
+func roundTicks(low, high float64) []float64 {
+	step := niceStep(high-low, 4)
+	var list []float64
+	for v := math.Ceil(low/step) * step; v <= high; v += step {
+		list = append(list, v)
+	}
+	return list
+}

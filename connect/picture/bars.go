@@ -34,7 +34,7 @@ func (b *bar) total() float64 {
 }
 
 const (
-	half      = 490.0
+	half      = 400.0
 	rowSpace  = 21.0
 	thickness = 13.0
 )

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // canvas is a drawing with the origin at the top left. It draws with gonum's vgsvg, and notes of each element what vgsvg has no words
@@ -101,7 +102,7 @@ const (
 
 // text writes one line, whose baseline goes through a point.
 func (c *canvas) text(p paint, size float64, anchor string, x, y float64, s string) {
-	if s = quote.Printable(s); s == "" {
+	if s = units.Tie(quote.Printable(s)); s == "" {
 		return
 	}
 	c.notes = append(c.notes, note{class: "f-" + string(p), anchor: anchor})

@@ -20,6 +20,7 @@ type drawing interface {
 type entry struct {
 	paint paint
 	name  string
+	kind  kind // as the mark is drawn
 }
 
 // Table has the numbers behind a chart.
@@ -69,6 +70,21 @@ func keyRows(entries []entry, width float64) int {
 
 func keyWidth(e entry) float64 { return swatch + 5 + textWidth(textSize, e.name) + keyGap }
 
+// draw draws a small mark of the kind that the entry is about.
+func (e *entry) draw(c *canvas, x, y float64) {
+	switch e.kind {
+	case line, dashed:
+		c.line(e.paint, e.kind == dashed, 2, [2]float64{x, y + swatch/2}, [2]float64{x + swatch, y + swatch/2})
+	case upright:
+		c.line(e.paint, false, 1.5, [2]float64{x + swatch/2, y}, [2]float64{x + swatch/2, y + swatch})
+	case area:
+		c.box(e.paint, true, x, y+2, swatch, swatch-2)
+		c.line(e.paint, false, 2, [2]float64{x, y + 2}, [2]float64{x + swatch, y + 2})
+	default:
+		c.box(e.paint, false, x, y, swatch, swatch)
+	}
+}
+
 // drawKey draws a legend in as many rows as it takes.
 func drawKey(c *canvas, entries []entry, y float64) {
 	x := margin
@@ -76,7 +92,7 @@ func drawKey(c *canvas, entries []entry, y float64) {
 		if x+keyWidth(e) > c.width && x > margin {
 			x, y = margin, y+keySpace
 		}
-		c.box(e.paint, false, x, y+4, swatch, swatch)
+		e.draw(c, x, y+4)
 		c.text(muted, textSize, start, x+swatch+5, y+13, e.name)
 		x += keyWidth(e)
 	}

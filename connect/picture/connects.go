@@ -38,8 +38,8 @@ func connectFacts(r *recording.Report) []Fact {
 	if left := r.States.NotInitiated; left > 0 {
 		facts = append(facts, Fact{"not initiated", count(left), "bad"})
 	}
-	if s := r.Duration.Seconds(); s > 0 {
-		facts = append(facts, Fact{"connects a second", short(float64(r.Connects) / s), ""})
+	if begun := r.Connects - r.States.NotInitiated; r.Duration > 0 {
+		facts = append(facts, Fact{"begun a second", short(float64(begun) / r.Duration.Seconds()), ""})
 	}
 	facts = append(facts, Fact{"longest connect", span(r.ConnectTime.Max), ""}, Fact{"SYN retransmits", count(r.SYNRetransmits), tone(r.SYNRetransmits)})
 	if b := r.Balance; b.Hosts > 1 {
@@ -47,7 +47,7 @@ func connectFacts(r *recording.Report) []Fact {
 			Fact{"backends", count(int64(b.Hosts)), ""},
 			Fact{"largest load", fmt.Sprintf("%.2f", b.MaxLoad), ""},
 			Fact{"Jain's fairness", fmt.Sprintf("%.3f", b.Jain), ""},
-			Fact{"p-value of balance", fmt.Sprintf("%.3g", b.PValue), ""})
+			Fact{"p-value of balance", chance(b.PValue), ""})
 	}
 	return facts
 }

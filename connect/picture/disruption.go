@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 func disruptionSection(v *disruption.Verdict, name string) Section {
@@ -29,7 +30,7 @@ func disruptionSection(v *disruption.Verdict, name string) Section {
 }
 
 // disruptionsSection shows several verdicts side by side.
-func disruptionsSection(verdicts []*disruption.Verdict) Section {
+func disruptionsSection(verdicts []recording.Disruption) Section {
 	c := Chart{
 		Name: "disruptions", Title: "Flows moved by each change, against the ideal",
 		Description: fmt.Sprintf("Shares of the flows that %d changes of backends have moved, and those that their models expect.", len(verdicts)),
@@ -37,11 +38,11 @@ func disruptionsSection(verdicts []*disruption.Verdict) Section {
 	}
 	rows := make([]bar, len(verdicts))
 	for i, v := range verdicts {
-		name := fmt.Sprintf("%d: %s", i+1, change(v))
+		name := fmt.Sprintf("%d: %s", i+1, change(v.Verdict))
 		c.Table.Rows = append(c.Table.Rows, []string{
 			name, string(v.Model), count(v.Flows), count(v.Moved), percent(v.MovedShare), percent(v.IdealShare), count(v.Needless), count(v.Lost),
 		})
-		rows[i] = movedBar(v)
+		rows[i] = movedBar(v.Verdict)
 		rows[i].name = name
 	}
 	c.drawing = &bars{keys: movedKeys, rows: fold(rows, func(middle []bar) bar {
@@ -55,7 +56,7 @@ func disruptionsSection(verdicts []*disruption.Verdict) Section {
 	return Section{ID: "disruptions", Title: "Changes of backends", Charts: []Chart{c}}
 }
 
-var movedKeys = []entry{{plain, "backend removed"}, {good, "backend added"}, {bad, "neither"}, {ink, "ideal"}}
+var movedKeys = []entry{{paint: plain, name: "backend removed"}, {paint: good, name: "backend added"}, {paint: bad, name: "neither"}, {ink, "ideal", upright}}
 
 // movedBar is the share of flows that moved, by reason.
 func movedBar(v *disruption.Verdict) bar {
@@ -136,7 +137,7 @@ func movesChart(v *disruption.Verdict, name string) Chart {
 			parts: []part{{bad, float64(v.From[host])}, {plain, float64(v.To[host])}},
 		}
 	}
-	c.drawing = &bars{keys: []entry{{bad, "moved away"}, {plain, "moved to it"}}, rows: fold(rows, func(middle []bar) bar {
+	c.drawing = &bars{keys: []entry{{paint: bad, name: "moved away"}, {paint: plain, name: "moved to it"}}, rows: fold(rows, func(middle []bar) bar {
 		away, to := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
 			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(away) + " away, " + significant(to) + " to it",

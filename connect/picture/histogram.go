@@ -69,7 +69,11 @@ func (h *histogram) limits() (low, high, most float64) {
 // drawTicks leaves out labels that would touch the one before.
 func (h *histogram) drawTicks(c *canvas, x axis, y float64) {
 	free := 0.0
-	for _, v := range logTicks(x.low, x.high) {
+	values := logTicks(x.low, x.high)
+	if len(values) < 2 { // a distribution that is narrow
+		values = roundTicks(x.low, x.high)
+	}
+	for _, v := range values {
 		at, text := x.at(v), span(time.Duration(v))
 		width := textWidth(textSize, text)
 		c.line(muted, false, 1, [2]float64{at, y}, [2]float64{at, y + 4})
@@ -80,16 +84,21 @@ func (h *histogram) drawTicks(c *canvas, x axis, y float64) {
 	}
 }
 
-// drawMarks gives each name a line of its own, so that they can't overlap.
+// drawMarks gives each name a line of its own, so that they can't overlap. Names hide the marks behind them.
 func (h *histogram) drawMarks(c *canvas, x axis, top float64) {
+	row := func(i int) float64 { return top - 6 - float64(len(h.marks)-1-i)*15 }
+	place := func(m mark) float64 { return x.at(min(max(float64(m.at), x.low), x.high)) }
 	for i, m := range h.marks {
-		at := x.at(min(max(float64(m.at), x.low), x.high))
-		y := top - 6 - float64(len(h.marks)-1-i)*15
-		c.line(ink, true, 1, [2]float64{at, y - 8}, [2]float64{at, top + histogramHeight})
-		text := m.name + " " + span(m.at)
-		if at+5+textWidth(textSize, text) < half-margin {
+		c.line(ink, true, 1, [2]float64{place(m), row(i) - 8}, [2]float64{place(m), top + histogramHeight})
+	}
+	for i, m := range h.marks {
+		at, y, text := place(m), row(i), m.name+" "+span(m.at)
+		width := textWidth(textSize, text)
+		if at+5+width < half-margin {
+			c.box(paper, false, at+3, y-10, width+2, 13)
 			c.text(ink, textSize, start, at+5, y, text)
 		} else {
+			c.box(paper, false, at-5-width, y-10, width+2, 13)
 			c.text(ink, textSize, end, at-5, y, text)
 		}
 	}

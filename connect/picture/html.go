@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 //go:embed page.html
@@ -13,12 +14,51 @@ var pageText string
 
 // page shows a Page. Names are put in as text; charts are XML of our own making, in which they are text already.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"chart":  func(c Chart) template.HTML { return template.HTML(c.inline()) }, // #nosec G203 -- see above
-	"styles": func() template.CSS { return styles },
-	"rows":   func(t Table) [][]string { return t.Rows[:min(len(t.Rows), mostRows)] },
-	"more":   func(t Table) int { return max(len(t.Rows)-mostRows, 0) },
-	"wide":   func(c Chart) bool { _, isTimeline := c.drawing.(*timeline); return isTimeline },
+	"chart":   func(c Chart) template.HTML { return template.HTML(c.inline()) }, // #nosec G203 -- see above
+	"styles":  func() template.CSS { return styles },
+	"print":   func() template.CSS { return template.CSS(css(0, "--%s:%s;")) }, // #nosec G203 -- constant
+	"rows":    func(t Table) [][]string { return t.Rows[:min(len(t.Rows), mostRows)] },
+	"more":    func(t Table) int { return max(len(t.Rows)-mostRows, 0) },
+	"tie":     units.Tie,
+	"columns": inRow,
+	"placed":  Section.placed,
 }).Parse(pageText))
+
+// placed is a chart with its place on the page: "wide"; "" for a half of that; or "lone", a half beside which there is no other.
+type placed struct {
+	Chart
+	Place string
+}
+
+// placed are the charts of a section with their places.
+func (s Section) placed() []placed {
+	all := make([]placed, 0, len(s.Charts))
+	halves := 0 // since the last wide one
+	end := func() {
+		if halves%2 == 1 {
+			all[len(all)-1].Place = "lone"
+		}
+		halves = 0
+	}
+	for _, c := range s.Charts {
+		if _, isTimeline := c.drawing.(*timeline); isTimeline {
+			end()
+			all = append(all, placed{c, "wide"})
+			continue
+		}
+		halves++
+		all = append(all, placed{c, ""})
+	}
+	end()
+	return all
+}
+
+// inRow is how many facts a row has at most, so that all rows are about as long.
+func inRow(facts []Fact) int {
+	const most = 8
+	rows := (len(facts) + most - 1) / most
+	return (len(facts) + rows - 1) / max(rows, 1)
+}
 
 // mostRows bounds the tables.
 const mostRows = 1000

@@ -3,6 +3,7 @@ package picture
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -25,6 +26,34 @@ func thinned(samples []connect.TrafficSample) []connect.TrafficSample {
 		thin = append(thin, recording.Join(group))
 	}
 	return recording.Whole(thin)
+}
+
+// finer tells of parts of a second, where the records of all connections are there and the call was short; else the samples.
+func finer(t *connect.TrafficResult) []connect.TrafficSample {
+	const most = 300
+	if len(t.Records) == 0 || t.Omitted > 0 || len(t.Outages) == 0 {
+		return t.Samples
+	}
+	for _, length := range []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond} {
+		if t.Duration/length <= most {
+			return established(recording.Intervals(t.Records, t.Duration, length), t.Records)
+		}
+	}
+	return t.Samples
+}
+
+// established counts connections as new when they are up, and not, as ctraffic does, when they begin to dial.
+func established(samples []connect.TrafficSample, records []connect.TrafficRecord) []connect.TrafficSample {
+	for i := range samples {
+		samples[i].New = 0
+	}
+	for i := range records {
+		if at := records[i].Connected; at > 0 {
+			n := sort.Search(len(samples), func(i int) bool { return samples[i].Time >= at })
+			samples[min(n, len(samples)-1)].New++
+		}
+	}
+	return samples
 }
 
 func valuesOf(samples []connect.TrafficSample, of func(*connect.TrafficSample) float64) []float64 {
@@ -54,7 +83,7 @@ func troubleOf(t *connect.TrafficResult) *trouble {
 }
 
 func connectionsChart(t *connect.TrafficResult, name string) Chart {
-	samples := thinned(t.Samples)
+	samples := thinned(finer(t))
 	values := func(of func(*connect.TrafficSample) int64) []float64 {
 		return valuesOf(samples, func(s *connect.TrafficSample) float64 { return float64(of(s)) })
 	}
@@ -65,7 +94,7 @@ func connectionsChart(t *connect.TrafficResult, name string) Chart {
 			span(t.Duration), count(t.Lost), count(t.Lasting)),
 	}
 	d := &timeline{
-		times: timesOf(samples), trouble: troubleOf(t),
+		times: timesOf(samples), trouble: outagesOf(t), changes: changesOf(t),
 		panels: []panel{
 			{name: "connections", height: 170, levels: true, series: []series{
 				{"active", plain, values(func(s *connect.TrafficSample) int64 { return s.Active }), area},
@@ -100,8 +129,11 @@ func hoverOf(columns, row []string) string {
 
 // each names the interval that samples are of.
 func each(samples []connect.TrafficSample) string {
-	if at := samples[0].Time.Round(time.Second); at > time.Second {
+	switch at := samples[0].Time; {
+	case at < 900*time.Millisecond && len(samples) > 1:
 		return "every " + span(at)
+	case at.Round(time.Second) > time.Second:
+		return "every " + span(at.Round(time.Second))
 	}
 	return "each second"
 }
@@ -131,7 +163,7 @@ func throughputChart(t *connect.TrafficResult, name string) Chart {
 		Description: fmt.Sprintf("Throughput sent and received over %s in packets of %s bytes: %s packets sent, %s received, %s dropped.",
 			span(t.Duration), count(int64(t.PacketSize)), count(t.Sent), count(t.Received), count(t.Dropped)),
 	}
-	d := &timeline{times: timesOf(samples), trouble: troubleOf(t), panels: []panel{
+	d := &timeline{times: timesOf(samples), trouble: outagesOf(t), changes: changesOf(t), panels: []panel{
 		throughput,
 		{name: "packets dropped " + each(samples), height: 60, empty: "none dropped", series: []series{
 			{"dropped", bad, valuesOf(samples, func(s *connect.TrafficSample) float64 { return float64(s.Dropped) }), columns},

@@ -3,9 +3,11 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
@@ -14,6 +16,7 @@ import (
 type Page struct {
 	Title    string
 	Subtitle string
+	Judged   []Judged
 	Sections []Section
 }
 
@@ -39,8 +42,14 @@ func Draw(r *recording.Report, title string) *Page {
 		title = "mconnect report"
 	}
 	p := &Page{Title: title}
+	r = inOrder(r)
 	if !r.StartTime.IsZero() {
-		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), r.Duration.Round(time.Millisecond))
+		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), length(r.Duration))
+	}
+	sections := p.calls(r)
+	if s, has := matrixSection(r); has { // before the pings that it is made of
+		first := slices.IndexFunc(p.Sections, func(s Section) bool { return strings.HasPrefix(s.ID, "ping") || strings.HasPrefix(s.ID, "tcp-ping") })
+		p.Sections = slices.Insert(p.Sections, max(first, 0), s)
 	}
 	for i, t := range shown(r.Traffic) {
 		p.add(trafficSection(t, numbered("traffic", i, len(r.Traffic))), i, len(r.Traffic))
@@ -49,12 +58,27 @@ func Draw(r *recording.Report, title string) *Page {
 		p.add(disruptionsSection(r.Disruptions), 0, 1)
 	}
 	for i, v := range shown(r.Disruptions) {
-		p.add(disruptionSection(v, numbered("disruption", i, len(r.Disruptions))), i, len(r.Disruptions))
+		p.add(disruptionSection(v.Verdict, numbered("disruption", i, len(r.Disruptions))), i, len(r.Disruptions))
 	}
-	if r.Connects > 0 {
+	if r.Connects > 0 && len(r.ByCall) == 0 {
 		p.add(connectsSection(r), 0, 1)
 	}
+	p.judge(r, sections)
 	return p
+}
+
+// inOrder is a report whose pings come last: they are there to watch the others.
+func inOrder(r *recording.Report) *recording.Report {
+	ordered := *r
+	ordered.ByCall = slices.Clone(r.ByCall)
+	isPing := func(c *recording.Call) int {
+		if c.Call == "ping" || c.Call == "tcpPing" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(ordered.ByCall, func(a, b *recording.Call) int { return cmp.Compare(isPing(a), isPing(b)) })
+	return &ordered
 }
 
 // add adds a section, with its number if it is one of several of its kind.

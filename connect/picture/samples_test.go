@@ -108,6 +108,6 @@ func report(n int) *recording.Report {
 	for range 290 {
 		v.To[names[(1+random.IntN(max(n-1, 1)))%n]]++
 	}
-	r.Disruptions = []*disruption.Verdict{v}
+	r.Disruptions = []recording.Disruption{{Verdict: v}}
 	return r
 }

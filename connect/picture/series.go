@@ -16,10 +16,11 @@ type series struct {
 type kind int
 
 const (
-	area kind = iota
+	columns kind = iota
+	area
 	line
 	dashed
-	columns
+	upright // a mark in a bar
 )
 
 // steps hold each value over its interval.

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
 // shareChart shows each host's part, the largest first, against the part that it is due: as expected, or, if that is nil, the same as
@@ -35,7 +37,7 @@ func shareChart(name, title, noun string, hosts connect.Hosts, expected map[stri
 		c.Table.Rows = append(c.Table.Rows, []string{host, count(hosts[host]), percent(share(n)), percent(due(host))})
 		rows[i] = bar{name: host, text: percent(share(n)) + " (" + count(hosts[host]) + ")", parts: []part{{plain, share(n)}}, expected: due(host)}
 	}
-	c.drawing = &bars{keys: []entry{{plain, "share"}, {ink, mark}}, rows: fold(rows, func(middle []bar) bar {
+	c.drawing = &bars{keys: []entry{{paint: plain, name: "share"}, {ink, mark, upright}}, rows: fold(rows, func(middle []bar) bar {
 		average := averagePart(middle, 0)
 		return bar{
 			name: count(int64(len(middle))) + " between, on average", text: percent(average) + " (" + significant(average*float64(sum)) + ")",
@@ -55,6 +57,11 @@ func hostsByCount(hosts connect.Hosts, expected map[string]float64) []string {
 		return cmp.Or(cmp.Compare(all[b], all[a]), cmp.Compare(a, b))
 	})
 }
+
+// balanceOf judges the answers of calls.
+func balanceOf(c *recording.Call) balance.Balance { return balance.Of(c.Hosts, c.Weights) }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // copyOf is never nil.
 func copyOf(hosts connect.Hosts) connect.Hosts {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // fonts are those of the width that the drawing reckons with.
@@ -32,7 +33,7 @@ func (c *Chart) svg(style string) string {
 	if style != "" {
 		fmt.Fprintf(&out, "<title>%s</title>", escaped(c.Title))
 	}
-	fmt.Fprintf(&out, "<desc>%s</desc>\n", escaped(c.Description))
+	fmt.Fprintf(&out, "<desc>%s</desc>\n", escaped(units.Tie(c.Description)))
 	if style != "" {
 		fmt.Fprintf(&out, `<style>%s</style><rect width="100%%" height="100%%" fill="#FFFFFF" class="f-%s"/>`+"\n", style, paper)
 	}
@@ -101,7 +102,7 @@ func open(out *strings.Builder, t xml.StartElement, n note) {
 	}
 	out.WriteByte('>')
 	if n.hover != "" {
-		fmt.Fprintf(out, "<title>%s</title>", escaped(n.hover))
+		fmt.Fprintf(out, "<title>%s</title>", escaped(units.Tie(n.hover)))
 	}
 }
 

@@ -6,8 +6,9 @@ import "slices"
 type timeline struct {
 	times   []float64 // the ends of the intervals, in seconds
 	panels  []panel
-	trouble *trouble
-	hovers  []string // what a pointer shows, one for each interval
+	trouble []trouble
+	changes []instant // that are marked in all panels
+	hovers  []string  // what a pointer shows, one for each interval
 }
 
 // panel has its own scale of values.
@@ -26,8 +27,14 @@ type trouble struct {
 	name     string
 }
 
+// instant is a moment with a name.
+type instant struct {
+	at   float64 // seconds
+	name string
+}
+
 const (
-	wide       = 1000.0
+	wide       = 900.0
 	panelSpace = 30.0 // above each panel
 	axisSpace  = 28.0
 )
@@ -36,7 +43,7 @@ func (t *timeline) legend() []entry {
 	var entries []entry
 	for _, p := range t.panels {
 		for _, s := range p.series {
-			entries = append(entries, entry{s.paint, s.name})
+			entries = append(entries, entry{s.paint, s.name, s.kind})
 		}
 	}
 	return entries
@@ -44,17 +51,12 @@ func (t *timeline) legend() []entry {
 
 func (t *timeline) size() (width, height float64) {
 	height = t.depth() + axisSpace
-	if t.trouble != nil {
-		height += keySpace
-	}
-	return wide, height
+	return wide, height + t.remarks()
 }
 
 func (t *timeline) draw(c *canvas, top float64) {
 	x := axis{low: 0, high: t.end(), from: t.left(), to: wide - 16}
-	if t.trouble != nil {
-		top += keySpace
-	}
+	top += t.remarks()
 	bottom := top + t.depth()
 	t.drawTrouble(c, x, top, bottom)
 	for _, p := range t.panels {
@@ -65,7 +67,19 @@ func (t *timeline) draw(c *canvas, top float64) {
 	for _, v := range timeTicks(x.high, 12) {
 		c.text(muted, textSize, middle, x.at(v), bottom+17, clock(v))
 	}
+	t.drawChanges(c, x, bottom)
 	t.drawHovers(c, x, bottom)
+}
+
+// remarks is the room for the names of troubles, and of changes above them.
+func (t *timeline) remarks() (height float64) {
+	if len(t.trouble) > 0 {
+		height += keySpace
+	}
+	if len(t.changes) > 0 {
+		height += keySpace
+	}
+	return height
 }
 
 // end is that of the last interval, and never 0: recordings may say anything.
@@ -83,14 +97,43 @@ func (t *timeline) left() float64 {
 }
 
 func (t *timeline) drawTrouble(c *canvas, x axis, top, bottom float64) {
-	if t.trouble == nil {
-		return
+	free := margin
+	for i := range t.trouble {
+		tr := &t.trouble[i]
+		from, to := x.at(min(tr.from, x.high)), x.at(min(tr.to, x.high))
+		c.box(shadow, true, from, top, max(to-from, 2), bottom-top)
+		free = remark(c, bad, x, from, free, top-7, tr.name)
 	}
-	from, to := x.at(t.trouble.from), x.at(min(t.trouble.to, x.high))
-	c.box(shadow, true, from, top, max(to-from, 2), bottom-top)
-	width := textWidth(textSize, t.trouble.name)
-	at := min(from, x.to-width)
-	c.text(bad, textSize, start, max(at, margin), top-7, t.trouble.name)
+}
+
+// remark writes a name at a place, unless there is no room left of it, and returns where there is room for the next one.
+func remark(c *canvas, p paint, x axis, place, free, y float64, name string) float64 {
+	name = fit(textSize, name, 300)
+	width := textWidth(textSize, name)
+	at := max(min(place, x.to-width), margin)
+	if at < free {
+		return free
+	}
+	c.text(p, textSize, start, at, y, name)
+	return at + width + 10
+}
+
+// drawChanges marks each change with a line through all panels.
+func (t *timeline) drawChanges(c *canvas, x axis, bottom float64) {
+	top := bottom - t.depth()
+	y := top - 7
+	if len(t.trouble) > 0 {
+		y -= keySpace
+	}
+	free := margin
+	for _, change := range t.changes {
+		if change.at < 0 || change.at > x.high {
+			continue
+		}
+		at := x.at(change.at)
+		c.line(ink, true, 1.5, [2]float64{at, top - 4}, [2]float64{at, bottom})
+		free = remark(c, ink, x, at, free, y, "change: "+change.name)
+	}
 }
 
 // drawHovers lays an invisible column over each interval that is wide enough to point at.

@@ -19,6 +19,12 @@ func trafficSection(t *connect.TrafficResult, name string) Section {
 	if len(t.Samples) > 0 {
 		s.Charts = append(s.Charts, connectionsChart(t, name), throughputChart(t, name))
 	}
+	if len(t.Outages) > 0 {
+		s.Charts = append(s.Charts, outagesChart(t, name))
+	}
+	if t.Needless+t.Excused > 0 {
+		s.Charts = append(s.Charts, lossesChart(t, name))
+	}
 	if len(t.LostByHost)+len(t.LastingByHost) > 0 {
 		s.Charts = append(s.Charts, lossChart(t, name), trafficShareChart(t, name))
 	}
@@ -43,6 +49,9 @@ func trafficFacts(t *connect.TrafficResult) []Fact {
 		{"received", count(t.Received), ""},
 		{"dropped", count(t.Dropped), tone(t.Dropped)},
 		{"retransmits", count(t.Retransmits), tone(t.Retransmits)},
+	}
+	if t.Needless+t.Excused > 0 {
+		facts = append(facts, Fact{"lost needlessly", count(t.Needless), tone(t.Needless)}, Fact{"excused", count(t.Excused), ""})
 	}
 	if t.Moved > 0 {
 		facts = append(facts, Fact{"flows moved", count(t.Moved), "bad"})
@@ -99,7 +108,7 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 			parts: []part{{bad, float64(h.lost)}, {plain, float64(h.lasting)}},
 		}
 	}
-	c.drawing = &bars{keys: []entry{{bad, "lost"}, {plain, "lasting"}}, rows: fold(rows, func(middle []bar) bar {
+	c.drawing = &bars{keys: []entry{{paint: bad, name: "lost"}, {paint: plain, name: "lasting"}}, rows: fold(rows, func(middle []bar) bar {
 		lost, lasting := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
 			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(lost) + " lost, " + significant(lasting) + " lasting",

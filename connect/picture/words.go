@@ -44,6 +44,14 @@ func significant(v float64) string {
 	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
 }
 
+// perSecond writes a rate.
+func perSecond(v float64) string {
+	if v >= 1000 {
+		return count(int64(math.Round(v)))
+	}
+	return significant(v)
+}
+
 // percent writes a share.
 func percent(share float64) string {
 	digits := 1
@@ -66,6 +74,14 @@ func span(d time.Duration) string {
 		return significant(d.Seconds()) + " s"
 	}
 	return clock(d.Seconds())
+}
+
+// length is how long a whole test took.
+func length(d time.Duration) string {
+	if d < 2*time.Minute {
+		return span(d)
+	}
+	return d.Round(time.Second).String()
 }
 
 // clock writes an instant for an axis: seconds, or minutes and hours if there are that many.
@@ -91,7 +107,7 @@ func plural(n int, one, many string) string {
 // list writes names in a row.
 func list(names []string, most int) string {
 	if len(names) > most {
-		names = append(names[:most:most], fmt.Sprintf("%d more", len(names)-most))
+		names = append(names[:most:most], fmt.Sprintf("%d\u00a0more", len(names)-most))
 	}
 	return strings.Join(names, ", ")
 }

@@ -38,7 +38,7 @@ func TestWords(t *testing.T) {
 		{plural(1, "backend", "backends"), "1 backend"},
 		{plural(2, "backend", "backends"), "2 backends"},
 		{list([]string{"a", "b"}, 2), "a, b"},
-		{list([]string{"a", "b", "c"}, 1), "a, 2 more"},
+		{list([]string{"a", "b", "c"}, 1), "a, 2\u00a0more"},
 	} {
 		assert.Equal(t, row.want, row.got)
 	}

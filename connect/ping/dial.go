@@ -47,7 +47,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 // first connects to the first of the addresses that answers, and notes which are tried.
 func (d *dialer) first(ctx context.Context, addrs []netip.AddrPort) (net.Conn, error) {
 	return Dial(ctx, addrs, func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-		d.clock.dialling(to)
+		d.clock.dialing(to)
 		return source.Dialer{Source: d.plan.Source}.DialContext(ctx, to)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
@@ -43,17 +44,21 @@ func (r *Result) advice() string {
 	if r.Class == class.Timeout && r.FailedIn == PhaseTLS {
 		return "the server accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
 	}
+	if told, ok := errors.AsType[icmp.Error](r.Err); ok && r.Class != class.Refused {
+		return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", told.From)
+	}
 	return advice[r.Class]
 }
 
 func classify(caller, limited context.Context, in Phase, err error) class.Class {
 	known := class.Of(err)
 	_, unresolved := errors.AsType[*resolveError](err)
+	told, _ := errors.AsType[icmp.Error](err)
 	_, unusable := errors.AsType[*source.FamilyError](err)
 	switch {
 	case caller.Err() != nil:
 		return class.Aborted
-	case errors.Is(err, ErrBlocked):
+	case errors.Is(err, ErrBlocked) || told.Prohibited:
 		return class.Blocked
 	case limited.Err() != nil || known == class.Timeout:
 		return timedOut(in)

@@ -26,8 +26,8 @@ func (t *timeline) end(phases ...Phase) {
 // reopen notes that the end of a phase, the last that has ended, was none.
 func (t *timeline) reopen(p Phase) { t.last = p - 1 }
 
-// dialling notes the address that is tried; the last one is the peer's.
-func (t *timeline) dialling(remote netip.AddrPort) {
+// dialing notes the address that is tried; the last one is the peer's.
+func (t *timeline) dialing(remote netip.AddrPort) {
 	if t.remote.IsValid() {
 		t.retried = time.Now()
 	}

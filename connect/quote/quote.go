@@ -96,22 +96,37 @@ func boundary(s string, at int) int {
 	return at
 }
 
-// unit is the length of the character or the escape sequence that a text begins with.
+// unit is the length of the character or the escape sequence that a text begins with. A backslash that begins no escape sequence is a
+// character.
 func unit(s string) int {
 	if s[0] != '\\' || len(s) < 2 {
 		_, size := utf8.DecodeRuneInString(s)
 		return size
 	}
-	length := 2
 	switch s[1] {
 	case 'x':
-		length = 4
+		return escape(s, 4)
 	case 'u':
-		length = 6
+		return escape(s, 6)
 	case 'U':
-		length = longestEscape
+		return escape(s, longestEscape)
+	case 'a', 'b', 'f', 'n', 'r', 't', 'v', '\\', '"':
+		return 2
 	}
-	return min(length, len(s))
+	return 1
+}
+
+// escape is the length of an escape sequence whose hexadecimal digits end at length; 1 if they do not.
+func escape(s string, length int) int {
+	if len(s) < length {
+		return 1
+	}
+	for _, digit := range []byte(s[2:length]) {
+		if !strings.ContainsRune("0123456789abcdef", rune(digit)) {
+			return 1
+		}
+	}
+	return length
 }
 
 // Text is s in quotes, escaped as Go does, and cut to about most bytes of it.

@@ -49,6 +49,7 @@ func TestCuts(t *testing.T) {
 		"escapes":         strings.Repeat(`\u202e`, 40),
 		"short escapes":   strings.Repeat(`\n\x1b`, 40),
 		"long escapes":    strings.Repeat(`\U000e0041`, 20),
+		"no escape":       strings.Repeat(`\ü\x東\u東\U😀`, 20),
 		"no UTF-8 at all": strings.Repeat("\x80", 200),
 	} {
 		for most := range len(text) + 1 {
@@ -99,6 +100,7 @@ func TestError(t *testing.T) {
 func FuzzPrintable(f *testing.F) {
 	f.Add("a\x1b\u202e\xff", 3)
 	f.Add("0", -5)
+	f.Add(`\ü\x東\u東\U0010ffff`, 4)
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		shown := quote.Printable(text)
 		assert.True(t, utf8.ValidString(shown))

@@ -32,6 +32,7 @@ type calls struct {
 	SYNRetransmits count                    `json:"syn_retransmits"`
 	Traffic        bounded[traffic]         `json:"traffic"`
 	Disruptions    bounded[verdict]         `json:"disruptions"`
+	ByCall         json.RawMessage          `json:"by_call"`
 }
 
 // judged is a balance.Balance as it stands in a file.
@@ -45,6 +46,7 @@ type verdict struct {
 	disruption.Verdict
 	From hosts `json:"from"`
 	To   hosts `json:"to"`
+	judgedCall
 }
 
 func readReport(text []byte) (*Report, error) {
@@ -57,14 +59,18 @@ func readReport(text []byte) (*Report, error) {
 		Hosts: connect.Hosts(c.Hosts), Connects: int64(c.Connects), FailedConnects: int64(c.FailedConnects), FailedReads: int64(c.FailedReads),
 		StartTime: c.StartTime, Timeout: c.Timeout.in(unit), Duration: c.Duration.in(unit),
 		Calls: int64(c.Calls), States: c.States, Errors: toErrors(c.Errors), First: toFirst(c.First),
-		ConnectTime: SpreadOf(c.ConnectTime.in(unit)), ReplyTime: SpreadOf(c.ReplyTime.in(unit)),
-		ErrorTime: SpreadOf(c.ErrorTime.in(unit)), RTT: SpreadOf(c.RTT.in(unit)),
+		ConnectTime: c.ConnectTime.spread(unit), ReplyTime: c.ReplyTime.spread(unit),
+		ErrorTime: c.ErrorTime.spread(unit), RTT: c.RTT.spread(unit),
 		ConnectTimes:   toBuckets(c.ConnectTimes, unit),
 		SYNRetransmits: int64(c.SYNRetransmits),
 	}
 	if r.Balance = balance.Of(c.Hosts, nil); c.Balance != nil {
 		r.Balance = c.Balance.Balance
 		r.Balance.Expected = c.Balance.Expected
+	}
+	var err error
+	if r.ByCall, err = readCalls(c.ByCall); err != nil {
+		return nil, err
 	}
 	left := maxLength
 	for i := range c.Traffic {
@@ -82,7 +88,7 @@ func readReport(text []byte) (*Report, error) {
 		v.Model = disruption.Model(name(string(v.Model)))
 		v.Backends, v.Removed, v.Added = namesOf(v.Backends), namesOf(v.Removed), namesOf(v.Added)
 		v.From, v.To = c.Disruptions[i].From, c.Disruptions[i].To
-		r.Disruptions = append(r.Disruptions, &v)
+		r.Disruptions = append(r.Disruptions, Disruption{Verdict: &v, Judged: c.Disruptions[i].judged()})
 	}
 	return r, nil
 }

@@ -164,7 +164,7 @@ func totalsAt(notes []ctrafficSample, at span) [3]int64 {
 	return [3]int64{between(before.Sent, after.Sent), between(before.Received, after.Received), between(before.Dropped, after.Dropped)}
 }
 
-// losses tells from the records when connections were lost and all were up again, and how many were redialled.
+// losses tells from the records when connections were lost and all were up again, and how many were redialed.
 func losses(r *connect.TrafficResult) {
 	var established int64
 	for i := range r.Records {

@@ -189,7 +189,8 @@ func TestSeconds(t *testing.T) {
 		"connecting for a while":   {3 * s, []connect.TrafficRecord{{Started: s / 2, Connected: s + s/2, Ended: 3 * s}}, [][4]int64{{0, 1, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 0}}},
 		"never connected":          {3 * s, []connect.TrafficRecord{{Started: s / 2, Ended: 3 * s}}, [][4]int64{{0, 1, 0, 1}, {0, 0, 0, 1}, {0, 0, 0, 1}}},
 		"given up":                 {3 * s, []connect.TrafficRecord{{Started: 1, Ended: s + s/2, Error: lost}}, [][4]int64{{0, 1, 0, 1}, {}, {}}},
-		"times that make no sense": {2 * s, []connect.TrafficRecord{{Started: 9 * s, Connected: 1, Ended: 5 * s, Error: lost}, {Started: s / 2, Connected: 9 * s, Ended: 1}}, [][4]int64{{}, {0, 0, 1, 0}}},
+		"times that make no sense": {2 * s, []connect.TrafficRecord{{Started: 9 * s, Connected: 1, Ended: 5 * s, Error: lost}, {Started: s / 2, Connected: 9 * s, Ended: 1, Error: lost}}, [][4]int64{{0, 0, 1, 0}, {0, 0, 1, 0}}},
+		"ended with the call":      {2 * s, []connect.TrafficRecord{{Connected: 1, Ended: 2*s - s/20}}, [][4]int64{{1, 1, 0, 0}, {1, 0, 0, 0}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,19 @@ func aTraffic() *connect.TrafficResult {
 			{Started: 0, Connected: ms, Ended: 1500 * ms, Error: connect.ClassReset, Sent: 75, Received: 73, Host: "web-1"},
 			{Started: 1600 * ms, Connected: 1700 * ms, Ended: 3002 * ms, Sent: 75, Received: 75, Host: "web-2"},
 		},
+		BySize: []connect.SizeCount{{Size: 64, Sent: 100, Received: 100}, {Size: 1024, Sent: 200, Received: 198}}, Corrupted: 1, CorruptedByHost: connect.Hosts{"web-2": 1},
+		Losses: connect.Losses{
+			Needless: 1, Excused: 2, NeedlessByHost: connect.Hosts{"web-1": 1}, ClosedBy: connect.ClosedBy{FIN: 2, RST: 1},
+			Outages: []connect.Outage{{From: 1500 * ms, To: new(1700 * ms), Connections: 1, Hosts: []string{"web-1"}}, {From: 2000 * ms, Connections: 2, Hosts: []string{"web-2"}}},
+			Changes: []connect.Change{{Text: "restart", Time: -500 * ms, Within: 10_000 * ms, Hosts: []string{"web-2"}}},
+		},
+		Judged: judged(false),
 	}
+}
+
+// judged is the part of a result that says whether all is well.
+func judged(ok bool) connect.Judged {
+	return connect.Judged{OK: ok, Verdicts: []connect.Verdict{{Name: "complete", OK: true, Text: "all begun"}, {Name: "kept", OK: ok, Text: "how many were kept"}}}
 }
 
 // inMilliseconds is a result as a script writes it.
@@ -54,7 +66,7 @@ func inMilliseconds(t *testing.T, r *connect.TrafficResult) []byte {
 	require.NoError(t, err)
 	var object map[string]any
 	require.NoError(t, json.Unmarshal(text, &object))
-	durations := []string{"duration", "timeout", "first_loss", "last_loss", "recovered", "time", "started", "connected", "ended", "from", "to", "min", "avg", "med", "max", "dev", "p(90)", "p(95)", "p(99)"}
+	durations := []string{"duration", "timeout", "first_loss", "last_loss", "recovered", "time", "within", "started", "connected", "ended", "from", "to", "min", "avg", "med", "max", "dev", "p(90)", "p(95)", "p(99)"}
 	var scale func(v any)
 	scale = func(v any) {
 		switch v := v.(type) {
@@ -102,9 +114,12 @@ func TestReadReport(t *testing.T) {
 		Timeout: time.Minute, Duration: 10 * time.Second, Calls: 2, States: connect.States{Completed: 100, Error: 3},
 		Errors: map[connect.Class]int64{connect.ClassTimeout: 2, connect.ClassReset: 1}, First: map[connect.Class]connect.Failure{connect.ClassTimeout: {Class: connect.ClassTimeout, Text: "first"}},
 		ConnectTime: recording.Spread{Min: 1, Avg: 2, Max: 3, Dev: 4}, ConnectTimes: []stats.Bucket{{From: 1000, To: 2000, Count: 100}}, SYNRetransmits: 7,
-		Balance:     balance.Balance{Hosts: 2, MaxShare: 0.6, MinShare: 0.4, Expected: map[string]float64{"a": 0.5, "b": 0.5}},
-		Traffic:     []*connect.TrafficResult{aTraffic()},
-		Disruptions: []*disruption.Verdict{{Model: disruption.Maglev, Flows: 100, Moved: 12, From: map[string]int64{"a": 12}, To: map[string]int64{"b": 12}}},
+		Balance: balance.Balance{Hosts: 2, MaxShare: 0.6, MinShare: 0.4, Expected: map[string]float64{"a": 0.5, "b": 0.5}},
+		Traffic: []*connect.TrafficResult{aTraffic()},
+		Disruptions: []recording.Disruption{{
+			Verdict: &disruption.Verdict{Model: disruption.Maglev, Flows: 100, Moved: 12, From: map[string]int64{"a": 12}, To: map[string]int64{"b": 12}},
+			Judged:  judged(false),
+		}},
 	}
 	text, err := json.Marshal(want)
 	require.NoError(t, err)

@@ -35,16 +35,68 @@ type Report struct {
 	SYNRetransmits int64                             `json:"syn_retransmits"`
 
 	Traffic     []*connect.TrafficResult `json:"traffic,omitempty"` // the last calls of traffic()
-	Disruptions []*disruption.Verdict    `json:"disruptions"`       // the first verdicts of disruption()
+	Disruptions []Disruption             `json:"disruptions"`       // the first results of disruption()
+
+	ByCall  []*Call   `json:"by_call"` // all calls; those that are about the same are added up
+	OverAll []OverAll `json:"-"`       // as JudgeOverAll finds
+
+	Thresholds []Threshold `json:"-"` // of the test, where they are known
+}
+
+// Threshold is a threshold of k6's, of any metric.
+type Threshold struct {
+	Metric string // with tags, as in mconnect_verdict_failed{call:flood}
+	Source string // rate==0
+	OK     bool
+	Value  string // of the metric at the end, in words; "" if it is not known
+}
+
+// Disruption is what a change of the backends did to flows, and whether that was right.
+type Disruption struct {
+	*disruption.Verdict
+	connect.Judged
 }
 
 // Spread is the part of a summary that can be told of many calls together.
 type Spread struct {
-	Min time.Duration `json:"min"`
-	Avg time.Duration `json:"avg"`
-	Max time.Duration `json:"max"`
-	Dev time.Duration `json:"dev"`
+	Count int64         `json:"count"`
+	Min   time.Duration `json:"min"`
+	Avg   time.Duration `json:"avg"`
+	Max   time.Duration `json:"max"`
+	Dev   time.Duration `json:"dev"`
 }
 
 // SpreadOf is the spread of a summary.
-func SpreadOf(s stats.Summary) Spread { return Spread{s.Min, s.Avg, s.Max, s.Dev} }
+func SpreadOf(s stats.Summary) Spread { return Spread{s.Count, s.Min, s.Avg, s.Max, s.Dev} }
+
+// maxByCall bounds how many different calls are told apart. The rest is told by the kinds of calls alone.
+const maxByCall = 200
+
+// enter adds a call to those that are about the same.
+func (r *Report) enter(c *Call) {
+	if c.Targets == nil {
+		c.Targets = []string{}
+	}
+	if r.add(c) {
+		return
+	}
+	if len(r.ByCall) >= maxByCall {
+		c.About = About{Call: c.Call, Targets: []string{"(others)"}, Answers: c.Answers}
+		if r.add(c) {
+			return
+		}
+	}
+	r.ByCall = append(r.ByCall, c)
+}
+
+// add reports whether there was a call that is about the same.
+func (r *Report) add(c *Call) bool {
+	c.id = c.key()
+	for i, known := range r.ByCall {
+		if known.id == c.id {
+			r.ByCall[i] = known.Plus(c)
+			return true
+		}
+	}
+	return false
+}

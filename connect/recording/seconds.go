@@ -12,11 +12,16 @@ import (
 // a connection is new in the second in which it began to dial, if it outlived that, and lost in the one in which it ended with an
 // error. The last second may be short.
 func Seconds(records []connect.TrafficRecord, duration time.Duration) []connect.TrafficSample {
-	samples := make([]connect.TrafficSample, 0, duration/time.Second+1)
-	for at := time.Second; at < duration; at += time.Second {
+	return Intervals(records, duration, time.Second)
+}
+
+// Intervals is Seconds with intervals of another length.
+func Intervals(records []connect.TrafficRecord, duration, length time.Duration) []connect.TrafficSample {
+	samples := make([]connect.TrafficSample, 0, duration/length+1)
+	for at := length; at < duration; at += length {
 		samples = append(samples, connect.TrafficSample{Time: at})
 	}
-	if n := len(samples); n == 0 || duration-samples[n-1].Time >= time.Second/2 {
+	if n := len(samples); n == 0 || duration-samples[n-1].Time >= length/2 {
 		samples = append(samples, connect.TrafficSample{Time: duration})
 	}
 	for i := range records {
@@ -32,7 +37,10 @@ func Seconds(records []connect.TrafficRecord, duration time.Duration) []connect.
 // place notes where a connection begins, is established and ends. Active and Connecting become changes from sample to sample.
 func place(samples []connect.TrafficSample, r *connect.TrafficRecord) {
 	last := len(samples) - 1
-	begun, over := from(samples, r.Started), after(samples, r.Ended)
+	begun, over := from(samples, r.Started), last+1
+	if r.Error != connect.ClassNone { // else it ended with the call, a little before or after that was noted
+		over = after(samples, r.Ended)
+	}
 	if r.Error != connect.ClassNone && r.Connected > 0 {
 		samples[min(over, last)].Lost++
 	}

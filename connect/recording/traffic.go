@@ -47,6 +47,11 @@ type traffic struct {
 	Samples        bounded[sample]          `json:"samples"`
 	Records        bounded[record]          `json:"records"`
 	Omitted        count                    `json:"records_omitted"`
+	BySize         bounded[sizeCount]       `json:"by_size"`
+	Corrupted      count                    `json:"corrupted"`
+	CorruptedBy    hosts                    `json:"corrupted_by_host"`
+	lossList
+	judgedCall
 }
 
 type sample struct {
@@ -58,6 +63,12 @@ type sample struct {
 	Sent       count `json:"sent"`
 	Received   count `json:"received"`
 	Dropped    count `json:"dropped"`
+}
+
+type sizeCount struct {
+	Size     count `json:"size"`
+	Sent     count `json:"sent"`
+	Received count `json:"received"`
 }
 
 type record struct {
@@ -76,14 +87,15 @@ type record struct {
 }
 
 type summary struct {
-	Min span `json:"min"`
-	Avg span `json:"avg"`
-	Med span `json:"med"`
-	Max span `json:"max"`
-	Dev span `json:"dev"`
-	P90 span `json:"p(90)"`
-	P95 span `json:"p(95)"`
-	P99 span `json:"p(99)"`
+	Count count `json:"count"`
+	Min   span  `json:"min"`
+	Avg   span  `json:"avg"`
+	Med   span  `json:"med"`
+	Max   span  `json:"max"`
+	Dev   span  `json:"dev"`
+	P90   span  `json:"p(90)"`
+	P95   span  `json:"p(95)"`
+	P99   span  `json:"p(99)"`
 }
 
 func (s *summary) in(unit time.Duration) stats.Summary {
@@ -91,6 +103,12 @@ func (s *summary) in(unit time.Duration) stats.Summary {
 		Min: s.Min.in(unit), Avg: s.Avg.in(unit), Med: s.Med.in(unit), Max: s.Max.in(unit),
 		Dev: s.Dev.in(unit), P90: s.P90.in(unit), P95: s.P95.in(unit), P99: s.P99.in(unit),
 	}
+}
+
+func (s *summary) spread(unit time.Duration) Spread {
+	spread := SpreadOf(s.in(unit))
+	spread.Count = int64(s.Count)
+	return spread
 }
 
 type bucket struct {
@@ -143,7 +161,11 @@ func (t *traffic) result(left *time.Duration) (*connect.TrafficResult, error) {
 		RoundTrip: t.RoundTrip.in(unit), RoundTrips: toBuckets(t.RoundTrips, unit),
 		Errors: toErrors(t.Errors), First: toFirst(t.First),
 		Omitted:   int64(t.Omitted),
+		Corrupted: int64(t.Corrupted), CorruptedByHost: connect.Hosts(t.CorruptedBy), Losses: t.in(unit), Judged: t.judged(),
 		FirstLoss: t.FirstLoss.inUnless(unit), LastLoss: t.LastLoss.inUnless(unit), Recovered: t.Recovered.inUnless(unit),
+	}
+	for _, size := range t.BySize {
+		r.BySize = append(r.BySize, connect.SizeCount{Size: int(size.Size), Sent: int64(size.Sent), Received: int64(size.Received)})
 	}
 	for i := range t.Records {
 		r.Records = append(r.Records, t.Records[i].in(unit))

@@ -49,6 +49,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestIsProxyHeader(t *testing.T) {
+	t.Parallel()
+	for answer, is := range map[string]bool{
+		"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nweb-1": true, "PROXY TCP6 ::1 ::2 1 2\r\n": true, "PROXY UNKNOWN\r\n": true,
+		"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c": true,
+		"PROXY":                                  false, "PROXY-1": false, "P": false, "\r\n": false, "": false, "web-1": false,
+	} {
+		assert.Equal(t, is, reply.IsProxyHeader([]byte(answer)), "%q", answer)
+	}
+}
+
 func TestSource(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -69,7 +69,7 @@ func TestRemoteAsksFor(t *testing.T) {
 	}
 }
 
-// A script's remote is dialled, and trusted, as k6's options say.
+// A script's remote is dialed, and trusted, as k6's options say.
 func TestFetchGoesItsWay(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"total":7}`)) }))

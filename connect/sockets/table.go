@@ -25,3 +25,11 @@ type Table struct {
 	FDs     *int64 `json:"fds,omitempty"`
 	FDLimit *int64 `json:"fd_limit,omitempty"`
 }
+
+// States are the numbers of sockets by state, and the total, by the names that they have in JSON.
+func (t *Table) States() map[string]int64 {
+	return map[string]int64{
+		"established": t.Established, "syn_sent": t.SynSent, "syn_recv": t.SynRecv, "fin_wait1": t.FinWait1, "fin_wait2": t.FinWait2,
+		"time_wait": t.TimeWait, "close": t.Close, "close_wait": t.CloseWait, "last_ack": t.LastAck, "listen": t.Listen, "closing": t.Closing, "total": t.Total,
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 )
 
 // Dialer connects from a source address, which need not be configured on an interface where the system allows that
@@ -15,16 +17,26 @@ type Dialer struct {
 	Opened func(syscall.RawConn) // if set, is shown the socket before it connects
 }
 
-// DialContext makes one TCP connection. From a source of the other IP version that is a [*FamilyError].
+// DialContext makes one TCP connection. From a source of the other IP version that is a [*FamilyError]. If an ICMP message was the reason of a
+// failure, its error tells who has sent that (Linux).
 func (d Dialer) DialContext(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	if err := d.Check(to.Addr()); err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{KeepAlive: -1, ControlContext: d.open}
+	var told icmp.Queue
+	defer told.Close()
+	dialer := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, socket syscall.RawConn) error {
+		told.Keep(socket, network)
+		return d.open(ctx, network, address, socket)
+	}}
 	if d.Source.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(d.from())
 	}
-	return dialer.DialContext(ctx, "tcp", to.String())
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, told.Explain(err)
+	}
+	return conn, nil
 }
 
 func (d Dialer) from() netip.AddrPort { return netip.AddrPortFrom(d.Source, 0) }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 // Control prepares a socket of package net for the source that it will be bound to.
@@ -18,7 +18,7 @@ func Control(from netip.AddrPort) func(context.Context, string, string, syscall.
 			family = unix.AF_INET6
 		}
 		return raw.Control(func(fd uintptr) {
-			socket.PrepareSource(int(fd), family, from.Port()) // #nosec G115 -- a descriptor
+			sys.PrepareSource(int(fd), family, from.Port()) // #nosec G115 -- a descriptor
 		})
 	}
 }

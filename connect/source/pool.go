@@ -137,6 +137,30 @@ func (p *Pool) At(i uint64) netip.Addr {
 	return offset(p.blocks[at].first, i-p.blocks[at].start)
 }
 
+// Prefixes returns the fewest prefixes that have these addresses, and no others, in the order of the pool's items.
+func (p *Pool) Prefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, b := range p.blocks {
+		for at, left := b.first.WithZone(""), b.count; left > 0; {
+			size := min(bits.TrailingZeros64(low(at)), bits.Len64(left)-1)
+			prefixes = append(prefixes, netip.PrefixFrom(at, at.BitLen()-size))
+			left -= 1 << size
+			at = offset(at, 1<<size)
+		}
+	}
+	return prefixes
+}
+
+// low is the last 64 bits of an address, and 0 before IPv4.
+func low(addr netip.Addr) uint64 {
+	if addr.Is4() {
+		b := addr.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]))
+	}
+	b := addr.As16()
+	return binary.BigEndian.Uint64(b[8:])
+}
+
 func offset(addr netip.Addr, by uint64) netip.Addr {
 	if addr.Is4() {
 		b := addr.As4()

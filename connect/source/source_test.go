@@ -71,6 +71,33 @@ func TestParsePoolSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"10.0.0.5":                     {"10.0.0.5/32"},
+		"10.0.0.4/31":                  {"10.0.0.4/31"},
+		"10.0.0.0/29":                  {"10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.6/32"},
+		"10.0.0.254-10.0.1.2,10.9.0.0": {"10.0.0.254/31", "10.0.1.0/31", "10.0.1.2/32", "10.9.0.0/32"},
+		"2001:db8::/112":               {"2001:db8::/112"},
+		"2001:db8::ffff-2001:db8::1:0": {"2001:db8::ffff/128", "2001:db8::1:0/128"},
+		"fe80::1%lo":                   {"fe80::1/128"},
+		"0.0.0.0-255.255.255.254":      nil, // checked below
+	} {
+		pool, err := source.ParsePool(text)
+		require.NoError(t, err, text)
+		var got []string
+		all := uint64(0)
+		for _, p := range pool.Prefixes() {
+			got = append(got, p.String())
+			all += 1 << (p.Addr().BitLen() - p.Bits())
+		}
+		assert.Equal(t, pool.Size(), all, text)
+		if want != nil {
+			assert.Equal(t, want, got, text)
+		}
+	}
+}
+
 func TestEmptyPool(t *testing.T) {
 	t.Parallel()
 	var pool source.Pool

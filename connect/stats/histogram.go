@@ -55,6 +55,21 @@ func (h *Histogram) Add(d time.Duration) {
 	_ = h.counts.RecordValue(int64(min(d, histogramMax) / histogramUnit)) // fails only beyond the maximum
 }
 
+// Join adds what another histogram has counted.
+func (h *Histogram) Join(g *Histogram) {
+	switch {
+	case g.Count() == 0:
+		return
+	case h.Count() == 0:
+		h.min, h.first = g.min, g.first
+	}
+	h.min, h.max = min(h.min, g.min), max(h.max, g.max)
+	n, moved := float64(g.Count()), float64(g.first-h.first)
+	h.squares += g.squares + moved*(2*g.sum+moved*n)
+	h.sum += g.sum + moved*n
+	h.counts.Merge(g.counts)
+}
+
 // Count returns how many durations were counted.
 func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
 

@@ -11,29 +11,44 @@ import (
 // connects is what all calls have in common that connect.
 type connects struct {
 	asked, begun, failed int64
+	noReply              int64
 	retried              int64
 	errors               map[connect.Class]int64
 	first                map[connect.Class]connect.Failure
 	timeout              time.Duration
 	interrupted          bool
-	slow                 string // why time was up too early, if that is known
+	slow                 string        // why time was up too early, if that is known
+	waited               stats.Summary // of connections that failed: until they did
+	fixed                bool          // the source ports are the plan's
+	theirs               string        // whose connections failed, if that is known
 }
 
-// judge says whether all was begun and established, and with one SYN each.
+// judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
 	why := fmt.Sprintf("; the time was up first (timeout %s): allow more time, more concurrency or a higher rate", span(c.timeout))
-	if c.slow != "" {
+	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
+	case silent > 0 && c.waited.Med > c.timeout/10:
+		why = fmt.Sprintf("; the time was up first (timeout %s), since %s that got no answer kept others waiting: see the other verdicts", span(c.timeout), plural(silent, "connection"))
+	case c.slow != "":
 		why = fmt.Sprintf("; the time was up first (timeout %s): %s", span(c.timeout), c.slow)
 	}
 	if c.interrupted {
 		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
 	} else {
-		j.part(Complete, c.begun, c.asked, "begun", why)
+		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}
-	j.part(Connected, c.begun-c.failed, c.begun, "established", causes(c.errors, c.first))
-	if prompt && c.begun > 0 {
+	j.part(Connected, c.begun-c.failed, c.begun, "were established", causes(c.errors, c.first)+c.theirs+c.held())
+	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
 	}
+}
+
+// held tells of a cause that only fixed source ports have: a connection table that has not forgotten their last connections.
+func (c *connects) held() string {
+	if !c.fixed || c.errors[connect.ClassTimeout] == 0 || c.failed == c.begun {
+		return ""
+	}
+	return "; the source ports are fixed: if they were used shortly before, a connection table on the way may still hold their last connections, and drop the new SYNs (conntrack, a firewall, TIME_WAIT), or a backend does, which their FIN or RST did not reach; try other sourcePorts, or wait some minutes between the calls"
 }
 
 func (c *connects) judgePrompt(j *judge) {

@@ -29,25 +29,28 @@ var Names = []string{Complete, Connected, Answered, Kept, Recovered, Intact, Hos
 
 // Expect is what must hold besides the defaults. The zero value expects no more than these.
 type Expect struct {
-	Off    map[string]bool    // verdicts that are left out
-	Shares map[string]float64 // the least share of Complete, Connected, Answered and Kept that must hold; 1 if missing
+	Off    map[string]bool    `json:"off,omitempty"`    // verdicts that are left out
+	Shares map[string]float64 `json:"shares,omitempty"` // the least share of Complete, Connected, Answered and Kept that must hold; 1 if missing
 
-	Hosts     map[string]float64 // who must answer, and the share that each is due in relation to the others; 0 must not answer
-	Balance   float64            // the least p-value of the shares; 0 expects nothing
-	Tolerance float64            // by how much of its due a host's share may be off, whatever the p-value
-	Affinity  bool
-	Source    bool
+	Hosts     map[string]float64 `json:"hosts,omitempty"`     // who must answer, and the share that each is due in relation to the others; 0 must not answer
+	Balance   float64            `json:"balance,omitempty"`   // the least p-value of the shares; 0 expects nothing
+	Tolerance float64            `json:"tolerance,omitempty"` // by how much of its due a host's share may be off, whatever the p-value
+	Affinity  bool               `json:"affinity,omitempty"`
+	Source    bool               `json:"source,omitempty"`
 
-	Retransmits float64       // the largest share of connects that may take more than one SYN; DefaultRetransmits unless HasRetransmits
-	ReplyTime   time.Duration // the longest p(99) of the answers; 0 expects nothing
+	Retransmits float64       `json:"retransmits,omitempty"` // the largest share of connects that may take more than one SYN; DefaultRetransmits unless HasRetransmits
+	ReplyTime   time.Duration `json:"reply_time,omitempty"`  // the longest p(99) of the answers; 0 expects nothing
 
-	Loss        float64 // the largest share of packets that may be lost, if HasLoss
-	Recovery    time.Duration
-	Connections int64 // that a target must hold
-	IdleTimeout time.Duration
-	Moved       float64 // the largest share of flows beyond the ideal that may move; DefaultMoved unless HasMoved
+	Loss        float64       `json:"loss,omitempty"` // the largest share of packets that may be lost, if HasLoss
+	Recovery    time.Duration `json:"recovery,omitempty"`
+	Connections int64         `json:"connections,omitempty"` // that a target must hold
+	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
+	Moved       float64       `json:"moved,omitempty"` // the largest share of flows beyond the ideal that may move; DefaultMoved unless HasMoved
 
-	HasRetransmits, HasLoss, HasMoved bool
+	NoSYN          bool `json:"no_syn,omitempty"` // the protocol has none: Prompt is about answers alone
+	HasRetransmits bool `json:"has_retransmits,omitempty"`
+	HasLoss        bool `json:"has_loss,omitempty"`
+	HasMoved       bool `json:"has_moved,omitempty"`
 }
 
 // Defaults of an Expect.

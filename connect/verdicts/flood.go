@@ -2,12 +2,9 @@ package verdicts
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 )
 
 // Flood judges a flood; answers says whether they were wanted.
@@ -15,13 +12,17 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
-		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost),
+		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost), fixed: r.Fixed,
+		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime,
+	}
+	if answers {
+		c.theirs = theirs(r.Hosts, j.expect.Hosts, c.failed+r.FailedReads)
 	}
 	c.judge(j, true)
 	if answers {
 		judgeAnswers(j, r, &c)
 		judgeReplyTime(j, r.ReplyTime, r.ByHost)
-		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts)
+		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors)
 		judgeBalance(j, r)
 	}
 	judgeAffinity(j, r)
@@ -31,71 +32,11 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 
 func judgeAnswers(j *judge, r *connect.FloodResult, c *connects) {
 	established := c.begun - c.failed
-	errors := map[connect.Class]int64{}
-	for class, n := range r.Errors {
-		if n -= r.ConnectErrors[class]; n > 0 {
-			errors[class] = n
-		}
+	why := causes(beyond(r.Errors, r.ConnectErrors), r.First) + c.theirs
+	if c.theirs == "" && len(r.Hosts) > 0 {
+		why += "; others were answered by " + shares(r.Hosts)
 	}
-	j.part(Answered, established-r.FailedReads, established, "answered as they should", causes(errors, r.First))
-}
-
-// judgeHosts compares who has answered with who should.
-func judgeHosts(j *judge, answered connect.Hosts) (missing []string, unexpected connect.Hosts) {
-	missing, unexpected = []string{}, connect.Hosts{}
-	want := j.expect.Hosts
-	if want == nil {
-		return missing, unexpected
-	}
-	for host, weight := range want {
-		if weight > 0 && answered[host] == 0 {
-			missing = append(missing, host)
-		}
-	}
-	slices.Sort(missing)
-	for host, n := range answered {
-		if want[host] == 0 {
-			unexpected[host] = n
-		}
-	}
-	ok := len(missing) == 0 && len(unexpected) == 0
-	text := fmt.Sprintf("%s expected, and each has answered", plural(int64(due(want)), "host"))
-	if !ok {
-		text = fmt.Sprintf("%s expected", plural(int64(due(want)), "host"))
-	}
-	if len(missing) > 0 {
-		text += fmt.Sprintf("; no answer came from %s: the balancer sends nothing there (health check, weight, an old table), or the backend is down or tells another name", names(missing))
-	}
-	if len(unexpected) > 0 {
-		text += fmt.Sprintf("; answers came from %s, which %s: check the balancer's members", shares(unexpected), unexpectedAs(unexpected, want))
-	}
-	if len(answered) > 0 && !ok {
-		text += fmt.Sprintf(" (answers: %s)", shares(answered))
-	}
-	j.say(Hosts, ok, "%s", text)
-	return missing, unexpected
-}
-
-// due counts the hosts that are due something.
-func due(weights map[string]float64) (n int) {
-	for _, weight := range weights {
-		if weight > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func unexpectedAs(unexpected connect.Hosts, want map[string]float64) string {
-	for host := range unexpected {
-		if _, listed := want[host]; !listed {
-			if host == engine.OtherHosts {
-				return fmt.Sprintf("stands for all names beyond the first %d", engine.MaxHosts)
-			}
-			return "are not expected"
-		}
-	}
-	return "must not answer (weight 0)"
+	j.part(Answered, established-r.FailedReads, established, "got a right answer", why)
 }
 
 func judgeBalance(j *judge, r *connect.FloodResult) {
@@ -106,26 +47,53 @@ func judgeBalance(j *judge, r *connect.FloodResult) {
 	b := &r.Balance
 	off := imbalance(r.Hosts, j.expect.Hosts)
 	ok := b.Hosts > 0 && (b.PValue >= level || j.expect.Tolerance > 0 && off <= j.expect.Tolerance)
-	text := fmt.Sprintf("shares as by chance expected (p at least %g", level)
+	text := fmt.Sprintf("the shares should differ from what is due by chance only (p at least %g", level)
 	if j.expect.Tolerance > 0 {
 		text += fmt.Sprintf(", or no share off its due by more than %s", percent(j.expect.Tolerance))
 	}
-	text += fmt.Sprintf("); p is %.3g, the worst share is off by %s (%s)", b.PValue, percent(off), shares(r.Hosts))
-	total := int64(0)
-	for _, n := range r.Hosts {
-		total += n
-	}
-	switch {
-	case b.Hosts == 0:
-		text = "shares were expected, but nobody has answered"
-	case ok && total < int64(5*b.Hosts):
-		text += fmt.Sprintf("; %s are too few to tell for %s: make at least %d", plural(total, "answer"), plural(int64(b.Hosts), "host"), 5*b.Hosts)
-	case !ok && r.SourcesUsed <= 1 && len(r.Hosts) < b.Hosts:
-		text += "; all connections came from one source address, and a balancer that hashes addresses sends these to one host: use several sources, or fixed source ports"
-	case !ok:
-		text += ": weights, a table that is too coarse, hosts that are slow or have just come, or a balancer that counts connections; see by_host"
+	text += fmt.Sprintf("); p is %.3g, and the worst share is off by %s (answers: %s)", b.PValue, percent(off), shares(r.Hosts))
+	if b.Hosts == 0 {
+		text = "the hosts should share the connections, but none has answered: see the verdicts connected and answered"
+	} else {
+		text += whyUneven(r, ok, b.PValue >= level)
 	}
 	j.say(Balance, ok, "%s", text)
+}
+
+// whyUneven says what shares that differ come from, or what makes them tell little. likely is whether they may differ by chance.
+func whyUneven(r *connect.FloodResult, ok, likely bool) string {
+	hosts, total := int64(r.Balance.Hosts), sum(r.Hosts)
+	switch {
+	case ok && total < 5*hosts:
+		return fmt.Sprintf("; %s are too few to tell for %s: make at least %d", plural(total, "answer"), plural(hosts, "host"), 5*hosts)
+	case ok:
+		return ""
+	case r.SourcesUsed <= 1 && len(r.Hosts) == 1:
+		return ": the balancer has taken the other hosts out, or hashes source addresses, of which there was one only; use several (option source)"
+	case likely: // only with a tolerance is this not enough
+		return ": the shares differ by chance, but by more than the tolerance; make more connections"
+	}
+	if text := namesakes(r); text != "" {
+		return ": " + text
+	}
+	return ": hosts that are slow, have just come or are out at times, other weights than are due, a hash table that is too coarse, or a balancer that counts connections; see by_host, and its members and weights"
+}
+
+// namesakes says that several backends tell one name, if the shares look like that; "" if they do not. Where nobody says who is due what, it is two
+// of backends that are due the same.
+func namesakes(r *connect.FloodResult) string {
+	missing, want := r.Missing, r.Weights
+	if want == nil {
+		if len(r.Hosts) < 3 { // of two hosts, one may as well have twice the weight
+			return ""
+		}
+		const unnamed = ""
+		missing, want = []string{unnamed}, map[string]float64{unnamed: 1}
+		for host := range r.Hosts {
+			want[host] = 1
+		}
+	}
+	return sameName(missing, namesake(missing, want, r.Hosts))
 }
 
 // imbalance is by how much of its due the worst share is off. Without weights, all that answered are due the same.
@@ -136,14 +104,7 @@ func imbalance(hosts connect.Hosts, weights map[string]float64) float64 {
 			weights[host] = 1
 		}
 	}
-	var all int64
-	var total, worst float64
-	for _, n := range hosts {
-		all += n
-	}
-	for weight := range maps.Values(weights) {
-		total += weight
-	}
+	all, total, worst := sum(hosts), sum(weights), 0.0
 	if all == 0 || total == 0 {
 		return 0
 	}
@@ -162,11 +123,11 @@ func judgeAffinity(j *judge, r *connect.FloodResult) {
 	a := r.Affinity
 	switch {
 	case a == nil || a.Sources == 0:
-		j.say(Affinity, false, "each source to be answered by one host, but no source was answered twice: use fewer sources than connections")
+		j.say(Affinity, false, "each source should be answered by one host, but no source was answered twice, so that can't be told: use fewer sources than connections")
 	case a.Sticky == a.Sources:
 		j.say(Affinity, true, "each of %s was answered by one host", plural(a.Sources, "source"))
 	default:
-		j.say(Affinity, false, "each source to be answered by one host, but %d of %d were answered by more: the balancer does not hash by source address, or its table of sources was lost (session affinity, its timeout)", a.Sources-a.Sticky, a.Sources)
+		j.say(Affinity, false, "each source should be answered by one host, but %d of %d were answered by more: the balancer does not hash by source address, or its table of sources was lost (look at its session affinity, and the timeout of that)", a.Sources-a.Sticky, a.Sources)
 	}
 }
 
@@ -177,11 +138,11 @@ func judgeSource(j *judge, r *connect.FloodResult) {
 	s := &r.Source
 	switch {
 	case s.Same+s.Other+s.Untold == 0:
-		j.say(Source, false, "the backends to see the client's own address, but nobody has answered")
+		j.say(Source, false, "the backends should see the client's own address, but none has answered: see the verdicts connected and answered")
 	case s.Untold > 0:
-		j.say(Source, false, "the backends to see the client's own address, but %d of %d answers tell none: the server must be mconnect-server -tell-source", s.Untold, s.Same+s.Other+s.Untold)
+		j.say(Source, false, "the backends should see the client's own address, but %d of %d answers tell none: let the backends be mconnect-server -tell-source", s.Untold, s.Same+s.Other+s.Untold)
 	case s.Other > 0:
-		j.say(Source, false, "the backends to see the client's own address, but %d of %d saw another (%s in place of %s): the balancer, or a NAT on the way, puts its own there; use the PROXY protocol at both ends, direct routing or externalTrafficPolicy Local", s.Other, s.Same+s.Other, s.Told, s.Used)
+		j.say(Source, false, "the backends should see the client's own address, but on %d of %d connections they saw another (%s in place of %s): the balancer, or a NAT on the way, puts its own there; use the PROXY protocol at both ends, direct routing or externalTrafficPolicy Local", s.Other, s.Same+s.Other, s.Told, s.Used)
 	default:
 		j.say(Source, true, "the backends saw the client's own address on all of %s", plural(s.Same, "connection"))
 	}

@@ -2,6 +2,8 @@ package verdicts_test
 
 import (
 	"net/netip"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,11 +47,19 @@ func TestFlood(t *testing.T) {
 	stopped.Interrupted = true
 	slow := left(10)
 	slow.ByHost = medians(map[string]time.Duration{"web-1": 3 * time.Millisecond, "web-2": 2 * time.Millisecond, "web-4": 2100 * time.Millisecond})
+	stuck := left(900)
+	stuck.Errors = map[connect.Class]int64{connect.ClassNoReply: 64}
+	stuck.ErrorTime = stats.Summary{Count: 64, Med: second / 2}
 	unreachable := func(n int64) *connect.FloodResult {
 		r := answered(connect.Hosts{"web-1": 1000 - n}, nil)
 		r.Connects, r.FailedConnects, r.States.Error = 1000, n, n
 		r.ConnectErrors, r.First = refused(n)
 		r.Errors = r.ConnectErrors
+		return r
+	}
+	timedOut := func(n int64) *connect.FloodResult { // with fixed source ports
+		r := unreachable(n)
+		r.ConnectErrors, r.Fixed = map[connect.Class]int64{connect.ClassTimeout: n}, true
 		return r
 	}
 	silent := func(n int64) *connect.FloodResult {
@@ -73,28 +83,32 @@ func TestFlood(t *testing.T) {
 		verdict string
 		want    want
 	}{
-		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections begun"}}},
-		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections begun (99 %, all expected)", "timeout 1s", "allow more time"}}},
+		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections were begun"}}},
+		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "timeout 1s", "allow more time"}}},
 		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1s, the others in 3ms"}}},
+		"some left, by silent ones":               {stuck, nil, verdicts.Complete, want{fails: true, text: []string{"64 connections that got no answer kept others waiting"}, lacks: "allow more time"}},
 		"some left, tolerated":                    {left(10), least(verdicts.Complete, 0.99), verdicts.Complete, want{text: []string{"99 % expected"}}},
 		"some left, not tolerated":                {left(11), least(verdicts.Complete, 0.99), verdicts.Complete, want{fails: true, text: []string{"(98.9 %, 99 % expected)"}}},
 		"some left, not judged":                   {left(10), off(verdicts.Complete), verdicts.Complete, want{out: true}},
 		"interrupted":                             {stopped, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside", "990 of 1000"}}},
-		"all connected":                           {unreachable(0), nil, verdicts.Connected, want{text: []string{"1000 of 1000 connections established"}}},
-		"one refused":                             {unreachable(1), nil, verdicts.Connected, want{fails: true, text: []string{"999 of 1000 connections established (99.9 %, all expected): 1 refused; tcp a:1: refused"}}},
+		"all connected":                           {unreachable(0), nil, verdicts.Connected, want{text: []string{"1000 of 1000 connections were established"}}},
+		"one refused":                             {unreachable(1), nil, verdicts.Connected, want{fails: true, text: []string{"999 of 1000 connections were established (99.9 %, all expected): 1 refused; tcp a:1: refused"}}},
 		"one refused, tolerated":                  {unreachable(1), least(verdicts.Connected, 0.999), verdicts.Connected, want{}},
 		"all refused":                             {unreachable(1000), nil, verdicts.Connected, want{fails: true, text: []string{"0 of 1000", "1000 refused"}}},
-		"all refused, nobody to answer":           {unreachable(1000), nil, verdicts.Answered, want{text: []string{"0 of 0 connections answered"}}},
+		"all refused, nobody to answer":           {unreachable(1000), nil, verdicts.Answered, want{text: []string{"0 of 0 connections got a right answer"}}},
 		"all refused, none lacks a SYN":           {unreachable(1000), nil, verdicts.Prompt, want{}},
 		"all refused, not judged":                 {unreachable(1000), off(verdicts.Connected), verdicts.Connected, want{out: true}},
+		"some fixed ports time out":               {timedOut(20), nil, verdicts.Connected, want{fails: true, text: []string{"20 timeout", "the source ports are fixed", "may still hold their last connections"}}},
+		"all fixed ports time out":                {timedOut(1000), nil, verdicts.Connected, want{fails: true, text: []string{"1000 timeout"}, lacks: "ports"}},
 		"none to begin":                           {left(1000), nil, verdicts.Connected, want{text: []string{"0 of 0"}}},
 		"none begun, no SYNs":                     {left(1000), nil, verdicts.Prompt, want{out: true}},
-		"all answered":                            {silent(0), nil, verdicts.Answered, want{text: []string{"1000 of 1000 connections answered as they should"}}},
+		"all answered":                            {silent(0), nil, verdicts.Answered, want{text: []string{"1000 of 1000 connections got a right answer"}}},
 		"one silent":                              {silent(1), nil, verdicts.Answered, want{fails: true, text: []string{"999 of 1000", "1 no_reply", "no answer in time"}}},
 		"one silent, tolerated":                   {silent(1), least(verdicts.Answered, 0.999), verdicts.Answered, want{}},
 		"one silent is connected":                 {silent(1), nil, verdicts.Connected, want{}},
 		"each with one SYN":                       {retried(0), nil, verdicts.Prompt, want{text: []string{"at most 1 % expected"}}},
 		"one in a hundred with two":               {retried(10), nil, verdicts.Prompt, want{}},
+		"UDP has no SYNs":                         {retried(0), &verdicts.Expect{NoSYN: true}, verdicts.Prompt, want{out: true}},
 		"more with two":                           {retried(11), nil, verdicts.Prompt, want{fails: true, text: []string{"11 of 1000 connects took more than one SYN", "backlog"}}},
 		"none with two expected":                  {retried(1), &verdicts.Expect{HasRetransmits: true}, verdicts.Prompt, want{fails: true, text: []string{"at most 0 % expected"}}},
 		"answers in time":                         {late, &verdicts.Expect{ReplyTime: 3 * second}, verdicts.Prompt, want{text: []string{"p(99) of the answers is 2s"}}},
@@ -134,14 +148,15 @@ func TestHosts(t *testing.T) {
 		missing    []string
 		unexpected connect.Hosts
 	}{
-		"all":                          {connect.Hosts{"web-1": 1, "web-2": 99, "web-3": 1}, equal, want{text: []string{"3 hosts expected, and each has answered"}}, []string{}, connect.Hosts{}},
-		"one missing":                  {connect.Hosts{"web-1": 5, "web-3": 5}, equal, want{fails: true, text: []string{"3 hosts expected", "no answer came from web-2", "health check", "web-1 5"}}, []string{"web-2"}, connect.Hosts{}},
+		"all":                          {connect.Hosts{"web-1": 1, "web-2": 99, "web-3": 1}, equal, want{text: []string{"all of the expected hosts have answered, and no others (3)"}}, []string{}, connect.Hosts{}},
+		"one missing":                  {connect.Hosts{"web-1": 5, "web-3": 5}, equal, want{fails: true, text: []string{"2 of 3 expected hosts answered", "no answer came from web-2", "health check", "web-1 5"}}, []string{"web-2"}, connect.Hosts{}},
 		"two missing, in order":        {connect.Hosts{"web-2": 5}, equal, want{fails: true, text: []string{"from web-1, web-3"}}, []string{"web-1", "web-3"}, connect.Hosts{}},
 		"nobody":                       {connect.Hosts{}, equal, want{fails: true, text: []string{"web-1, web-2, web-3"}}, []string{"web-1", "web-2", "web-3"}, connect.Hosts{}},
 		"a stranger":                   {connect.Hosts{"web-1": 1, "web-2": 1, "web-3": 1, "web-9": 7}, equal, want{fails: true, text: []string{"answers came from web-9 7", "not expected", "members"}}, []string{}, connect.Hosts{"web-9": 7}},
+		"(unknown) has no name":        {connect.Hosts{"web-1": 1, "web-2": 1, "web-3": 1, "(unknown)": 2}, equal, want{fails: true, text: []string{"(unknown) 2", "reply.match"}}, []string{}, connect.Hosts{"(unknown)": 2}},
 		"(other) is another":           {connect.Hosts{"web-1": 1, "web-2": 1, "web-3": 1, "(other)": 2}, equal, want{fails: true, text: []string{"(other) 2", "10000"}}, []string{}, connect.Hosts{"(other)": 2}},
 		"weights are not shares here":  {connect.Hosts{"web-1": 1, "web-2": 1000}, map[string]float64{"web-1": 9, "web-2": 1}, want{}, []string{}, connect.Hosts{}},
-		"weight 0 has to be silent":    {connect.Hosts{"web-1": 9}, map[string]float64{"web-1": 1, "web-2": 0}, want{text: []string{"1 host expected"}}, []string{}, connect.Hosts{}},
+		"weight 0 has to be silent":    {connect.Hosts{"web-1": 9}, map[string]float64{"web-1": 1, "web-2": 0}, want{text: []string{"all of the expected hosts have answered, and no others (1)"}}, []string{}, connect.Hosts{}},
 		"weight 0, and yet it answers": {connect.Hosts{"web-1": 9, "web-2": 1}, map[string]float64{"web-1": 1, "web-2": 0}, want{fails: true, text: []string{"web-2 1", "weight 0"}}, []string{}, connect.Hosts{"web-2": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +168,58 @@ func TestHosts(t *testing.T) {
 			assert.Equal(t, row.unexpected, r.Unexpected)
 		})
 	}
+}
+
+// Who is missing is blamed on the balancer only if no connection failed that may have been the missing host's.
+func TestHostsMissingAndConnectionsFailing(t *testing.T) {
+	t.Parallel()
+	hosts := connect.Hosts{"web-1": 100, "web-2": 100}
+	for name, row := range map[string]struct {
+		answers connect.Hosts
+		failed  map[connect.Class]int64
+		want    want
+	}{
+		"as many as it was due": {hosts, map[connect.Class]int64{connect.ClassRefused: 90, connect.ClassTimeout: 10}, want{
+			fails: true, text: []string{"no answer came from web-3", "100 connections that failed (90 refused, 10 timeout)", "the backend is down, hangs"}, lacks: "sends nothing there",
+		}},
+		"a few, which are none of its": {hosts, map[connect.Class]int64{connect.ClassRefused: 3}, want{fails: true, text: []string{"no answer came from web-3", "sends nothing there"}}},
+		"all": {connect.Hosts{}, map[connect.Class]int64{connect.ClassRefused: 300}, want{
+			fails: true, text: []string{"0 of 3 expected hosts answered", "no connection was answered by anybody"}, lacks: "sends nothing there",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(row.answers, nil)
+			r.Errors = row.failed
+			verdicts.Flood(r, &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, true)
+			row.want.check(t, r.Judged, verdicts.Hosts)
+		})
+	}
+}
+
+// Names that a peer has chosen are told apart in lists, and do not fill them.
+func TestNamesInLists(t *testing.T) {
+	t.Parallel()
+	r := answered(connect.Hosts{"web-1": 1, "HTTP/1.1 400 Bad Request": 2, "a, b": 3, strings.Repeat("n", 255): 4, "(unknown)": 5}, nil)
+	verdicts.Flood(r, &verdicts.Expect{Hosts: map[string]float64{"web-1": 1}}, true)
+	want{fails: true, text: []string{`"HTTP/1.1 400 Bad Request" 2`, `"a, b" 3`, strings.Repeat("n", 64) + "… 4", "(unknown) 5"}}.check(t, r.Judged, verdicts.Hosts)
+}
+
+// Most connections time out, and a few are told why: that is the cause.
+func TestCauseThatTells(t *testing.T) {
+	t.Parallel()
+	r := answered(nil, nil)
+	r.Connects, r.FailedConnects, r.States.Error = 100, 100, 100
+	r.ConnectErrors = map[connect.Class]int64{connect.ClassTimeout: 94, connect.ClassNetUnreachable: 6}
+	r.First = map[connect.Class]connect.Failure{
+		connect.ClassTimeout: {Class: connect.ClassTimeout, Network: "tcp", Target: "a:1", Err: connect.ReasonConnectTimeout},
+		connect.ClassNetUnreachable: {
+			Class: connect.ClassNetUnreachable, Network: "tcp", Target: "a:1",
+			Err: connect.ICMPError{Err: syscall.ENETUNREACH, From: netip.MustParseAddr("10.0.0.9"), Kind: "net unreachable"},
+		},
+	}
+	verdicts.Flood(r, nil, true)
+	want{fails: true, text: []string{"94 timeout, 6 net_unreachable", "no answer in time", "ICMP: net unreachable, from 10.0.0.9"}}.check(t, r.Judged, verdicts.Connected)
 }
 
 func TestBalance(t *testing.T) {
@@ -173,9 +240,9 @@ func TestBalance(t *testing.T) {
 		"within the tolerance":            {connect.Hosts{"web-1": 54000, "web-2": 46000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{text: []string{"more than 10 %"}}},
 		"beyond the tolerance":            {connect.Hosts{"web-1": 56000, "web-2": 44000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{fails: true, text: []string{"off by 12 %"}}},
 		"beyond it, but by chance":        {connect.Hosts{"web-1": 12, "web-2": 8}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{}},
-		"nobody has answered":             {connect.Hosts{}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"nobody has answered"}}},
+		"none has answered":               {connect.Hosts{}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"none has answered"}}},
 		"too few to tell":                 {connect.Hosts{"web-1": 3, "web-2": 1}, verdicts.Expect{Balance: 0.001}, 0, want{text: []string{"4 answers are too few to tell for 2 hosts: make at least 10"}}},
-		"one host, from one source":       {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 1, want{fails: true, text: []string{"one source address", "use several sources"}}},
+		"one host, from one source":       {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 1, want{fails: true, text: []string{"there was one only", "use several"}}},
 		"one host, from several sources":  {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 100, want{fails: true, text: []string{"web-1 1000"}}},
 		"left out, though a level is set": {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal, Off: map[string]bool{verdicts.Balance: true}}, 1, want{out: true}},
 	} {
@@ -202,10 +269,10 @@ func TestAffinityAndSource(t *testing.T) {
 		"no source twice":              {func(r *connect.FloodResult) { r.Affinity = &disruption.Affinity{} }, verdicts.Affinity, want{fails: true, text: []string{"fewer sources"}}},
 		"no affinity known":            {func(*connect.FloodResult) {}, verdicts.Affinity, want{fails: true, text: []string{"fewer sources"}}},
 		"the source seen":              {func(r *connect.FloodResult) { r.Source.Same = 10 }, verdicts.Source, want{text: []string{"all of 10 connections"}}},
-		"another seen":                 {func(r *connect.FloodResult) { r.Source = connect.SourceSeen{Same: 9, Other: 1, Told: told, Used: used} }, verdicts.Source, want{fails: true, text: []string{"1 of 10 saw another (192.0.2.9 in place of 10.0.0.1)", "PROXY protocol"}}},
+		"another seen":                 {func(r *connect.FloodResult) { r.Source = connect.SourceSeen{Same: 9, Other: 1, Told: told, Used: used} }, verdicts.Source, want{fails: true, text: []string{"on 1 of 10 connections they saw another (192.0.2.9 in place of 10.0.0.1)", "PROXY protocol"}}},
 		"none told":                    {func(r *connect.FloodResult) { r.Source.Untold = 10 }, verdicts.Source, want{fails: true, text: []string{"10 of 10 answers tell none", "-tell-source"}}},
 		"some told":                    {func(r *connect.FloodResult) { r.Source.Untold, r.Source.Same = 1, 9 }, verdicts.Source, want{fails: true, text: []string{"1 of 10 answers tell none"}}},
-		"nobody has answered, sources": {func(*connect.FloodResult) {}, verdicts.Source, want{fails: true, text: []string{"nobody has answered"}}},
+		"nobody has answered, sources": {func(*connect.FloodResult) {}, verdicts.Source, want{fails: true, text: []string{"none has answered"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,6 +293,6 @@ func TestManyHostsAreCutShort(t *testing.T) {
 	}
 	r := answered(connect.Hosts{}, wanted)
 	verdicts.Flood(r, &verdicts.Expect{Hosts: wanted}, true)
-	want{fails: true, text: []string{"100 hosts expected", "and 92 more"}}.check(t, r.Judged, verdicts.Hosts)
+	want{fails: true, text: []string{"0 of 100 expected hosts answered", "and 92 more"}}.check(t, r.Judged, verdicts.Hosts)
 	assert.Len(t, r.Missing, 100)
 }

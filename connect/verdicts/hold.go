@@ -2,38 +2,46 @@ package verdicts
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
 // Hold judges a hold that has ended, by the changes that were announced.
 func Hold(r *connect.HoldResult, e *Expect, changes []connect.Change) {
-	j := newJudge(e)
 	r.Excuse(changes)
+	HoldExcused(r, e)
+}
+
+// HoldExcused is Hold for what several holds add up to. Their losses were excused hold by hold, and are known by number only.
+func HoldExcused(r *connect.HoldResult, e *Expect) {
+	j := newJudge(e)
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout,
 	}
 	c.judge(j, true)
+	judgeReplyTime(j, r.EchoTime, nil)
 	judgeKept(j, &r.Losses, r.EstablishedTotal, keptWhy(r))
-	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts)
+	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors)
 	r.Judged = j.result()
 }
 
 // keptWhy says what ended the connections.
 func keptWhy(r *connect.HoldResult) string {
-	late := map[connect.Class]int64{}
-	for class, n := range r.Errors {
-		if n -= r.ConnectErrors[class]; n > 0 {
-			late[class] = n
-		}
+	late := needlessClasses(&r.Losses)
+	if len(late) == 0 { // of several holds together, losses are not known one by one
+		late = lossClasses(r)
 	}
-	if r.ClosedBy.FIN+r.ClosedBy.RST == 0 {
+	fin, rst := late[connect.ClassClosed], late[connect.ClassReset]
+	delete(late, connect.ClassClosed)
+	delete(late, connect.ClassReset)
+	if fin+rst == 0 {
 		return causes(late, r.First)
 	}
-	text := ": the peer closed " + plural(r.ClosedBy.FIN, "connection")
-	if r.ClosedBy.RST > 0 {
-		text = fmt.Sprintf(": the peer closed %d and reset %d", r.ClosedBy.FIN, r.ClosedBy.RST)
+	text := ": the peer closed " + plural(fin, "connection")
+	if rst > 0 {
+		text = fmt.Sprintf(": the peer closed %d and reset %d", fin, rst)
 	}
 	text += fmt.Sprintf(", after %s on average: a limit of connections or an idle timeout of the target or of a device on the way, or a backend that went", span(r.Lifetime.Avg))
 	if len(late) > 0 {
@@ -42,14 +50,47 @@ func keptWhy(r *connect.HoldResult) string {
 	return text
 }
 
+// lossClasses counts all losses, by how the connections ended.
+func lossClasses(r *connect.HoldResult) map[connect.Class]int64 {
+	classes := beyond(r.Errors, r.ConnectErrors)
+	for class, n := range map[connect.Class]int64{connect.ClassClosed: r.ClosedBy.FIN, connect.ClassReset: r.ClosedBy.RST} {
+		if n > 0 {
+			classes[class] += n
+		}
+	}
+	return classes
+}
+
+// beyond counts the errors that are not among a part of them.
+func beyond(errors, part map[connect.Class]int64) map[connect.Class]int64 {
+	rest := map[connect.Class]int64{}
+	for class, n := range errors {
+		if n -= part[class]; n > 0 {
+			rest[class] = n
+		}
+	}
+	return rest
+}
+
+// needlessClasses counts the losses that no change excuses, by how the connections ended.
+func needlessClasses(l *connect.Losses) map[connect.Class]int64 {
+	classes := map[connect.Class]int64{}
+	for of, n := range l.NeedlessBy() {
+		if of.Class != connect.ClassNone { // else a flow that another host took
+			classes[of.Class] += n
+		}
+	}
+	return classes
+}
+
 // judgeKept says whether what was established lasted, but for what a change excuses.
 func judgeKept(j *judge, l *connect.Losses, established int64, why string) {
-	what := "kept to the end"
+	what := "were kept to the end"
 	if l.Excused > 0 {
-		what = fmt.Sprintf("kept to the end, or lost by announced changes (%d)", l.Excused)
+		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
 	}
 	if len(l.NeedlessByHost) > 0 {
-		why = ", the others of " + shares(l.NeedlessByHost) + why
+		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)
 	}
 	j.part(Kept, max(established-l.Needless, 0), established, what, why)
 }

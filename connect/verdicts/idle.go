@@ -11,13 +11,19 @@ import (
 func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	j := newJudge(e)
 	text := fmt.Sprintf("the search came to an end, with %s", plural(r.Dialed, "connection"))
-	if !r.Finished {
-		text = fmt.Sprintf("the search to come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", span(r.TimeLimit))
+	switch {
+	case !r.Finished && !r.Control.Answered && r.Duration < r.TimeLimit:
+		text = "the search for a timeout could not begin, since the connection that is used at once was not answered: see the verdict answered"
+	case !r.Finished:
+		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", span(r.TimeLimit))
 	}
 	j.say(Complete, r.Finished, "%s", text)
-	text = fmt.Sprintf("a connection that was used at once answered after %s", span(r.Control.Time))
+	text = fmt.Sprintf("a connection that was used at once was answered after %s", span(r.Control.Time))
 	if !r.Control.Answered {
-		text = "a connection that was used at once to answer, but it did not: " + r.Control.Message
+		text = "a connection that was used at once should be answered, but was not: " + r.Control.Message
+		if r.Control.Error == connect.ClassNone { // none was established
+			text += causes(r.Errors, r.First)
+		}
 	}
 	j.say(Answered, r.Control.Answered, "%s", text)
 	if want := j.expect.IdleTimeout; want > 0 {
@@ -29,13 +35,18 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 func judgeIdle(j *judge, r *connect.IdleResult) {
 	want := j.expect.IdleTimeout
 	x := r.Expected
+	earlier := r.Timeout != nil && *r.Timeout < want
 	switch {
-	case x == nil || x.How == connect.IdleUnknown:
-		j.say(Idle, false, "a connection that was silent for %s to answer, but the search ended before: allow more time", span(want))
-	case x.How == connect.IdleNever && (r.Timeout == nil || *r.Timeout >= want):
+	case !earlier && (x == nil || x.How == connect.IdleUnknown):
+		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search ended before: allow more time", span(want))
+	case !earlier && x.How == connect.IdleNever:
 		j.say(Idle, true, "a connection that was silent for %s still answered", span(want))
 	default:
-		text := fmt.Sprintf("a connection that was silent for %s to answer, but connections are forgotten earlier (%s)", span(want), x.How)
+		how := r.How
+		if x != nil && x.How != connect.IdleUnknown && x.How != connect.IdleNever {
+			how = x.How
+		}
+		text := fmt.Sprintf("a connection that was silent for %s should still answer, but connections are forgotten earlier (%s)", span(want), how)
 		if r.Timeout != nil {
 			text += fmt.Sprintf(": after %s", span(*r.Timeout))
 		}

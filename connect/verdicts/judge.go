@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // judge collects the verdicts on one result.
@@ -37,22 +40,30 @@ func (j *judge) result() connect.Judged {
 	return connect.Judged{OK: !slices.ContainsFunc(j.list, failed), Verdicts: j.list}
 }
 
-// part judges a share of a whole: n of all must be at least the share that is expected.
+// part judges a share of a whole: n of all must be at least the share that is expected. what says what these n connections did, as in
+// "were begun".
 func (j *judge) part(name string, n, all int64, what, why string) {
 	least := j.expect.share(name)
 	ok := all == 0 || float64(n) >= least*float64(all)
-	expected := "all expected"
-	if least != 1 {
-		expected = percent(least) + " expected"
+	if all == 1 {
+		what = strings.Replace(what, "were ", "was ", 1)
 	}
 	text := fmt.Sprintf("%d of %s %s", n, plural(all, "connection"), what)
 	switch {
 	case !ok:
-		text += fmt.Sprintf(" (%s, %s)%s", percent(float64(n)/float64(all)), expected, why)
+		text += fmt.Sprintf(" (%s, %s expected)%s", percent(float64(n)/float64(all)), expected(least), why)
 	case least != 1:
-		text += fmt.Sprintf(" (%s)", expected)
+		text += fmt.Sprintf(" (%s expected)", expected(least))
 	}
 	j.say(name, ok, "%s", text)
+}
+
+// expected is the least share that must hold, as texts tell it.
+func expected(least float64) string {
+	if least == 1 {
+		return "all"
+	}
+	return percent(least)
 }
 
 func plural(n int64, thing string) string {
@@ -64,7 +75,10 @@ func plural(n int64, thing string) string {
 
 // percent is a share as people write it.
 func percent(share float64) string {
-	text := fmt.Sprintf("%.4f", 100*share)
+	text := fmt.Sprintf("%.2f", 100*share)
+	if text == "0.00" || text == "100.00" { // which it must not be taken for
+		text = fmt.Sprintf("%.6f", 100*share)
+	}
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + " %"
 }
 
@@ -86,8 +100,17 @@ const maxNamed = 8
 
 // names lists hosts.
 func names(hosts []string) string {
-	text := strings.Join(hosts[:min(len(hosts), maxNamed)], ", ")
-	if more := len(hosts) - maxNamed; more > 0 {
+	parts := make([]string, 0, maxNamed)
+	for _, host := range hosts[:min(len(hosts), maxNamed)] {
+		parts = append(parts, shown(host))
+	}
+	return list(parts, len(hosts))
+}
+
+// list joins the first of so many parts.
+func list(parts []string, all int) string {
+	text := strings.Join(parts, ", ")
+	if more := all - len(parts); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
@@ -96,28 +119,64 @@ func names(hosts []string) string {
 // shares lists hosts with what they have, the most first.
 func shares(hosts map[string]int64) string {
 	byCount := slices.SortedFunc(maps.Keys(hosts), func(a, b string) int { return cmp.Or(cmp.Compare(hosts[b], hosts[a]), cmp.Compare(a, b)) })
-	parts := make([]string, 0, len(byCount))
-	for _, host := range byCount {
-		parts = append(parts, fmt.Sprintf("%s %d", host, hosts[host]))
+	parts := make([]string, 0, maxNamed)
+	for _, host := range byCount[:min(len(byCount), maxNamed)] {
+		parts = append(parts, fmt.Sprintf("%s %d", shown(host), hosts[host]))
 	}
-	return names(parts)
+	return list(parts, len(byCount))
 }
 
-// causes says why connections failed: how many in each class, and the first of the most frequent one with advice.
-func causes(errors map[connect.Class]int64, first map[connect.Class]connect.Failure) string {
-	classes := slices.SortedFunc(maps.Keys(errors), func(a, b connect.Class) int {
+// longName is how much of a name a text has.
+const longName = 64
+
+// shown is a host's name in a list of them: in quotes if it is hard to tell where it ends.
+func shown(host string) string {
+	short := quote.Cut(host, longName)
+	if host == "" || strings.ContainsAny(host, " ,;:'\"()") && host != engine.UnknownHost && host != engine.OtherHosts {
+		return strconv.Quote(short)
+	}
+	return short
+}
+
+// mostFirst are the classes of failures, the most frequent one first.
+func mostFirst(errors map[connect.Class]int64) []connect.Class {
+	return slices.SortedFunc(maps.Keys(errors), func(a, b connect.Class) int {
 		return cmp.Or(cmp.Compare(errors[b], errors[a]), cmp.Compare(a, b))
 	})
+}
+
+// byClass tells how many connections failed in each class.
+func byClass(errors map[connect.Class]int64) string {
+	parts := make([]string, 0, len(errors))
+	for _, class := range mostFirst(errors) {
+		parts = append(parts, fmt.Sprintf("%d %s", errors[class], class))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// causes says why connections failed: how many in each class, and the first of the most frequent one with advice. If that one tells only that
+// nothing came, the first of one that tells more follows: of what a router drops it reports a few, since ICMP is limited (RFC 1812, 4.3.2.8).
+func causes(errors map[connect.Class]int64, first map[connect.Class]connect.Failure) string {
+	classes := mostFirst(errors)
 	if len(classes) == 0 {
 		return ""
 	}
-	parts := make([]string, 0, len(classes))
-	for _, class := range classes {
-		parts = append(parts, fmt.Sprintf("%d %s", errors[class], class))
-	}
-	text := ": " + strings.Join(parts, ", ")
+	text := ": " + byClass(errors)
 	if failure, known := first[classes[0]]; known {
 		text += "; " + failure.Error()
 	}
+	if !isSilence(classes[0]) {
+		return text
+	}
+	for _, class := range classes[1:] {
+		if failure, known := first[class]; known && !isSilence(class) {
+			return text + "; " + failure.Error()
+		}
+	}
 	return text
+}
+
+// isSilence reports whether a class tells only that nothing came in time.
+func isSilence(c connect.Class) bool {
+	return c == connect.ClassTimeout || c == connect.ClassNoReply || c == connect.ClassAborted
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
@@ -14,38 +13,71 @@ import (
 // CapacityOf judges a search for a target's limit. Failing connects are what it looked for.
 func CapacityOf(r *connect.CapacityResult, e *Expect) connect.Judged {
 	j := newJudge(e)
-	j.part(Complete, r.Begun, r.Asked, "begun", "; the time was up first: allow a longer timeout")
+	j.part(Complete, r.Begun, r.Asked, "of the last step were begun", "; the time was up first: allow a longer timeout")
 	want := max(j.expect.Connections, 1)
-	text := fmt.Sprintf("%s held (at least %d expected)", plural(r.Connections, "connection"), want)
+	text := fmt.Sprintf("the target held %s (at least %d expected)", plural(r.Connections, "connection"), want)
 	if r.Connections < want {
-		text += ": " + r.Explanation + strings.Replace(causes(r.Errors, r.First), ": ", "; ", 1)
+		text += capacityWhy(r)
 	}
 	j.say(Capacity, r.Connections >= want, "%s", text)
 	return j.result()
 }
 
-// Exchange is one request, as ping and its like make it.
+// capacityWhy says what kept the target from holding more. Connects that were given up when the search ended say nothing of it.
+func capacityWhy(r *connect.CapacityResult) string {
+	failed := maps.Clone(r.Errors)
+	if r.Limit != connect.LimitTime {
+		delete(failed, connect.ClassAborted)
+	}
+	switch {
+	case len(failed) == 0:
+		return ": " + r.Explanation
+	case r.Connections == 0 && r.Limit == connect.LimitUnreachable:
+		return ", as no connect succeeds" + causes(failed, r.First)
+	}
+	return ": " + r.Explanation + "; failures: " + byClass(failed)
+}
+
+// Exchange is one request, as ping and its like make it, to one address of a target or to each.
 type Exchange struct {
-	Connected, Answered bool
-	Target              string
-	Why                 string // it failed
+	Addresses int64 // that were asked
+	Connected int64 // those of them that were reached
+	Answered  int64 // those of Connected that answered as they should
+	Target    string
+	Why       string // some failed
 }
 
 // PingOf judges a ping; answers says whether it asks for more than a connection.
 func PingOf(x Exchange, e *Expect, answers bool) connect.Judged {
 	j := newJudge(e)
-	said := func(name string, ok bool, what string) {
-		text := x.Target + " " + what
-		if !ok {
-			text = fmt.Sprintf("%s to be %s: %s", x.Target, what, x.Why)
-		}
-		j.say(name, ok, "%s", text)
-	}
-	said(Connected, x.Connected, "reached")
-	if answers && x.Connected {
-		said(Answered, x.Answered, "answered")
+	x.judge(j, Connected, x.Connected, x.Addresses, "reached")
+	switch {
+	case answers && x.Connected == 0:
+		j.say(Answered, true, "%s was not reached, so no answer was due: see the verdict connected", x.Target)
+	case answers:
+		x.judge(j, Answered, x.Answered, x.Connected, "answered as it should")
 	}
 	return j.result()
+}
+
+// judge says whether n of all addresses are enough.
+func (x *Exchange) judge(j *judge, name string, n, all int64, what string) {
+	least := j.expect.share(name)
+	ok := float64(n) >= least*float64(all)
+	text := fmt.Sprintf("%s was %s", x.Target, what)
+	switch {
+	case all > 1:
+		text = fmt.Sprintf("%d of %d addresses of %s were %s (%s expected)", n, all, x.Target, what, expected(least))
+	case n == 0:
+		text = fmt.Sprintf("%s was not %s", x.Target, what)
+		if least != 1 {
+			text += fmt.Sprintf(" (%s expected)", expected(least))
+		}
+	}
+	if n < all {
+		text += ": " + x.Why
+	}
+	j.say(name, ok, "%s", text)
 }
 
 // dueFlows is how many flows must be due to a host that was added for it to stand out that it gets none.
@@ -64,7 +96,7 @@ func Disruption(v *disruption.Verdict, e *Expect) connect.Judged {
 	case v.Trouble != "":
 		wrong = v.Trouble
 	case v.Stale > 0:
-		wrong = fmt.Sprintf("%s answered by a host that was removed: the balancer still sends flows there (stale): an old table, or a connection table that is not cleared", plural(v.Stale, "flow"))
+		wrong = fmt.Sprintf("%s answered by a host that was removed (%s): the balancer still sends flows there (stale): an old table, or a connection table that is not cleared", plural(v.Stale, "flow"), names(v.Removed))
 	case v.Lost > 0:
 		wrong = fmt.Sprintf("%s answered before, and no more after the change: the balancer sends them to a backend that is gone", plural(v.Lost, "flow"))
 	case len(idle) > 0:
@@ -101,8 +133,9 @@ func idleBackends(v *disruption.Verdict) (idle []string) {
 	return idle
 }
 
-// SocketsOf judges a socket table by the most sockets that each state may have.
-func SocketsOf(states map[string]int64, most map[string]int64, e *Expect) connect.Judged {
+// SocketsOf judges a socket table by the most sockets that each state may have. The table is of a remote server's host, or of this one's if
+// remote is "".
+func SocketsOf(remote string, states map[string]int64, most map[string]int64, e *Expect) connect.Judged {
 	j := newJudge(e)
 	if len(most) == 0 {
 		return j.result()
@@ -118,12 +151,19 @@ func SocketsOf(states map[string]int64, most map[string]int64, e *Expect) connec
 			text += adviceOnState(state)
 		}
 	}
+	if remote != "" {
+		text = fmt.Sprintf("%s has %s", remote, text)
+	}
 	j.say(Sockets, ok, "%s", text)
 	return j.result()
 }
 
 func adviceOnState(state string) string {
 	switch state {
+	case "established":
+		return ": they are still in use, or their peers have gone and the FIN or RST did not arrive: a balancer or firewall on the way drops it, or has forgotten the connection; TCP keepalive on that host closes them in time"
+	case "fin_wait1", "closing", "last_ack":
+		return ": their FIN is not acknowledged, so most likely it does not reach the other end, which keeps the connection: a balancer or firewall on the way drops it, or has forgotten the connection"
 	case "close_wait":
 		return ": the application does not close connections that its peers have closed: it leaks, or hangs"
 	case "syn_recv":
@@ -136,5 +176,10 @@ func adviceOnState(state string) string {
 
 // Failed is the verdict on a call that was rejected or threw.
 func Failed(call string, err error) connect.Verdict {
-	return connect.Verdict{Name: Ran, Text: fmt.Sprintf("%s() to run: %v", call, err)}
+	return connect.Verdict{Name: Ran, Text: fmt.Sprintf("%s() did not run: %v", call, err)}
+}
+
+// Threw is the verdict on a script that threw an exception of its own.
+func Threw(err error) connect.Verdict {
+	return connect.Verdict{Name: Ran, Text: fmt.Sprintf("the script should run to its end, but an exception has ended the iteration, and what came after it was not tested: %v", err)}
 }

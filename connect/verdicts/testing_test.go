@@ -18,6 +18,7 @@ type want struct {
 	fails bool
 	out   bool     // it is left out
 	text  []string // parts of its text
+	lacks string   // no part of its text
 }
 
 // check finds a verdict by its name, and compares it.
@@ -43,6 +44,9 @@ func (w want) check(t *testing.T, j connect.Judged, name string) {
 	assert.Equal(t, !w.fails, v.OK, v.Text)
 	for _, part := range w.text {
 		assert.Contains(t, v.Text, part)
+	}
+	if w.lacks != "" {
+		assert.NotContains(t, v.Text, w.lacks)
 	}
 	if w.fails {
 		assert.Greater(t, len(strings.Fields(v.Text)), 5, "why, and what to do: %s", v.Text)

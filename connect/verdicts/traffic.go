@@ -10,20 +10,19 @@ import (
 
 // Traffic judges a call of traffic, by the changes that were announced.
 func Traffic(r *connect.TrafficResult, e *Expect, verify bool, changes []connect.Change) {
-	j := newJudge(e)
 	r.Excuse(changes)
+	TrafficExcused(r, e, verify)
+}
+
+// TrafficExcused is Traffic for what several calls add up to. Their losses were excused call by call, and are known by number only.
+func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
+	j := newJudge(e)
 	c := connects{
 		asked: r.Connections, begun: r.Begun, failed: r.FailedFirst, errors: r.FirstErrors, first: r.First,
 		timeout: r.Timeout, interrupted: r.Interrupted,
 	}
 	c.judge(j, false)
-	late := map[connect.Class]int64{}
-	for i := range r.List {
-		if l := &r.List[i]; !l.Moved {
-			late[l.Class]++
-		}
-	}
-	judgeKept(j, &r.Losses, r.Lost+r.Lasting, trafficWhy(r, late))
+	judgeKept(j, &r.Losses, r.Lost+r.Lasting, trafficWhy(r))
 	judgeRecovered(j, r)
 	if verify {
 		judgeIntact(j, r)
@@ -34,10 +33,14 @@ func Traffic(r *connect.TrafficResult, e *Expect, verify bool, changes []connect
 }
 
 // trafficWhy says why connections were lost.
-func trafficWhy(r *connect.TrafficResult, late map[connect.Class]int64) string {
+func trafficWhy(r *connect.TrafficResult) string {
+	late := needlessClasses(&r.Losses)
+	if len(late) == 0 && len(r.List) == 0 { // of several calls together, losses are not known one by one
+		late = beyond(r.Errors, r.FirstErrors)
+	}
 	text := causes(late, r.First)
-	if r.Moved > 0 {
-		text += fmt.Sprintf("; %s went on with another host", plural(r.Moved, "UDP flow"))
+	if moved := r.NeedlesslyMoved(); moved > 0 {
+		text += fmt.Sprintf("; %s went on with another host, so the balancer has no table of flows, or lost it", plural(moved, "UDP flow"))
 	}
 	return text + sizesWhy(r)
 }
@@ -51,40 +54,64 @@ func sizesWhy(r *connect.TrafficResult) string {
 }
 
 func judgeRecovered(j *judge, r *connect.TrafficResult) {
-	down := r.Down
-	if !r.Reconnect {
-		down = max(down-excused(r), 0)
+	down := min(r.Down, r.Connections)
+	were := "were"
+	if r.Connections == 1 {
+		were = "was"
 	}
-	up := max(r.Connections-down, 0)
-	text := fmt.Sprintf("%d of %s up and echoing at the end", up, plural(r.Connections, "connection"))
+	text := fmt.Sprintf("%d of %s %s up and echoing at the end", r.Connections-down, plural(r.Connections, "connection"), were)
+	if !r.Reconnect && down > 0 {
+		if by := min(r.TakenDown(), down); by > 0 {
+			text += fmt.Sprintf(", and announced changes have taken down %d", by)
+			down -= by
+		}
+	}
 	if down > 0 {
 		text += " (all expected)" + recoveredWhy(r)
 	}
 	j.say(Recovered, down <= 0, "%s", text)
 }
 
-// excused counts the connections that changes have taken down. A flow that another host took is up.
-func excused(r *connect.TrafficResult) (n int64) {
-	for i := range r.List {
-		if l := &r.List[i]; !l.Needless && !l.Moved {
-			n++
-		}
-	}
-	return n
-}
-
 func recoveredWhy(r *connect.TrafficResult) string {
 	switch {
 	case r.Hole != nil:
 		return sizesWhy(r)
+	case !r.Reconnect && r.Lost == 0 && r.FailedConnects > 0:
+		return causes(r.Errors, r.First)
 	case !r.Reconnect:
-		return ": lost connections were not to be dialed again"
+		return ": what was lost was not dialed again, as reconnect is false; see the verdict kept for why it was lost"
 	case strings.HasPrefix(r.Network, "udp"):
 		return silentWhy(r)
 	case r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
+	case r.LastLoss != nil && r.Duration-*r.LastLoss < redialing && r.Received > 0:
+		return fmt.Sprintf(": connections were lost until %s before the end, too late to be up again; see the verdict kept for why, or let the call last longer", span(r.Duration-*r.LastLoss))
 	}
-	return ": they were accepted, but no echo comes: a balancer without a backend, or a server that does not echo"
+	return ": they were accepted, but no echo comes: a balancer without a backend, or a server that does not echo" + tooLarge(r)
+}
+
+// redialing is what it takes until a connection that is lost is up again: it is redialed after up to a second.
+const redialing = 1500 * time.Millisecond
+
+// largest is the size of packets that passes everywhere: the least MTU of IPv6 (RFC 8200, section 5) less the headers.
+const largest = 1200
+
+// tooLarge says that packets which all vanish may be too large for the path, where there are no small ones that would tell.
+func tooLarge(r *connect.TrafficResult) string {
+	if r.Received > 0 || r.PacketSize <= largest || len(r.BySize) > 1 {
+		return ""
+	}
+	return fmt.Sprintf("; or packets of %d bytes are too large for a link on the way, whose ICMP does not arrive: packetSize: [64, %d] tells", r.PacketSize, r.PacketSize)
+}
+
+// tells reports whether some connections failed in a way that says why the others are silent.
+func tells(errors map[connect.Class]int64) bool {
+	for class := range errors {
+		if !isSilence(class) {
+			return true
+		}
+	}
+	return false
 }
 
 // silentWhy says why datagrams have no echo. Flows with fixed ports keep their entries in connection tables alive.
@@ -93,18 +120,20 @@ func silentWhy(r *connect.TrafficResult) string {
 	switch answered := r.NewPortAnswered; {
 	case answered != nil && *answered:
 		return stale + "; new source ports work, as a datagram from one was answered: flush the table's entries of that backend (conntrack -D), or change the source ports"
+	case tells(r.Errors):
+		return causes(r.Errors, r.First)
 	case answered != nil:
-		return ": the target, or a device on the way, drops the datagrams; one from a new source port was not answered either: check that a backend is up, and the way there"
+		return ": the target, or a device on the way, drops the datagrams; one from a new source port was not answered either: check that a backend is up, and the way there" + tooLarge(r)
 	case r.Lost > 0 && r.Received > 0 && r.Fixed:
 		return stale + ", or the target is gone: flush the table's entries of that backend (conntrack -D), or change the source ports"
 	}
-	return ": the target, or a device on the way, drops the datagrams: check that a server echoes there, and the way there"
+	return ": the target, or a device on the way, drops the datagrams: check that a server echoes there, and the way there" + tooLarge(r)
 }
 
 func judgeIntact(j *judge, r *connect.TrafficResult) {
 	text := fmt.Sprintf("all of %s came back as they were sent", plural(r.Received, "packet"))
 	if r.Corrupted > 0 {
-		text = fmt.Sprintf("%d of %s came back with other bytes than were sent: a proxy that changes data, faulty memory or checksum offload on the way, or a server that is no echo", r.Corrupted, plural(r.Received, "packet"))
+		text = fmt.Sprintf("%d of %s came back with other bytes than were sent (%s): a proxy that changes data, faulty memory or checksum offload on the way, or a server that is no echo", r.Corrupted, plural(r.Received, "packet"), shares(r.CorruptedByHost))
 	}
 	j.say(Intact, r.Corrupted == 0, "%s", text)
 }

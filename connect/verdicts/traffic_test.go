@@ -62,27 +62,30 @@ func TestTraffic(t *testing.T) {
 		want    want
 	}{
 		"all begun":                         {lasting(nil), nil, false, nil, verdicts.Complete, want{}},
-		"not all begun":                     {lasting(func(r *connect.TrafficResult) { r.Begun = 9 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"9 of 10 connections begun"}}},
+		"not all begun":                     {lasting(func(r *connect.TrafficResult) { r.Begun = 9 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"9 of 10 connections were begun"}}},
 		"interrupted":                       {lasting(func(r *connect.TrafficResult) { r.Interrupted = true }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside"}}},
 		"first dials":                       {lasting(nil), nil, false, nil, verdicts.Connected, want{text: []string{"10 of 10"}}},
-		"a first dial that failed":          {lasting(func(r *connect.TrafficResult) { r.FailedFirst = 1; r.FirstErrors, r.First = refused(1) }), nil, false, nil, verdicts.Connected, want{fails: true, text: []string{"9 of 10 connections established", "1 refused"}}},
+		"a first dial that failed":          {lasting(func(r *connect.TrafficResult) { r.FailedFirst = 1; r.FirstErrors, r.First = refused(1) }), nil, false, nil, verdicts.Connected, want{fails: true, text: []string{"9 of 10 connections were established", "1 refused"}}},
 		"redials that failed are not first": {lasting(func(r *connect.TrafficResult) { r.FailedConnects = 5 }), nil, false, nil, verdicts.Connected, want{}},
 		"no SYNs are judged":                {lasting(nil), nil, false, nil, verdicts.Prompt, want{out: true}},
-		"all kept":                          {lasting(nil), nil, false, nil, verdicts.Kept, want{text: []string{"10 of 10 connections kept to the end"}}},
-		"some lost":                         {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections kept", "web-1 3", "3 reset"}}},
+		"all kept":                          {lasting(nil), nil, false, nil, verdicts.Kept, want{text: []string{"10 of 10 connections were kept to the end"}}},
+		"some lost":                         {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections were kept", "web-1 3", "3 reset"}}},
 		"some lost, tolerated":              {lasting(lost(3)), least(verdicts.Kept, 0.7), false, nil, verdicts.Kept, want{}},
 		"some lost by a change":             {lasting(lost(3)), nil, false, restart, verdicts.Kept, want{text: []string{"13 of 13", "announced changes (3)"}}},
 		"some lost by a change of others":   {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true}},
 		"some lost after a change's time":   {lasting(lost(3)), nil, false, []connect.Change{{Within: second}}, verdicts.Kept, want{fails: true}},
+		"UDP flows that moved, one excused": {lasting(func(r *connect.TrafficResult) {
+			r.Network, r.Moved, r.List = "udp", 2, []connect.Loss{{Host: "web-1", Moved: true, At: 2 * second}, {Host: "web-2", Moved: true, At: 2 * second}}
+		}), nil, false, restart, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 UDP flow went on with another host"}}},
 		"a UDP flow that moved": {lasting(func(r *connect.TrafficResult) {
 			r.Network, r.Moved, r.List = "udp", 1, []connect.Loss{{Host: "web-1", Moved: true}}
 		}), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 UDP flow went on with another host"}}},
-		"lost and up again":                  {lasting(lost(3)), nil, false, nil, verdicts.Recovered, want{text: []string{"10 of 10 connections up and echoing at the end"}}},
-		"down at the end":                    {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"8 of 10", "no echo comes", "balancer without a backend"}}},
-		"down at the end, refused":           {lasting(func(r *connect.TrafficResult) { r.Down, r.FailedConnects = 2, 9; r.Errors, r.First = refused(9) }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"9 refused"}}},
-		"not to be dialled again":            {lasting(gone), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"7 of 10", "not to be dialed again"}}},
-		"not to be dialled again, excused":   {lasting(gone), nil, false, restart, verdicts.Recovered, want{}},
-		"excused, but dialled again in vain": {lasting(func(r *connect.TrafficResult) { gone(r); r.Reconnect = true }), nil, false, restart, verdicts.Recovered, want{fails: true}},
+		"lost and up again":                 {lasting(lost(3)), nil, false, nil, verdicts.Recovered, want{text: []string{"10 of 10 connections were up and echoing at the end"}}},
+		"down at the end":                   {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"8 of 10", "no echo comes", "balancer without a backend"}}},
+		"down at the end, refused":          {lasting(func(r *connect.TrafficResult) { r.Down, r.FailedConnects = 2, 9; r.Errors, r.First = refused(9) }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"9 refused"}}},
+		"not to be dialed again":            {lasting(gone), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"7 of 10", "was not dialed again"}}},
+		"not to be dialed again, excused":   {lasting(gone), nil, false, restart, verdicts.Recovered, want{text: []string{"7 of 10 connections were up", "announced changes have taken down 3"}}},
+		"excused, but dialed again in vain": {lasting(func(r *connect.TrafficResult) { gone(r); r.Reconnect = true }), nil, false, restart, verdicts.Recovered, want{fails: true}},
 		"an excused flow that moved excuses no other": {lasting(func(r *connect.TrafficResult) {
 			r.Network, r.Reconnect, r.Down, r.List = "udp", false, 1, []connect.Loss{{At: 2 * second, Host: "web-1", Moved: true}}
 		}), nil, false, restart, verdicts.Recovered, want{fails: true}},
@@ -90,6 +93,18 @@ func TestTraffic(t *testing.T) {
 		"gone, new ports do not":  {lasting(silent(&no)), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"not answered either", "a backend is up"}}},
 		"silent, and not asked":   {lasting(silent(nil)), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"the same source ports"}}},
 		"silent, ports of chance": {lasting(func(r *connect.TrafficResult) { silent(nil)(r); r.Fixed = false }), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"drops the datagrams"}}},
+		"silent, and some refused": {lasting(func(r *connect.TrafficResult) { silent(&no)(r); r.Errors, r.First = refused(4) }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"4 refused"}, lacks: "drops the datagrams",
+		}},
+		"lost just before the end": {lasting(func(r *connect.TrafficResult) { lost(3)(r); r.Down, r.LastLoss = 3, new(7500*time.Millisecond) }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"lost until 500ms before the end", "last longer"}, lacks: "without a backend",
+		}},
+		"large packets alone, and no echo": {lasting(func(r *connect.TrafficResult) {
+			r.Down, r.Received, r.PacketSize, r.BySize = 10, 0, 4096, []connect.SizeCount{{Size: 4096}}
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packetSize: [64, 4096] tells"}}},
+		"small packets alone, and no echo": {lasting(func(r *connect.TrafficResult) { r.Down, r.Received, r.PacketSize = 10, 0, 1024 }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"no echo comes"}, lacks: "packetSize",
+		}},
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}}},
@@ -101,7 +116,7 @@ func TestTraffic(t *testing.T) {
 		"left out":                   {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), off(verdicts.Recovered), false, nil, verdicts.Recovered, want{out: true}},
 		"not compared":               {lasting(func(r *connect.TrafficResult) { r.Corrupted = 1 }), nil, false, nil, verdicts.Intact, want{out: true}},
 		"intact":                     {lasting(nil), nil, true, nil, verdicts.Intact, want{text: []string{"all of 1000 packets"}}},
-		"corrupted":                  {lasting(func(r *connect.TrafficResult) { r.Corrupted = 1 }), nil, true, nil, verdicts.Intact, want{fails: true, text: []string{"1 of 1000 packets", "checksum"}}},
+		"corrupted":                  {lasting(func(r *connect.TrafficResult) { r.Corrupted, r.CorruptedByHost = 1, connect.Hosts{"web-2": 1} }), nil, true, nil, verdicts.Intact, want{fails: true, text: []string{"1 of 1000 packets", "web-2 1", "checksum"}}},
 		"loss is not judged":         {lasting(func(r *connect.TrafficResult) { r.Received = 0 }), nil, false, nil, verdicts.Loss, want{out: true}},
 		"no loss":                    {lasting(nil), &verdicts.Expect{HasLoss: true}, false, nil, verdicts.Loss, want{text: []string{"0 of 1000 packets lost, 0 % (at most 0 % expected)"}}},
 		"as much loss as expected":   {lasting(func(r *connect.TrafficResult) { r.Received = 990 }), &verdicts.Expect{HasLoss: true, Loss: 0.01}, false, nil, verdicts.Loss, want{}},
@@ -133,11 +148,11 @@ func TestHold(t *testing.T) {
 	}
 	closed := func(r *connect.HoldResult) {
 		r.List = resets(2, "web-1", 3*second, 0)
-		r.ClosedBy = connect.ClosedBy{FIN: 1, RST: 1}
+		r.List[0].Class = connect.ClassClosed
 		r.Lifetime = stats.Summary{Count: 2, Avg: 4 * second}
 	}
 	dead := func(r *connect.HoldResult) {
-		r.List = []connect.Loss{{At: 3 * second, Host: "web-2", Class: connect.ClassNoReply}}
+		r.List = append(r.List, connect.Loss{At: 3 * second, Host: "web-2", Class: connect.ClassNoReply})
 		r.Errors = map[connect.Class]int64{connect.ClassNoReply: 1}
 		r.First = map[connect.Class]connect.Failure{connect.ClassNoReply: {Class: connect.ClassNoReply, Network: "tcp", Target: "a:1", Err: connect.ReasonKeepalive}}
 	}
@@ -148,17 +163,33 @@ func TestHold(t *testing.T) {
 		verdict string
 		want    want
 	}{
-		"all kept":              {kept(nil), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}}},
-		"closed by the peer":    {kept(closed), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10", "web-1 2", "closed 1 and reset 1", "after 4s on average", "idle timeout"}}},
-		"closed by a change":    {kept(closed), nil, []connect.Change{{Time: 2 * second, Within: 5 * second}}, verdicts.Kept, want{}},
-		"dead":                  {kept(dead), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "keepalive: no answer in time"}}},
-		"dead and closed":       {kept(func(r *connect.HoldResult) { dead(r); closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"reset 1", "others failed: 1 no_reply"}}},
-		"not begun":             {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
-		"refused":               {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
-		"none established":      {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},
-		"SYNs sent twice":       {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
-		"hosts":                 {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
-		"a host is missing":     {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
+		"all kept":           {kept(nil), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}}},
+		"closed by the peer": {kept(closed), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10", "web-1 2", "closed 1 and reset 1", "after 4s on average", "idle timeout"}}},
+		"one closed by a change, one not": {
+			kept(closed), nil,
+			[]connect.Change{{Time: 2 * second, Within: 1500 * time.Millisecond, Hosts: []string{"web-2"}}},
+			verdicts.Kept,
+			want{fails: true, text: []string{"8 of 10", "web-1 2"}},
+		},
+		"a reset by a change, a FIN not": {
+			kept(func(r *connect.HoldResult) { closed(r); r.List[1].Host = "web-2" }), nil,
+			[]connect.Change{{Time: 2 * second, Within: 5 * second, Hosts: []string{"web-2"}}},
+			verdicts.Kept,
+			want{fails: true, text: []string{"9 of 10", "the peer closed 1 connection,"}},
+		},
+		"closed by a change": {kept(closed), nil, []connect.Change{{Time: 2 * second, Within: 5 * second}}, verdicts.Kept, want{}},
+		"dead":               {kept(dead), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "keepalive: no answer in time"}}},
+		"dead and closed":    {kept(func(r *connect.HoldResult) { closed(r); dead(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"reset 1", "others failed: 1 no_reply"}}},
+		"not begun":          {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
+		"refused":            {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
+		"none established":   {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},
+		"SYNs sent twice":    {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
+		"hosts":              {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
+		"a host is missing":  {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
+		"late answers": {
+			kept(func(r *connect.HoldResult) { r.EchoTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ReplyTime: second, Off: map[string]bool{}}, nil, verdicts.Prompt,
+			want{fails: true, text: []string{"p(99) of the answers is 2s (at most 1s expected)"}},
+		},
 		"answers are not asked": {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 const (
 	responderPort = 5001
 	echoPort      = 5003
+	httpPort      = 5004 // on the backend's own addresses
 )
 
 // A backend is a server with a network of its own behind the load balancer.
@@ -28,6 +29,8 @@ type backend struct {
 	v4, v6 netip.Addr
 	ns     *namespace
 	binary string
+
+	outside *external // has commands for its server; nil for one of the lab's own
 
 	mu     sync.Mutex
 	server *process // nil while it is down
@@ -66,6 +69,9 @@ func newBackend(lb *namespace, number int, binary string) (*backend, error) {
 
 // start starts the server, if it is down, and returns when it answers.
 func (b *backend) start() error {
+	if b.outside != nil {
+		return b.outside.tell(b, b.outside.start)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.server != nil {
@@ -74,7 +80,8 @@ func (b *backend) start() error {
 	// Its log ends with a line that says so when it can't go on; until then, it tells what it listens on.
 	log, logged := io.Pipe()
 	server, err := b.ns.start(context.Background(), func(cmd *exec.Cmd) { cmd.Stderr = logged }, b.binary,
-		"-hostname", b.name, "-udp", "-address", fmt.Sprintf("[::]:%d", responderPort), "-echo", fmt.Sprintf("[::]:%d", echoPort))
+		"-hostname", b.name, "-udp", "-address", fmt.Sprintf("[::]:%d", responderPort), "-echo", fmt.Sprintf("[::]:%d", echoPort),
+		"-http", fmt.Sprintf("[::]:%d", httpPort))
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)
 	}
@@ -96,7 +103,16 @@ func (b *backend) start() error {
 }
 
 // kill ends the server, if it is up, as a crash does: its connections are closed by its kernel.
-func (b *backend) kill() {
+func (b *backend) kill() error {
+	if b.outside != nil {
+		return b.outside.tell(b, b.outside.stop)
+	}
+	b.end()
+	return nil
+}
+
+// end kills a server of the lab's own.
+func (b *backend) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.server != nil {

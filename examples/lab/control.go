@@ -15,6 +15,10 @@ import (
 //
 //	POST /remove?backend=3     and drain, add, kill, restart; backend=all is each of them
 //	POST /drop?percent=5       of all packets, 0 to end that
+//	POST /fault                breaks what the lab is asked to break, if anything
+//	POST /places               the backend's number at each place of the load balancer's table, null if it has none
+//	POST /connections          those that the load balancer remembers
+//	POST /busy                 the machine is too busy for the script, which ends
 //	POST /row                  a row of the table, as JSON
 type control struct {
 	lab    *lab
@@ -31,6 +35,13 @@ func startControl(l *lab) (*control, error) {
 	c := &control{lab: l, url: "http://" + listener.Addr().String(), ended: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /drop", c.drop)
+	mux.HandleFunc("POST /fault", c.fault)
+	mux.HandleFunc("POST /places", func(w http.ResponseWriter, _ *http.Request) { show(w, l.places) })
+	mux.HandleFunc("POST /connections", func(w http.ResponseWriter, _ *http.Request) { show(w, l.connections) })
+	mux.HandleFunc("POST /busy", func(w http.ResponseWriter, _ *http.Request) {
+		l.busy.Store(true)
+		done(w, nil)
+	})
 	mux.HandleFunc("POST /row", c.row)
 	for name, o := range operations {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { c.operate(w, r, o) })
@@ -72,13 +83,25 @@ func (c *control) drop(w http.ResponseWriter, r *http.Request) {
 	done(w, c.lab.network.drop(percent))
 }
 
+func (c *control) fault(w http.ResponseWriter, _ *http.Request) { done(w, c.lab.inject()) }
+
+// show answers with JSON.
+func show(w http.ResponseWriter, what func() ([]byte, error)) {
+	text, err := what()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(text)
+}
+
 func (c *control) row(w http.ResponseWriter, r *http.Request) {
 	var row row
 	if err := json.NewDecoder(r.Body).Decode(&row); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	c.lab.table.add(row)
+	c.lab.tell(row)
 	done(w, nil)
 }
 

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
@@ -15,6 +14,7 @@ type dnat struct {
 	choose func(family string, size int) string
 	// table is the backend for each index.
 	table func([]*backend) []*backend
+	inUse []*backend
 }
 
 // newRoundRobin chooses one after the other.
@@ -36,17 +36,33 @@ func hashOfFlow(family string, size int) string {
 	return fmt.Sprintf("jhash %[1]s saddr . %[1]s daddr . th sport . th dport mod %[2]d seed 0x6d636f6e", family, size)
 }
 
-func (d *dnat) use(n *network, backends []*backend) error {
-	return n.lb.nft(d.ruleset("ip", vip4, backends, (*backend).address4) + d.ruleset("ip6", vip6, backends, (*backend).address6))
+// hashOfSource sends all connections of an address to one backend, as kube-proxy's session affinity does.
+func hashOfSource(family string, size int) string {
+	return fmt.Sprintf("jhash %s saddr mod %d seed 0x6d636f6e", family, size)
 }
 
-// ruleset replaces the rule in one step. The chain stays: without one, the kernel would not translate at all.
-func (d *dnat) ruleset(family string, vip netip.Addr, backends []*backend, address func(*backend) netip.Addr) string {
+func (d *dnat) use(n *network, backends []*backend) error {
+	d.inUse = backends
+	return n.lb.nft(ruleset("ip", d.rule("ip", "", backends)) + ruleset("ip6", d.rule("ip6", "", backends)))
+}
+
+// rule deals out the VIP's packets that match.
+func (d *dnat) rule(family, match string, backends []*backend) string {
+	vip, address := vip4, (*backend).address4
+	if family == "ip6" {
+		vip, address = vip6, (*backend).address6
+	}
 	table := d.table(backends)
 	elements := make([]string, len(table))
 	for i, b := range table {
 		elements[i] = fmt.Sprintf("%d : %s", i, address(b))
 	}
+	return fmt.Sprintf("%[1]s daddr %[2]s %[3]s meta l4proto { tcp, udp } dnat to %[4]s map { %[5]s }",
+		family, vip, match, d.choose(family, len(table)), strings.Join(elements, ", "))
+}
+
+// ruleset replaces all rules in one step. The chain stays: without one, the kernel would not translate at all.
+func ruleset(family string, rules ...string) string {
 	return fmt.Sprintf(`
 		table %[1]s lab {
 			chain arriving { type nat hook prerouting priority dstnat; }
@@ -54,7 +70,7 @@ func (d *dnat) ruleset(family string, vip netip.Addr, backends []*backend, addre
 		flush chain %[1]s lab arriving
 		table %[1]s lab {
 			chain arriving {
-				%[1]s daddr %[2]s meta l4proto { tcp, udp } dnat to %[3]s map { %[4]s }
+				%[2]s
 			}
-		}`, family, vip, d.choose(family, len(table)), strings.Join(elements, ", "))
+		}`, family, strings.Join(rules, "\n"))
 }

@@ -17,7 +17,7 @@ func newECMP() balancer { return ecmp{} }
 
 // hashFlows makes routes with several next hops look at the whole 5-tuple. That is what fib_multipath_hash_policy=1 is
 // for; but there the kernel takes the hash that a packet carries already, and from a local network interface (veth) that is a
-// random number of the sender's socket: dialled again, a flow would go elsewhere. Policy 3 computes it from these fields:
+// random number of the sender's socket: dialed again, a flow would go elsewhere. Policy 3 computes it from these fields:
 // source, destination, protocol and both ports.
 func hashFlows(n *network) error {
 	const custom, flow = 3, 0x37

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A lab is a network with one load balancer, and the operations that scripts may ask for.
@@ -17,13 +18,20 @@ type lab struct {
 	network  *network
 	table    *table
 	control  *control
+	fault    *fault      // nil while nothing is to be broken
+	rows     []row       // of the scenario that is played
+	busy     atomic.Bool // its script found the machine too busy
 
 	mu    sync.Mutex
 	inUse []*backend
 }
 
 func startLab(s *settings, k *kind, results *table) (*lab, error) {
-	n, err := newNetwork(s.servers, s.server)
+	makeNetwork := k.network
+	if makeNetwork == nil {
+		makeNetwork = func(s *settings) (*network, error) { return newNetwork(s.servers, s.server) }
+	}
+	n, err := makeNetwork(s)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +69,7 @@ func (l *lab) remove(b *backend) error {
 	if err := l.drain(b); err != nil {
 		return err
 	}
-	b.kill()
-	return nil
+	return b.kill()
 }
 
 // drain tells the load balancer that a backend gets no new connections. The server goes on.
@@ -85,15 +92,19 @@ func (l *lab) add(b *backend) error {
 }
 
 // kill ends a server of which the load balancer is not told.
-func (l *lab) kill(b *backend) error { b.kill(); return nil }
+func (l *lab) kill(b *backend) error { return b.kill() }
 
 // restart starts it again.
 func (l *lab) restart(b *backend) error { return b.start() }
 
 // reset undoes whatever scripts have left.
 func (l *lab) reset() error {
+	var undone error
+	if l.network.lb != nil {
+		undone = errors.Join(l.network.drop(0), l.network.netem(""))
+	}
 	return errors.Join(
-		l.network.drop(0),
+		undone,
 		l.network.eachBackend((*backend).start),
 		l.use(l.network.backends),
 	)
@@ -108,6 +119,23 @@ func (l *lab) use(backends []*backend) error {
 	}
 	l.inUse = backends
 	return nil
+}
+
+// tell adds a row of the scenario that is played.
+func (l *lab) tell(r row) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rows = append(l.rows, r)
+}
+
+// inject breaks what is to be broken, if anything.
+func (l *lab) inject() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fault == nil {
+		return nil
+	}
+	return l.fault.inject(l)
 }
 
 // do does one operation at a time.

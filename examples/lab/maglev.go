@@ -11,10 +11,15 @@ const maglevSize = 16381
 // NSDI 2016, section 3.4): every backend has its own order of preference among the places, and they take turns to
 // claim the next one that is free.
 func maglevTable(backends []*backend) []*backend {
+	return maglevTableOf(backends, func(b *backend) string { return b.name })
+}
+
+// maglevTableOf takes backends by other names.
+func maglevTableOf(backends []*backend, name func(*backend) string) []*backend {
 	table := make([]*backend, maglevSize)
 	next := make([]preference, len(backends))
 	for i, b := range backends {
-		next[i] = newPreference(b.name)
+		next[i] = newPreference(name(b))
 	}
 	for filled := 0; ; {
 		for i, b := range backends {

@@ -22,6 +22,12 @@ func (s *settings) missing() error {
 	if s.servers < 3 || s.servers > 100 {
 		missing = append(missing, fmt.Errorf("-servers %d: want 3 to 100", s.servers))
 	}
+	if s.rate < s.connections {
+		missing = append(missing, fmt.Errorf("-rate %d: want %d or more: without a packet of 1 KB a second, some of %d connections have sent none when backends change", s.rate, s.connections, s.connections))
+	}
+	if s.runs < 0 {
+		missing = append(missing, fmt.Errorf("-runs %d: want 0 or more", s.runs))
+	}
 	for _, program := range []struct{ path, advice string }{
 		{"ip", "install iproute2 (`make test-deps` does)"},
 		{"nft", "install nftables (`make test-deps` does)"},

@@ -17,9 +17,12 @@ import (
 // A namespace is a network of its own, as `ip netns` makes it.
 type namespace struct{ name string }
 
+// host is the network that the lab itself was started in.
+var host = &namespace{}
+
 func newNamespace(name string) (*namespace, error) {
 	// Other runs have other process numbers, so that nobody's namespace is taken for ours.
-	ns := &namespace{fmt.Sprintf("mclab-%d-%s", os.Getpid(), name)}
+	ns := &namespace{ownName(name)}
 	if err := run("", "ip", "netns", "add", ns.name); err != nil {
 		return nil, err
 	}
@@ -39,6 +42,10 @@ func (ns *namespace) inside(do func() error) (err error) {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // for good: the thread ends with the goroutine, and nobody else gets one that is elsewhere
+		if ns.name == "" {
+			err = do()
+			return
+		}
 		var file *os.File
 		if file, err = os.Open("/run/netns/" + ns.name); err != nil {
 			return
@@ -57,6 +64,20 @@ func (ns *namespace) inside(do func() error) (err error) {
 // run runs a command in the namespace and waits for its end.
 func (ns *namespace) run(input string, words ...string) error {
 	return ns.inside(func() error { return run(input, words...) })
+}
+
+// output runs a command in the namespace and returns what it says.
+func (ns *namespace) output(words ...string) (text string, err error) {
+	err = ns.inside(func() error {
+		cmd := exec.Command(words[0], words[1:]...) // #nosec G204 -- of the lab's own making
+		output, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%s: %w: %s", cmd, err, output)
+		}
+		text = string(output)
+		return err
+	})
+	return text, err
 }
 
 // ip runs commands of iproute2, one for each line.

@@ -33,22 +33,26 @@ const (
 )
 
 type network struct {
-	client, lb *namespace
+	client, lb *namespace // lb is nil for a load balancer outside of the lab
 	backends   []*backend
+	vips       map[string]netip.Addr // by IP version
+	sources    map[string]netip.Prefix
+	endless    bool       // the lab can't end its servers
 	processes  []*process // of the load balancer
 	dir        string     // for its files
 	files      []string   // that it keeps elsewhere
+	release    []func()   // gives back what it has in the kernel
 }
 
 // newNetwork makes the network, with a server process on each backend.
 func newNetwork(servers int, binary string) (n *network, err error) {
-	n = &network{}
+	n = &network{vips: map[string]netip.Addr{"4": vip4, "6": vip6}, sources: map[string]netip.Prefix{"4": sources4, "6": sources6}}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
-	if n.dir, err = os.MkdirTemp("", "mclab-"); err != nil {
+	if n.dir, err = os.MkdirTemp("", ownName("")); err != nil {
 		return n, err
 	}
 	if n.lb, err = newNamespace("lb"); err != nil {
@@ -135,8 +139,11 @@ func (n *network) close() {
 	for _, p := range n.processes {
 		p.kill()
 	}
+	for _, release := range slices.Backward(n.release) {
+		release()
+	}
 	for _, b := range n.backends {
-		b.kill()
+		b.end()
 	}
 	for _, ns := range n.namespaces() {
 		if err := ns.close(); err != nil {
@@ -155,5 +162,5 @@ func (n *network) namespaces() []*namespace {
 	for _, b := range n.backends {
 		all = append(all, b.ns)
 	}
-	return slices.DeleteFunc(all, func(ns *namespace) bool { return ns == nil })
+	return slices.DeleteFunc(all, func(ns *namespace) bool { return ns == nil || ns == host })
 }

@@ -4,6 +4,7 @@ import { script, tell, thresholds } from './lab.js';
 import { thresholds as ofTraffic, underLoad } from './load.js';
 
 export const options = { thresholds: { ...thresholds, ...ofTraffic, mconnect_reconnects: ['count==0'] } };
+export { handleSummary } from './lab.js';
 
 export default script(async () => {
   const seconds = Number(__ENV.STEADY || 10);

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/cloudwatch"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server/mesh"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server/program"
 )
 
 const (
@@ -17,23 +17,21 @@ const (
 	lastFlush = 5 * time.Second
 )
 
-// startCloudWatch publishes every ping of the mesh, if -cloudwatch asks for it. To be called before the server starts, and
-// end when it has stopped.
-func (s *settings) startCloudWatch() (end func(), err error) {
-	if !s.cloudWatch {
-		return func() {}, nil
-	}
+// startCloudWatch begins to publish pings.
+func startCloudWatch(log *slog.Logger) (program.CloudWatch, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), findAWS)
 	defer cancel()
-	publisher, err := cloudwatch.New(ctx, cloudwatch.Options{Log: s.options.Log})
+	publisher, err := cloudwatch.New(ctx, cloudwatch.Options{Log: log})
 	if err != nil {
-		return nil, fmt.Errorf("-cloudwatch: %w", err)
+		return program.CloudWatch{}, err
 	}
-	s.mesh.OnPing = func(p mesh.Ping) {
-		publisher.Publish(cloudwatch.Sample{Time: p.Start, From: p.From, To: p.To, Status: p.Code(), Connect: p.Connect})
-	}
-	s.options.Collectors = append(s.options.Collectors, publisher)
-	return func() { closeCloudWatch(publisher, s.options.Log) }, nil
+	return program.CloudWatch{
+		Publish: func(p mesh.Ping) {
+			publisher.Publish(cloudwatch.Sample{Time: p.Start, From: p.From, To: p.To, Status: p.Code(), Connect: p.Connect})
+		},
+		Collector: publisher,
+		Close:     func() { closeCloudWatch(publisher, log) },
+	}, nil
 }
 
 func closeCloudWatch(publisher *cloudwatch.Publisher, log *slog.Logger) {

@@ -83,7 +83,7 @@ func (m *Mesh) dial(ctx context.Context, to string, ip netip.Addr) (net.Conn, er
 	}
 	conn, err := ping.Dial(ctx, addrs, source.Dialer{}.DialContext)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what was dialled
+		return nil, err //nolint:wrapcheck // says what was dialed
 	}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	return conn, nil

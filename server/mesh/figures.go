@@ -7,24 +7,13 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 )
 
-// phases are those of a ping, as the label phase on /metrics names them.
-var phases = [...]struct {
-	name string
-	of   func(*ping.Result) time.Duration
-}{
-	{"dns", func(r *ping.Result) time.Duration { return r.DNS }},
-	{"connect", func(r *ping.Result) time.Duration { return r.Connect }},
-	{"tls", func(r *ping.Result) time.Duration { return r.TLS }},
-	{"first_byte", func(r *ping.Result) time.Duration { return r.FirstByte }},
-	{"last_byte", func(r *ping.Result) time.Duration { return r.LastByte }},
-	{"total", func(r *ping.Result) time.Duration { return r.Total }},
-}
-
 // figures are what the pings of one peer came to: since the start, and in the last hour.
 type figures struct {
-	first, latest    time.Time // of the pings that were answered
-	pings, fails     int       // answered; failed
-	row              int       // failed since the last answer
+	first, latest    time.Time   // of the pings that were answered
+	pings, fails     int         // answered; failed
+	row              int         // failed since the last answer
+	failed           time.Time   // the first of these was sent
+	last             ping.Result // that was answered, without its header
 	sums             ping.Result
 	durations        [len(phases)]histogram
 	hour             hour
@@ -36,19 +25,22 @@ type figures struct {
 
 // add notes a ping.
 func (f *figures) add(r *ping.Result) {
-	answered := !r.Failed()
-	f.hour.add(r.Start, answered, r.Connect)
+	f.hour.add(r)
 	f.lastCode, f.lastError = r.Code(), ""
 	if r.RemoteAddr.IsValid() {
 		f.remote = r.RemoteAddr.Addr().Unmap()
 	}
-	if !answered {
+	if r.Failed() {
+		if f.row == 0 {
+			f.failed = r.Start
+		}
 		f.fails++
 		f.row++
 		f.lastError = reason(r)
 		return
 	}
-	f.row = 0
+	f.row, f.last = 0, *r
+	f.last.Header = nil
 	f.latest = r.Start.Add(r.DNS + r.Total)
 	if f.pings == 0 {
 		f.first = r.Start

@@ -324,7 +324,7 @@ func TestHostileRows(t *testing.T) {
 	}
 }
 
-// A name that leads elsewhere later is caught when it is dialled, whatever it said when it was added.
+// A name that leads elsewhere later is caught when it is dialed, whatever it said when it was added.
 func TestAllowHoldsForEveryPing(t *testing.T) {
 	t.Parallel()
 	allowed := []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}

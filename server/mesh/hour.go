@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 )
 
 // The last hour is kept in slots, of which each has room for so many connect times. When there are more, a random choice of
@@ -22,18 +24,19 @@ type slot struct {
 	answered int
 	lost     int
 	connects [slotRoom]float32 // ms
+	phases   sums
 }
 
 func slotNumber(at time.Time) int64 { return at.UnixNano() / int64(slotLength) }
 
-// add notes a ping, with its connect time if it was answered.
-func (h *hour) add(at time.Time, answered bool, connect time.Duration) {
-	number := slotNumber(at)
+// add notes a ping.
+func (h *hour) add(r *ping.Result) {
+	number := slotNumber(r.Start)
 	s := &h.slots[number%hourSlots]
 	if s.number != number {
 		*s = slot{number: number}
 	}
-	if !answered {
+	if r.Failed() {
 		s.lost++
 		return
 	}
@@ -42,9 +45,10 @@ func (h *hour) add(at time.Time, answered bool, connect time.Duration) {
 		place = rand.IntN(s.answered + 1) // #nosec G404 -- a sample, not a secret
 	}
 	if place < slotRoom {
-		s.connects[place] = float32(connect.Seconds() * 1000)
+		s.connects[place] = float32(milli(r.Connect))
 	}
 	s.answered++
+	s.phases.add(r)
 }
 
 // A Trail is an hour in figures. There may be 40,000 of them in a matrix, so they are small.
@@ -56,11 +60,13 @@ type Trail struct {
 	// Medians and Losses are those of each two minutes, the last ones at the end.
 	Medians [hourSlots]float32 `json:"medians"`
 	Losses  [hourSlots]int32   `json:"losses"`
+	Phases  Phases             `json:"phases"`
 }
 
-// trail adds up the hour that ends now.
-func (h *hour) trail(now time.Time) Trail {
+// trail adds up the hour that ends now; latest is the last ping that was answered.
+func (h *hour) trail(now time.Time, latest *ping.Result) Trail {
 	var t Trail
+	var of sums
 	last := slotNumber(now)
 	all := make([]float32, 0, hourSlots*slotRoom)
 	for i := range hourSlots {
@@ -71,6 +77,7 @@ func (h *hour) trail(now time.Time) Trail {
 		}
 		t.Pings += s.answered + s.lost
 		t.Lost += s.lost
+		of.merge(&s.phases)
 		t.Losses[i] = int32(s.lost) // #nosec G115 -- of two minutes
 		begin := len(all)
 		all = append(all, s.connects[:min(s.answered, slotRoom)]...)
@@ -79,6 +86,7 @@ func (h *hour) trail(now time.Time) Trail {
 	}
 	slices.Sort(all)
 	t.Median, t.P95 = quantile(all, 0.5), quantile(all, 0.95)
+	t.Phases = of.phases(t.Pings-t.Lost, latest)
 	return t
 }
 
@@ -91,5 +99,5 @@ func quantile(sorted []float32, q float64) float32 {
 	below := int(at)
 	above := min(below+1, len(sorted)-1)
 	value := float64(sorted[below]) + (at-float64(below))*float64(sorted[above]-sorted[below])
-	return float32(float64(int64(value*1000+0.5)) / 1000)
+	return micro(value)
 }

@@ -57,6 +57,7 @@ func (m *Mesh) newRoutes() map[string]methods {
 		"/memstats":    get(m.serveMemStats),
 		pathRow:        get(m.serveRow),
 		"/v1/matrix":   get(m.serveMatrix),
+		pathFigures:    get(m.serveFigures),
 	}
 	if m.options.Environ != nil {
 		routes["/v1/env"] = get(m.withToken(m.serveEnv))

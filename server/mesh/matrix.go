@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -22,6 +24,8 @@ const (
 	// somebody looks; freshRow is added for each row.
 	fresh    = time.Second
 	freshRow = 20 * time.Millisecond
+	// staleRow is when a row tells the past.
+	staleRow = 30 * time.Second
 	// patience is how long a page waits for rows; those that come later are in the next one.
 	patience = 1500 * time.Millisecond
 )
@@ -34,6 +38,11 @@ type matrix struct {
 	rows    map[string]*heldRow // by instance
 	asked   time.Time
 	updated chan struct{} // closed when the rows that are asked for have come; nil if none are
+
+	seed     maphash.Seed // of the columns' ids
+	building sync.Mutex   // for built and builtAt
+	built    *Matrix
+	builtAt  time.Time
 }
 
 // A heldRow is one that another server has told.
@@ -42,7 +51,9 @@ type heldRow struct {
 	at time.Time
 }
 
-func newMatrix(m *Mesh) *matrix { return &matrix{mesh: m, rows: map[string]*heldRow{}} }
+func newMatrix(m *Mesh) *matrix {
+	return &matrix{mesh: m, rows: map[string]*heldRow{}, seed: maphash.MakeSeed()}
+}
 
 // refresh asks for rows that are not fresh, and waits a little for them.
 func (x *matrix) refresh(ctx context.Context) {
@@ -169,10 +180,18 @@ type Matrix struct {
 	Columns  []string  `json:"columns"`
 	// Cells are by row and column; null is a pair that nobody measures.
 	Cells [][]*Cell `json:"cells"`
-	// Ages are how old the rows are, in seconds.
-	Ages []float64 `json:"ages"`
+	// Ages are how old the rows are, in seconds. A row is stale if it is older than 30 s, or this server finds that one down: then it
+	// tells the past.
+	Ages  []float64 `json:"ages"`
+	Stale []bool    `json:"stale"`
+	// Down are the servers that are down now, as those rows say that are not stale.
+	Down []Outage `json:"down"`
 	// Left is how many servers there are beyond those in the matrix, as far as this server keeps of the rows.
 	Left int `json:"left,omitzero"`
+
+	own       Row      // of the server that tells
+	ids       []string // of the columns, for links
+	instances []string // of the rows
 }
 
 func (m *Mesh) serveMatrix(w http.ResponseWriter, r *http.Request) {
@@ -181,7 +200,19 @@ func (m *Mesh) serveMatrix(w http.ResponseWriter, r *http.Request) {
 	m.sheets.matrix.serve(w, r)
 }
 
-func (m *Mesh) writeMatrix(w io.Writer, now time.Time) error { return m.matrix.build(now).write(w) }
+func (m *Mesh) writeMatrix(w io.Writer, now time.Time) error { return m.matrix.current(now).write(w) }
+
+// current is the matrix as it was put together last, if that is not long ago. So the page, the figures of a pair and the API agree,
+// and readers of all three do not cost more than one.
+func (x *matrix) current(now time.Time) *Matrix {
+	pace := x.pace()
+	x.building.Lock()
+	defer x.building.Unlock()
+	if x.built == nil || now.Sub(x.builtAt) >= pace {
+		x.built, x.builtAt = x.build(now), now
+	}
+	return x.built
+}
 
 // write tells the matrix as JSON, row by row: the text of a large one takes 20 MB.
 func (t *Matrix) write(w io.Writer) error {
@@ -228,39 +259,79 @@ func (x *matrix) build(now time.Time) *Matrix {
 	t := &Matrix{
 		Location: own.Location, Time: now.UTC().Truncate(time.Second), Columns: columns.names(), Left: len(columns.left),
 		Rows: make([]string, len(rows)), Cells: make([][]*Cell, len(rows)), Ages: make([]float64, len(rows)),
+		Stale: make([]bool, len(rows)), own: own, ids: columns.ids(x.seed), instances: make([]string, len(rows)),
 	}
 	for i, row := range rows {
-		t.Rows[i] = t.Columns[columns.at[row.Instance]]
-		t.Ages[i] = now.Sub(row.at).Round(time.Second).Seconds()
+		t.Rows[i], t.instances[i] = t.Columns[i], row.Instance // rows are the first columns
+		t.Ages[i] = max(now.Sub(row.at).Round(time.Second).Seconds(), 0)
+		t.Stale[i] = t.Ages[i] > staleRow.Seconds() || own.finds(row.Instance).Down
 		t.Cells[i] = make([]*Cell, len(t.Columns))
 		for j := range row.Cells {
-			if at, ok := columns.at[row.Cells[j].server()]; ok && t.Cells[i][at] == nil {
+			if at, ok := columns.at[columns.server(&row.Cells[j])]; ok && t.Cells[i][at] == nil {
 				t.Cells[i][at] = &row.Cells[j]
 			}
 		}
 	}
+	t.Down = t.outages()
 	return t
 }
 
-// server tells servers apart: by instance, or, if they are none of ours, by what is pinged.
-func (c *Cell) server() string {
-	if c.Instance != "" {
-		return c.Instance
+// finds is the cell of another server, an empty one if there is none.
+func (r *Row) finds(instance string) *Cell {
+	for i := range r.Cells {
+		if r.Cells[i].Instance == instance {
+			return &r.Cells[i]
+		}
 	}
-	return c.URL + " " + c.IP
+	return &Cell{}
+}
+
+// target is what is pinged.
+func (c *Cell) target() string { return c.URL + " " + c.IP }
+
+// server tells servers apart: by instance, or, if they are none of ours, by what is pinged. Who has never had an answer does not know
+// the instance, so the others say which it is.
+func (c *columns) server(cell *Cell) string {
+	switch instance := c.instances[cell.target()]; {
+	case cell.Instance != "":
+		return cell.Instance
+	case instance != "" && cell.Answered.IsZero():
+		return instance
+	}
+	return cell.target()
+}
+
+// instances are those of what is pinged, where all who know one know the same.
+func instances(rows []heldRow) map[string]string {
+	known := map[string]string{}
+	for _, row := range rows {
+		for i := range row.Cells {
+			cell := &row.Cells[i]
+			if cell.Instance == "" {
+				continue
+			}
+			if other, told := known[cell.target()]; told && other != cell.Instance {
+				known[cell.target()] = "" // one of them is out of date, or lies
+				continue
+			}
+			known[cell.target()] = cell.Instance
+		}
+	}
+	return known
 }
 
 // columns are the servers that are pinged, in the order of the matrix, rows first.
 type columns struct {
-	list []column
-	at   map[string]int
-	left map[string]bool // for which there is no room
+	list      []column
+	at        map[string]int
+	left      map[string]bool   // for which there is no room
+	instances map[string]string // by target
 }
 
 type column struct{ server, name, address string }
 
 func newColumns(rows []heldRow) *columns {
-	c := &columns{at: map[string]int{}, left: map[string]bool{}}
+	c := &columns{at: map[string]int{}, left: map[string]bool{}, instances: instances(rows)}
 	for _, row := range rows {
 		c.add(column{row.Instance, row.Location, ""})
 	}
@@ -268,7 +339,7 @@ func newColumns(rows []heldRow) *columns {
 	for _, row := range rows {
 		for i := range row.Cells {
 			cell := &row.Cells[i]
-			c.add(column{cell.server(), cell.Location, cell.address()})
+			c.add(column{c.server(cell), cell.Location, cell.address()})
 		}
 	}
 	slices.SortStableFunc(c.list[measuring:], func(a, b column) int {
@@ -316,4 +387,13 @@ func (c *columns) names() []string {
 		}
 	}
 	return names
+}
+
+// ids tell servers apart in links. They are short, since the page has one for each cell, and keyed, so that no peer can choose one.
+func (c *columns) ids(seed maphash.Seed) []string {
+	ids := make([]string, len(c.list))
+	for i, column := range c.list {
+		ids[i] = strconv.FormatUint(maphash.String(seed, column.server), 36)
+	}
+	return ids
 }

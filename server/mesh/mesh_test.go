@@ -225,9 +225,9 @@ func TestPageOfLostPings(t *testing.T) {
 	var page string
 	require.Eventually(t, func() bool {
 		page = n.get(t, "/")
-		return strings.Contains(page, " pings lost")
+		return strings.Contains(page, "down since")
 	}, patience, often)
-	assert.Regexp(t, `here → gone: (\d+) of (\d+) pings lost`, page)
+	assert.Regexp(t, `here → gone: down since [\d:]+ UTC; in the last hour (\d+) of \d+ pings lost`, page)
 	assert.NotContains(t, page, "0.000")
 }
 

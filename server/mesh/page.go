@@ -6,24 +6,25 @@ import (
 	"html/template"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
-//go:embed page.html page.css page.js page.svg
+//go:embed page.html figures.html page.css page.js page.svg
 var assets embed.FS
 
-var matrixPage = template.Must(template.ParseFS(assets, "page.html"))
+// pages are the mesh's templates: page.html is the matrix, figures.html what its cells and rows open to.
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"phaseNames": phaseNames, "tie": units.Tie}).ParseFS(assets, "*.html"))
 
 // How the page shows a matrix.
 const (
-	denseFrom = 25 // columns
-	staleRow  = 30 // seconds
+	denseFrom    = 25 // columns
+	mostOutages  = 20 // in words
+	refresh      = 5 * time.Second
+	refreshDense = 15 * time.Second
 )
-
-// steps are the upper limits of the colours, in milliseconds of the median connect time; beyond is the last colour.
-var steps = []float64{0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200}
 
 // asset serves a file that the page needs.
 func asset(name, kind string) http.HandlerFunc {
@@ -44,170 +45,154 @@ func (m *Mesh) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *Mesh) writePage(w io.Writer, now time.Time) error {
-	return matrixPage.Execute(w, newView(m.matrix.build(now), m.row(now))) //nolint:wrapcheck // the sheet says of what
+	return pages.ExecuteTemplate(w, "page.html", newView(m.matrix.current(now))) //nolint:wrapcheck // the sheet says of what
 }
 
 // A view is a matrix as the page shows it.
 type view struct {
 	Location, Time string
 	Refresh        int // seconds
+	Servers        int
 	Dense          bool
-	Columns        []string
+	Down           []viewOutage
+	DownLeft       int
+	Stale          string
+	Columns        []viewHead
 	Rows           []viewRow
 	Legend         []viewCell
 	Left           int
-	Peers          []Cell
+	Peers          []viewFigures
 }
 
-type viewRow struct {
-	Name, Title string
-	Stale       bool
-	matrix      *Matrix
-	at          int
-}
-
-type viewCell struct {
-	Class, Text, Loss, Title string
-	Line, Losses             string // paths
-}
-
-func newView(x *Matrix, own Row) *view {
+func newView(x *Matrix) *view {
 	v := &view{
-		Location: x.Location, Time: x.Time.Format("2006-01-02 15:04:05 MST"), Refresh: 5, Dense: len(x.Columns) >= denseFrom,
-		Columns: x.Columns, Rows: make([]viewRow, len(x.Rows)), Legend: legend(), Left: x.Left, Peers: own.Cells,
+		Location: x.Location, Time: x.Time.Format("2006-01-02 15:04:05 MST"), Refresh: int(refresh.Seconds()),
+		Servers: len(x.Columns), Dense: len(x.Columns) >= denseFrom,
+		Rows: make([]viewRow, len(x.Rows)), Legend: legend(), Left: x.Left,
 	}
-	if len(own.Cells) == 0 && len(x.Columns) == 1 {
-		v.Columns = nil // only this server, which nobody measures
-	}
+	v.Down, v.DownLeft = newViewOutages(x)
+	v.Stale = staleRows(x)
 	if v.Dense {
-		v.Refresh = 15
+		v.Refresh = int(refreshDense.Seconds())
 	}
-	for i, name := range x.Rows {
-		row := viewRow{Name: name, Title: name, Stale: x.Ages[i] > staleRow, matrix: x, at: i}
-		if row.Stale {
-			row.Title = fmt.Sprintf("%s: these figures are %.0f s old", name, x.Ages[i])
-		}
-		v.Rows[i] = row
+	for row := range x.Rows {
+		v.Rows[row] = newViewRow(x, row)
+	}
+	if len(x.own.Cells) == 0 && len(x.Columns) == 1 {
+		return v // only this server, which nobody measures
+	}
+	v.Peers = x.peers(x.rowOf(x.own.Instance))
+	v.Columns = make([]viewHead, len(x.Columns))
+	for column, name := range x.Columns {
+		v.Columns[column] = newViewHead(name, x.ids[column], x.column(column))
 	}
 	return v
 }
 
-// Cells are made when the page comes to them, since those of all rows would take much memory.
-func (r viewRow) Cells() []viewCell {
-	cells := make([]viewCell, len(r.matrix.Columns))
-	for i, cell := range r.matrix.Cells[r.at] {
-		cells[i] = newViewCell(r.Name, r.matrix.Columns[i], cell)
+// A viewHead is the head of a row or a column, with what the page sorts and filters it by.
+type viewHead struct {
+	Name, ID string
+	Down     int     // cells
+	Lost     float64 // of all pings of the last hour, 0 to 1
+	Median   float64 // the longest of the cells', in ms
+}
+
+func newViewHead(name, id string, cells []*Cell) viewHead {
+	h := viewHead{Name: name, ID: id}
+	pings, lost := 0, 0
+	for _, c := range cells {
+		if c == nil {
+			continue
+		}
+		pings, lost = pings+c.Pings, lost+c.Lost
+		h.Median = max(h.Median, float64(c.Median))
+		if c.Down {
+			h.Down++
+		}
+	}
+	h.Lost = float64(lost) / float64(max(pings, 1))
+	return h
+}
+
+type viewRow struct {
+	viewHead
+	Title  string
+	Stale  string // when the figures are from, if that is long ago
+	matrix *Matrix
+	at     int
+}
+
+func newViewRow(x *Matrix, row int) viewRow {
+	name := x.Rows[row]
+	v := viewRow{viewHead: newViewHead(name, x.ids[row], x.Cells[row]), Title: name, matrix: x, at: row}
+	if x.Stale[row] {
+		from := x.from(row)
+		v.Stale = shortly(from, x.Time)
+		v.Title = fmt.Sprintf("%s: figures of %s, %s ago", name, clockTime(from, x.Time), age(x.Time.Sub(from)))
+	}
+	return v
+}
+
+// from is when the figures of a row are from.
+func (t *Matrix) from(row int) time.Time {
+	return t.Time.Add(-time.Duration(t.Ages[row] * float64(time.Second)))
+}
+
+// column are the cells of those rows that are not stale.
+func (t *Matrix) column(at int) []*Cell {
+	cells := make([]*Cell, 0, len(t.Rows))
+	for row := range t.Rows {
+		if !t.Stale[row] {
+			cells = append(cells, t.Cells[row][at])
+		}
 	}
 	return cells
 }
 
-func newViewCell(from, to string, c *Cell) viewCell {
-	switch {
-	case c == nil && from == to:
-		return viewCell{Class: "self"}
-	case c == nil || c.Pings == 0:
-		return viewCell{Class: "none"}
-	}
-	v := viewCell{Line: line(&c.Medians), Losses: ticks(&c.Losses)}
-	v.Title = fmt.Sprintf("%s → %s: ", from, to)
-	if c.Lost < c.Pings {
-		v.Title += fmt.Sprintf("median %.3f ms, 95 %% below %.3f ms, ", c.Median, c.P95)
-	}
-	v.Title += fmt.Sprintf("%d of %d pings lost", c.Lost, c.Pings)
-	if c.Error != "" {
-		v.Title += "\n" + c.Error
-	}
-	if c.Lost > 0 {
-		v.Loss = percent(c.Lost, c.Pings)
-	}
-	if c.Lost == c.Pings {
-		v.Class = "down"
-		return v
-	}
-	median := float64(c.Median)
-	v.Class, v.Text = class(median), milliseconds(median)
-	return v
-}
-
-func class(ms float64) string {
-	for i, step := range steps {
-		if ms <= step {
-			return "m" + strconv.Itoa(i)
+// staleRows says how many rows tell the past.
+func staleRows(x *Matrix) string {
+	count := 0
+	for _, is := range x.Stale {
+		if is {
+			count++
 		}
 	}
-	return "m" + strconv.Itoa(len(steps))
+	switch count {
+	case 0:
+		return ""
+	case 1:
+		return "1 row is dimmed: its server does not answer now, so it has the figures of the time beside its name."
+	}
+	return fmt.Sprintf("%d rows are dimmed: their servers do not answer now, so they have the figures of the time beside their names.", count)
 }
 
-func legend() []viewCell {
-	cells := make([]viewCell, 0, len(steps)+1)
-	for _, step := range steps {
-		cells = append(cells, viewCell{Class: class(step), Text: fmt.Sprintf("≤ %v", step)})
-	}
-	last := steps[len(steps)-1]
-	return append(cells, viewCell{Class: class(last + 1), Text: fmt.Sprintf("> %v ms", last)})
+// A viewOutage is a server that is down, in words.
+type viewOutage struct {
+	Server, Says, Since, Ago, Answered, Error string
 }
 
-// milliseconds has two digits that mean something, or all before the point.
-func milliseconds(ms float64) string {
-	switch {
-	case ms < 0.1:
-		return strconv.FormatFloat(ms, 'f', 3, 64)
-	case ms < 1:
-		return strconv.FormatFloat(ms, 'f', 2, 64)
-	case ms < 10:
-		return strconv.FormatFloat(ms, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(ms, 'f', 0, 64)
-}
-
-// percent never rounds a loss to none, nor an answer to none.
-func percent(lost, of int) string {
-	share := 100 * float64(lost) / float64(of)
-	switch {
-	case lost == of:
-		return "100 %"
-	case share < 0.1:
-		return "<0.1 %"
-	case share > 99:
-		return ">99 %"
-	case share < 10:
-		return strconv.FormatFloat(share, 'f', 1, 64) + " %"
-	}
-	return strconv.FormatFloat(share, 'f', 0, 64) + " %"
-}
-
-// The lines are drawn in a box of hourSlots by lineHeight.
-const lineHeight = 12
-
-// line is the medians from left to right, with gaps where there are none.
-func line(medians *[hourSlots]float32) string {
-	most := float32(0)
-	for _, ms := range medians {
-		most = max(most, ms)
-	}
-	var path strings.Builder
-	drawing := false
-	for i, ms := range medians {
-		switch y := lineHeight - 1 - (lineHeight-2)*ms/most; {
-		case ms == 0:
-			drawing = false
-		case drawing:
-			fmt.Fprintf(&path, "L%d %.1f", i, y)
-		default:
-			fmt.Fprintf(&path, "M%d %.1fh.5", i, y) // one point is seen, too
-			drawing = true
+// newViewOutages are the first ones, and how many there are besides.
+func newViewOutages(x *Matrix) (shown []viewOutage, left int) {
+	for _, o := range x.Down[:min(len(x.Down), mostOutages)] {
+		v := viewOutage{Server: o.Server, Says: says(&o), Answered: clockTime(o.Answered, x.Time), Error: o.Error}
+		if !o.Since.IsZero() {
+			v.Since, v.Ago = clockTime(o.Since, x.Time), age(x.Time.Sub(o.Since))
 		}
+		shown = append(shown, v)
 	}
-	return path.String()
+	return shown, len(x.Down) - len(shown)
 }
 
-// ticks mark the slots in which pings were lost.
-func ticks(losses *[hourSlots]int32) string {
-	var path strings.Builder
-	for i, lost := range losses {
-		if lost > 0 {
-			fmt.Fprintf(&path, "M%d %dv-4", i, lineHeight)
-		}
+// says tells who misses a server.
+func says(o *Outage) string {
+	const most = 3 // names
+	switch {
+	case o.Of == 1:
+		return "does not answer " + o.By[0]
+	case len(o.By) == o.Of:
+		return fmt.Sprintf("answers none of %d servers", o.Of)
+	case len(o.By) <= most:
+		return fmt.Sprintf("does not answer %d of %d servers (%s)", len(o.By), o.Of, strings.Join(o.By, "; "))
 	}
-	return path.String()
+	return fmt.Sprintf("does not answer %d of %d servers", len(o.By), o.Of)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
@@ -20,7 +21,9 @@ const pathRow = "/v1/row"
 type Row struct {
 	Instance string `json:"instance"` // tells this run of this server from all others
 	Location string `json:"location"`
-	Cells    []Cell `json:"peers"`
+	// Time is when the row was made, by the clock of the server that tells it; the other times in it are by the same clock.
+	Time  time.Time `json:"time,omitzero"`
+	Cells []Cell    `json:"peers"`
 }
 
 // A Cell is what one server has measured of another.
@@ -31,13 +34,14 @@ type Cell struct {
 	IP       string `json:"ip,omitzero"`
 	Status   int    `json:"status"` // of the last ping; 0 is none yet
 	Error    string `json:"error,omitzero"`
+	Now
 	Trail
 }
 
 // row is this server's.
 func (m *Mesh) row(now time.Time) Row {
 	peers := m.list.all()
-	r := Row{Instance: m.instance, Location: m.options.Location, Cells: make([]Cell, len(peers))}
+	r := Row{Instance: m.instance, Location: m.options.Location, Time: now.UTC(), Cells: make([]Cell, len(peers))}
 	for i, p := range peers {
 		r.Cells[i] = p.cell(now)
 	}
@@ -49,10 +53,11 @@ func (p *peer) cell(now time.Time) Cell {
 	f := &p.figures
 	c := Cell{
 		Instance: f.instance, Location: p.nameLocked(), URL: p.URL, Status: f.lastCode, Error: cut(f.lastError),
+		Now: f.now(),
 	}
-	last := f.hour
+	last, latest := f.hour, f.last
 	p.mu.Unlock() // before the sorting, for which no ping should have to wait
-	c.Trail = last.trail(now)
+	c.Trail = last.trail(now, &latest)
 	if p.IP.IsValid() {
 		c.IP = p.IP.String()
 	}
@@ -91,7 +96,20 @@ func readRow(d *document, wanted func(instance string) bool) (*Row, error) {
 	}
 	r.row.Cells = slices.Concat(r.of, r.others[:min(len(r.others), mostServers-len(r.of))])
 	row := r.row // alone, so that it does not hold the rest
+	row.setClock(time.Now())
 	return &row, nil
+}
+
+// setClock turns the times of a row that has just arrived into those of this server's clock.
+func (r *Row) setClock(arrived time.Time) {
+	behind := arrived.Sub(r.Time)
+	if r.Time.IsZero() || behind.Abs() < fetchTimeout {
+		behind = 0 // an older server does not tell its time, and a short one may be the row's way here
+	}
+	r.Time = arrived.UTC()
+	for i := range r.Cells {
+		r.Cells[i].Now.check(behind, arrived)
+	}
 }
 
 func (r *rowReader) read(d *document) error {
@@ -101,6 +119,8 @@ func (r *rowReader) read(d *document) error {
 			return d.take(&r.row.Instance)
 		case "location":
 			return d.take(&r.row.Location)
+		case "time":
+			return d.take(&r.row.Time)
 		case "peers":
 			return d.elements(func() error { return r.cell(d) })
 		}
@@ -147,7 +167,7 @@ func (c *Cell) check() error {
 		return fmt.Errorf("ip %q", c.IP)
 	}
 	if !reply.Valid([]byte(c.Location)) {
-		c.Location = c.URL
+		c.Location = quote.Cut(quote.Printable(c.URL), reply.MaxLength)
 	}
 	c.Error = cut(c.Error)
 	return c.checkTrail()
@@ -155,7 +175,7 @@ func (c *Cell) check() error {
 
 func (t *Trail) checkTrail() error {
 	for _, ms := range append(t.Medians[:], t.Median, t.P95) {
-		if ms < 0 || ms > float32(24*time.Hour/time.Millisecond) {
+		if ms < 0 || ms > maxMilliseconds {
 			return fmt.Errorf("connect time of %v ms", ms)
 		}
 	}
@@ -164,14 +184,11 @@ func (t *Trail) checkTrail() error {
 			return fmt.Errorf("%d of %d lost pings in one slot", lost, t.Lost)
 		}
 	}
-	return nil
+	return t.Phases.check()
 }
 
-// cut makes a text from elsewhere short enough to show.
+// cut makes a text from elsewhere printable and short enough to show.
 func cut(text string) string {
 	const most = 300
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
+	return quote.Cut(quote.Printable(text), most)
 }

@@ -10,8 +10,8 @@ import (
 const (
 	// dialsPerTurn bounds how long new dials can keep the driver from seeing, and timing, what has happened meanwhile.
 	dialsPerTurn = 16
-	// flushNs is how long an outcome waits at most for others to travel with.
-	flushNs = 100e6
+	// batchSize is how many outcomes travel together. Small calls get by with less.
+	batchSize = 256
 	// retryNs is the pause before a descriptor is asked for again when there was none.
 	retryNs = 1e6
 )
@@ -27,12 +27,10 @@ type Core struct {
 	lanes   int // connections that may be begun before others leave their lane
 	dialing int // connections that are being dialed
 	open    int64
-	told    int64 // of open, to the counters
-	seen    int64
+	openings
 
-	delta   delta
-	batch   []Outcome
-	flushAt int64
+	delta delta
+	batch Batch[Outcome]
 
 	redials redials // of connections that are to be made again
 	starved []Claim // that wait for a descriptor
@@ -54,7 +52,8 @@ type Hooks struct {
 
 // NewCore returns a core that dials at most lanes connections at once.
 func NewCore(j *Job, d Driver, lanes int, rules NewRules, hooks Hooks) *Core {
-	c := &Core{job: j, driver: d, lanes: lanes, hooks: hooks, flushAt: Never}
+	c := &Core{job: j, driver: d, lanes: lanes, hooks: hooks, batch: j.Outcomes.NewBatch(int(min(batchSize, j.Plan.Connections)))}
+	c.look = j.looks.join()
 	c.rules = rules(c)
 	return c
 }
@@ -65,16 +64,22 @@ func (c *Core) Job() *Job { return c.job }
 // Conn returns the connection of a key, valid until that is ended.
 func (c *Core) Conn(key uint32) *Conn { return c.conns.at(key) }
 
+// Received returns how many bytes have come on the connection of a key.
+func (c *Core) Received(key uint32) int64 { return c.conns.received(key) }
+
+// Outgoing returns what the connection of a key sends, valid until that is ended.
+func (c *Core) Outgoing(key uint32) *Outgoing { return c.conns.outgoingAt(key) }
+
 // Handle takes an event of a connection that has not been closed.
 func (c *Core) Handle(e *Event) {
 	conn := c.conns.at(e.Key)
-	if conn.phase == dialing {
+	if conn.phase.isDialing() {
 		c.dialed(conn, e)
 		return
 	}
 	switch e.Kind {
 	case Data:
-		conn.Received += int64(len(e.Data))
+		c.conns.receive(e.Key, len(e.Data))
 		c.rules.Data(e.Key, e.Data, e.At)
 	case Writable:
 		c.rules.Writable(e.Key, e.At)
@@ -90,8 +95,8 @@ func (c *Core) Handle(e *Event) {
 func (c *Core) dialed(conn *Conn, e *Event) {
 	switch e.Kind {
 	case Connected:
-		conn.phase, conn.Since = established, e.At
-		conn.Handshake = c.driver.Handshake(e.Key)
+		conn.phase, conn.Since = settling, e.At
+		conn.noteHandshake(c.driver.Handshake(e.Key))
 		c.dialing--
 		c.open++
 		c.delta.connected++
@@ -114,7 +119,7 @@ func (c *Core) putBack(key uint32, now int64) {
 	conn := c.conns.at(key)
 	c.delta.started--
 	c.dialing--
-	c.starve(conn.Claim, now)
+	c.starve(conn.Claim(), now)
 	c.driver.Close(key, false)
 	c.leaveLane(conn)
 	c.conns.remove(key)
@@ -135,17 +140,12 @@ func (c *Core) Turn(now, seen int64) (wake int64) {
 	wake = c.dialDue(now)
 	wake = min(wake, c.rules.Turn(now))
 	c.count(seen)
-	if !c.settle() {
-		wake = now
-	}
+	wake = min(wake, c.settle(now))
 	if c.dialedAll() && c.conns.open() == 0 {
 		c.finish(now)
 		return Never
 	}
-	if now >= c.flushAt {
-		c.flush()
-	}
-	return min(wake, c.flushAt, c.nextLimit())
+	return min(wake, c.batch.DeliverDue(now, false), c.nextLimit())
 }
 
 // CheckTime ends what the job's duration or its timeout ends: now is the time, seen that up to which all events have been handled. Turn
@@ -154,7 +154,7 @@ func (c *Core) CheckTime(now, seen int64) {
 	if c.finished {
 		return
 	}
-	c.countSeen(seen)
+	c.count(seen)
 	timeUp := seen >= c.job.deadline && !c.late
 	if timeUp && c.job.deadline < c.job.until { // after a pause, what came first counts
 		c.stopDialing(now, class.Timeout)
@@ -188,32 +188,19 @@ func (c *Core) count(seen int64) {
 	c.countSeen(seen)
 }
 
-// countSeen counts what is open, if there is nothing left that had arrived by now: the peer may have closed a connection that seems open.
-func (c *Core) countSeen(seen int64) {
-	if seen > c.seen || c.open < c.told {
-		c.seen = seen
-		c.countOpen()
-	}
-}
-
-func (c *Core) countOpen() {
-	c.job.opened(c.open - c.told)
-	c.told = c.open
-}
-
-// settle tells that nothing is dialed any more, once. It returns false if it is to be called again soon: whoever is told finds all
-// connections that are established counted as such.
-func (c *Core) settle() (ok bool) {
+// settle tells that nothing is dialed any more, once. It returns when it wants to be called again at the latest: whoever is told finds
+// all connections that are established counted as such.
+func (c *Core) settle(now int64) (wake int64) {
 	switch {
 	case c.settled || c.dialing > 0 || !c.dialedAll():
-		return true
-	case c.told != c.open:
-		return false
+		return Never
+	case c.told < c.open:
+		return c.nextLook(now)
 	}
 	c.settled = true
-	c.flush()
+	c.batch.deliver()
 	c.hooks.Settled()
-	return true
+	return Never
 }
 
 func (c *Core) dialedAll() bool {
@@ -222,7 +209,8 @@ func (c *Core) dialedAll() bool {
 
 func (c *Core) finish(now int64) {
 	c.finished = true
-	c.flush()
+	c.look.Store(Never)
+	c.batch.deliver()
 	c.job.end(now)
 	c.hooks.Finished()
 }
@@ -243,7 +231,7 @@ func (c *Core) stopDialing(now int64, late class.Class) {
 	if late == class.Timeout {
 		why = ReasonTimeUp
 	}
-	c.conns.each(dialing, func(key uint32) { c.failDial(key, now, Fault{late, why}) })
+	c.conns.each(phase.isDialing, func(key uint32) { c.failDial(key, now, Fault{late, why}) })
 }
 
 // dialDue starts the connections that are due, and says when it wants to be called again.
@@ -287,7 +275,7 @@ func (c *Core) dial(claim Claim, now int64) (after int64, ok bool) {
 		c.reject(claim, now, Fault{t.Class, t.Err})
 		return now, true
 	}
-	key, conn := c.conns.put(claim)
+	key := c.conns.put(claim)
 	at, fault := c.driver.Dial(key, claim.Number)
 	switch {
 	case fault.Class == class.FDLimit && c.descriptorsWillBeFreed(0):
@@ -301,7 +289,6 @@ func (c *Core) dial(claim Claim, now int64) (after int64, ok bool) {
 		c.delta.started++
 		c.lanes--
 		c.dialing++
-		conn.inLane = true
 		c.driver.Deadline(key, at+int64(c.job.Plan.ConnectTimeout))
 	}
 	return at, true
@@ -327,7 +314,9 @@ func (c *Core) Stopped() bool { return c.stopped }
 // Send sends on a connection; see [Driver].
 func (c *Core) Send(key uint32, p []byte) (n int, at int64, fault Fault) {
 	n, at, fault = c.driver.Send(key, p)
-	c.conns.at(key).Sent += int64(n)
+	if n > 0 {
+		c.conns.outgoingAt(key).Sent += int64(n)
+	}
 	return n, at, fault
 }
 
@@ -342,7 +331,7 @@ func (c *Core) Local(key uint32) netip.AddrPort { return c.driver.Local(key) }
 
 // Retransmits returns how many segments of an established connection were sent again after its handshake.
 func (c *Core) Retransmits(key uint32) uint32 {
-	now, before := c.driver.Handshake(key).Retransmits, c.conns.at(key).Handshake.Retransmits
+	now, before := c.driver.Handshake(key).Retransmits, uint32(c.conns.at(key).retransmits)
 	return max(now, before) - before
 }
 
@@ -350,15 +339,19 @@ func (c *Core) Retransmits(key uint32) uint32 {
 func (c *Core) Open() int { return c.conns.open() }
 
 // Each calls do for every established connection; do may end connections.
-func (c *Core) Each(do func(key uint32)) { c.conns.each(established, do) }
+func (c *Core) Each(do func(key uint32)) { c.conns.each(phase.isEstablished, do) }
 
 // LeaveLane makes room for another connection to be dialed while this one is kept.
 func (c *Core) LeaveLane(key uint32) { c.leaveLane(c.conns.at(key)) }
 
 func (c *Core) leaveLane(conn *Conn) {
-	if conn.inLane {
-		conn.inLane = false
+	switch conn.phase {
+	case settling:
+		conn.phase = established
 		c.lanes++
+	case dialing: // which is over
+		c.lanes++
+	case unused, established:
 	}
 }
 
@@ -387,8 +380,8 @@ func (c *Core) Fail(key uint32, now int64, fault Fault) *Outcome {
 // failDial ends a connection that could not be established.
 func (c *Core) failDial(key uint32, now int64, fault Fault) {
 	conn := c.conns.at(key)
-	conn.Handshake = Handshake{Retransmits: c.driver.Handshake(key).Retransmits} // SYNs that were sent in vain
-	claim := conn.Claim
+	conn.noteHandshake(Handshake{Retransmits: c.driver.Handshake(key).Retransmits}) // SYNs that were sent in vain
+	claim := conn.Claim()
 	c.delta.dialErrors++
 	o := c.end(key, now)
 	o.Class, o.Err = fault.Class, fault.Err
@@ -406,58 +399,40 @@ func (c *Core) reject(claim Claim, now int64, fault Fault) {
 // end closes a connection and returns its record.
 func (c *Core) end(key uint32, now int64) *Outcome {
 	conn := c.conns.at(key)
-	if conn.phase == dialing {
+	if conn.phase.isDialing() {
 		c.dialing--
 	} else {
 		c.open--
 	}
-	c.driver.Close(key, conn.phase == established && c.job.Plan.Reset)
+	c.driver.Close(key, conn.phase.isEstablished() && c.job.Plan.Reset)
 	c.leaveLane(conn)
-	o := c.report(conn, now)
+	o := c.report(key, now)
 	c.conns.remove(key)
 	return o
 }
 
 // Report makes a record of something that happened to an established connection.
 func (c *Core) Report(key uint32, now int64, news News) *Outcome {
-	o := c.report(c.conns.at(key), now)
+	o := c.report(key, now)
 	o.Event = news
 	return o
 }
 
-func (c *Core) report(conn *Conn, now int64) *Outcome {
-	o := c.record(conn.Claim, now)
-	if conn.phase == established {
+func (c *Core) report(key uint32, now int64) *Outcome {
+	conn := c.conns.at(key)
+	o := c.record(conn.Claim(), now)
+	if conn.phase.isEstablished() {
 		o.Connected, o.Connect = true, time.Duration(conn.Since-conn.Planned)
 	}
-	o.RTT = time.Duration(conn.Handshake.RTT) * time.Microsecond
-	o.SYNRetransmits = int64(conn.Handshake.Retransmits)
-	o.Sent, o.Received = conn.Sent, conn.Received
+	o.RTT = time.Duration(conn.rtt) * time.Microsecond
+	o.SYNRetransmits = int64(conn.retransmits)
+	o.Sent, o.Received = c.conns.sent(key), c.conns.received(key)
 	return o
 }
 
 // record makes room for an outcome in the batch.
 func (c *Core) record(claim Claim, now int64) *Outcome {
-	if len(c.batch) == cap(c.batch) {
-		c.renewBatch()
-	}
-	if c.flushAt == Never {
-		c.flushAt = now + flushNs
-	}
-	c.batch = append(c.batch, Outcome{Number: claim.Number, Planned: c.job.Since(claim.Planned), At: c.job.Since(now)})
-	return &c.batch[len(c.batch)-1]
-}
-
-func (c *Core) renewBatch() {
-	c.flush()
-	if cap(c.batch) == 0 {
-		c.batch = make([]Outcome, 0, min(batchSize, c.job.Plan.Connections))
-	}
-}
-
-func (c *Core) flush() {
-	if len(c.batch) > 0 {
-		c.batch = c.job.Outcomes.Deliver(c.batch)
-	}
-	c.flushAt = Never
+	o := c.batch.Add(now)
+	*o = Outcome{Number: claim.Number, Planned: c.job.Since(claim.Planned), At: c.job.Since(now)}
+	return o
 }

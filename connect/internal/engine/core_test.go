@@ -201,3 +201,26 @@ func TestAnOutboxGivesBatchesBack(t *testing.T) {
 	assert.Empty(t, again)
 	assert.Positive(t, cap(again), "a batch that was shown is used again")
 }
+
+// What one core has not yet seen closed does not count beside what another has opened since; what both have open does.
+func TestEstablishedMaxWaitsForAllCores(t *testing.T) {
+	t.Parallel()
+	for closes, want := range map[bool]int64{true: 1, false: 2} {
+		first, j := start(engine.Plan{Connections: 2}, 1)
+		second := &recorder{wake: engine.Never}
+		second.core = engine.NewCore(j, second, 1, func(*engine.Core) engine.Rules { return second }, engine.Hooks{Settled: func() {}, Finished: func() {}})
+		first.core.Turn(1, 1)
+		second.core.Turn(1, 1)
+		first.core.Handle(&engine.Event{Kind: engine.Connected, At: 2})
+		first.core.Turn(3, 3)
+		second.core.Handle(&engine.Event{Kind: engine.Connected, At: 4})
+		second.core.Turn(5, 5)
+		assert.EqualValues(t, 1, j.Counters.EstablishedMax(), "the first core has not looked since")
+		if closes {
+			first.core.Handle(&engine.Event{Kind: engine.Ended, At: 4})
+		}
+		first.core.Turn(6, 6)
+		second.core.Turn(7, 7)
+		assert.Equal(t, want, j.Counters.EstablishedMax(), "the peer has closed the first one: %v", closes)
+	}
+}

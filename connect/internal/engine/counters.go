@@ -1,6 +1,9 @@
 package engine
 
-import "sync/atomic"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // States counts connections by the state each of them is in. Every connection is in exactly one.
 type States struct {
@@ -15,6 +18,16 @@ type States struct {
 // Total is the sum over all states: the number of connections asked for.
 func (s States) Total() int64 {
 	return s.NotInitiated + s.Dialing + s.Established + s.Completed + s.Closed + s.Error
+}
+
+// String implements fmt.Stringer: tcpgoon's line, and the completed connections, which tcpgoon does not know.
+func (s States) String() string {
+	line := fmt.Sprintf("Total: %d, Dialing: %d, Established: %d, Closed: %d, Error: %d, NotInitiated: %d",
+		s.Total(), s.Dialing, s.Established, s.Closed, s.Error, s.NotInitiated)
+	if s.Completed > 0 {
+		line += fmt.Sprintf(", Completed: %d", s.Completed)
+	}
+	return line
 }
 
 // Plus adds up the states of two sets of connections.

@@ -35,6 +35,7 @@ type Plan struct {
 	Late           class.Class   // of what is still being dialed after Duration
 	Sources        source.Sequence
 	Reset          bool // close with a RST
+	KernelBypass   bool // connections are made of packets, past the kernel
 	TLS            *tls.Config
 	// Header, if set, appends what a stream begins with, before TLS, to a buffer. It is given the connection's own address and the target's.
 	Header   func(buffer []byte, local, remote netip.AddrPort) []byte
@@ -48,6 +49,7 @@ type Job struct {
 	Counters *Counters
 	Outcomes Outbox[Outcome]
 
+	looks           looks
 	total           *Counters // of all jobs
 	start, deadline int64
 	until           int64 // start + Duration
@@ -65,6 +67,15 @@ func NewJob(plan Plan, total *Counters, now int64) *Job {
 	j.Outcomes.Wake = make(chan struct{}, 1)
 	j.count(&delta{planned: plan.Connections})
 	return j
+}
+
+// Begin starts the job's time anew, for a runner that had to prepare. No connection has been claimed yet.
+func (j *Job) Begin(now int64) {
+	moved := now - j.start
+	j.start, j.deadline = now, j.deadline+moved
+	if j.until != Never {
+		j.until += moved
+	}
 }
 
 // Cancel takes the job's connections back. It must not have been started.

@@ -2,9 +2,6 @@ package engine
 
 import "sync"
 
-// batchSize is how many outcomes travel together. Small calls get by with less.
-const batchSize = 256
-
 // Outbox carries batches of what has happened from the cores to the one who collects them. It never makes a core wait: what has not
 // been collected stays queued.
 type Outbox[T any] struct {
@@ -45,4 +42,50 @@ func (o *Outbox[T]) Drain(show func(batch []T)) {
 	for _, batch := range batches {
 		o.free = append(o.free, batch[:0])
 	}
+}
+
+// Batch is what a core collects for an outbox, so that it travels together.
+type Batch[T any] struct {
+	outbox *Outbox[T]
+	size   int
+	items  []T
+	due    int64 // when they are delivered at the latest
+}
+
+// NewBatch returns an empty batch, which is delivered when it has so many items, or its first one has waited for 100 ms.
+func (o *Outbox[T]) NewBatch(size int) Batch[T] { return Batch[T]{outbox: o, size: size, due: Never} }
+
+// Add makes room for one more item, to be set at once.
+func (b *Batch[T]) Add(now int64) *T {
+	if len(b.items) == cap(b.items) {
+		b.renew()
+	}
+	if b.due == Never {
+		const most = 100e6
+		b.due = now + most
+	}
+	b.items = b.items[:len(b.items)+1]
+	return &b.items[len(b.items)-1]
+}
+
+func (b *Batch[T]) renew() {
+	b.deliver()
+	if cap(b.items) == 0 {
+		b.items = make([]T, 0, b.size)
+	}
+}
+
+func (b *Batch[T]) deliver() {
+	if len(b.items) > 0 {
+		b.items = b.outbox.Deliver(b.items)
+	}
+	b.due = Never
+}
+
+// DeliverDue delivers the batch if that is due, or at once, and returns when it wants to be called again at the latest.
+func (b *Batch[T]) DeliverDue(now int64, atOnce bool) (wake int64) {
+	if now >= b.due || atOnce {
+		b.deliver()
+	}
+	return b.due
 }

@@ -1,6 +1,9 @@
 package engine
 
-import "syscall"
+import (
+	"fmt"
+	"syscall"
+)
 
 // Reason is why a connection failed where no system call says so. As an error it is worded for logs; whoever shows it to people may
 // word it for them.
@@ -17,12 +20,14 @@ const (
 	ReasonClosed                   // the peer closed
 	ReasonClosedUnanswered         // the peer closed before it had answered
 	ReasonNoAnswer                 // established, but no answer in time
+	ReasonUnfinished               // an answer began, and did not end in time
 	ReasonTimeUpUnanswered         // the call's time was up before the answer came
 	ReasonStoppedUnanswered        // the call was stopped before the answer came
 	ReasonNoName                   // the answer is no host name
 	ReasonNoMatch                  // the answer is not what was asked for
 	ReasonTooLong                  // the answer does not end
 	ReasonTwice                    // the answer is a known host's name twice over
+	ReasonProxyHeader              // the answer begins with a header of the PROXY protocol
 	ReasonKeepalive                // no answer to a keepalive in time
 	ReasonHoldStopped              // an established connection was ended from outside
 	ReasonNoEcho                   // no echo in time
@@ -39,10 +44,10 @@ var reasonTexts = [reasons]string{
 	"", "connect: no answer in time", "connected, but the TLS handshake was not finished in time", "connect: the call's time was up first",
 	"connect: the call was stopped first",
 	"connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
-	"read: the peer closed", "read: the peer closed before it answered", "read: connected, but no answer in time",
+	"read: the peer closed", "read: the peer closed before it answered", "read: connected, but no answer in time", "read: the answer did not end in time",
 	"read: the call's time was up before the answer came", "read: the call was stopped before the answer came",
 	"read: the answer is not 1 to 255 bytes of printable UTF-8", "read: the answer does not match", "read: the answer does not end within 64 KiB",
-	"read: the answer is a host's name twice over", "keepalive: no answer in time", "ended from outside",
+	"read: the answer is a host's name twice over", "read: the answer begins with a header of the PROXY protocol", "keepalive: no answer in time", "ended from outside",
 	"read: no echo in time", "read: more came back than was sent", "read: other bytes came back than were sent",
 	"read: all was echoed, but the peer did not close after this side had", "send: this host's queue is full",
 	"read: no answer after a silence", "read: another host answers after a silence",
@@ -50,6 +55,26 @@ var reasonTexts = [reasons]string{
 
 // Error implements error.
 func (r Reason) Error() string { return reasonTexts[r] }
+
+// AnswerError is an answer that is not the one that should have come.
+type AnswerError struct {
+	Reason Reason
+	Begins string // what it begins with
+}
+
+// shownAnswer is how many bytes of a wrong answer are kept, to be shown.
+const shownAnswer = 40
+
+// WrongAnswer returns the error of an answer.
+func WrongAnswer(reason Reason, answer []byte) error {
+	return AnswerError{reason, string(answer[:min(len(answer), shownAnswer)])}
+}
+
+// Error implements error.
+func (e AnswerError) Error() string { return fmt.Sprintf("%v; it begins with %q", e.Reason, e.Begins) }
+
+// Unwrap gives errors.Is and errors.As the reason.
+func (e AnswerError) Unwrap() error { return e.Reason }
 
 // CallError is a system call that failed.
 type CallError struct {

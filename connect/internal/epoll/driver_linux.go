@@ -8,9 +8,10 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/timers"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/socket"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sys"
 )
 
 const (
@@ -24,18 +25,20 @@ const (
 type driver struct {
 	job  *engine.Job
 	core *engine.Core
-	loop *loop.Source
+	loop *loop.Attachment
 
-	targets  []endpoint
-	datagram bool
-	socks    []sock // by key
-	timers   timers.Timers
-	ready    []uint32 // keys that are read once more in the next turn
-	rereads  []uint32 // the same, of this turn
-	fresh    []uint32 // UDP, which is connected at once
-	errors   engine.CallErrors
-	clock    int64 // when something was sent last
-	header   []byte
+	targets   []endpoint
+	datagram  bool
+	ephemeral *ephemeral
+	inTurn    bool   // connections get local ports in turn
+	socks     []sock // by key
+	timers    timers.Timers
+	ready     []uint32 // keys that are read once more in the next turn
+	rereads   []uint32 // the same, of this turn
+	fresh     []uint32 // UDP, which is connected at once
+	errors    engine.CallErrors
+	clock     int64 // when something was sent last
+	header    []byte
 }
 
 // sock is the socket of a connection.
@@ -45,26 +48,34 @@ type sock struct {
 	connected bool
 	again     bool // in ready
 	writing   bool // Send took less than it was given
+	mayBeOwn  bool // it may be connected to itself
 }
 
 // endpoint is a target as the kernel wants it.
 type endpoint struct {
-	addr     socket.Addr
+	addr     sys.Addr
 	family   int
 	local    netip.AddrPort // as a socket's own that is connected to itself
 	mayBeOwn bool           // the port may be that of the socket that connects
 	far      bool           // not on this host, as far as its address tells
 }
 
-func newDriver(j *engine.Job) *driver {
-	d := &driver{job: j, datagram: j.Plan.Protocol == "udp", targets: make([]endpoint, len(j.Plan.Targets)), errors: engine.CallErrors{}}
-	for i := range j.Plan.Targets {
-		to := j.Plan.Targets[i].Addr
-		addr := socket.NewAddr(to)
-		local := netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())
-		d.targets[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, to.Port()), !to.Addr().IsLoopback()}
-	}
+func newDriver(j *engine.Job, ports *ephemeral, targets []endpoint) *driver {
+	d := &driver{job: j, datagram: j.Plan.Protocol == "udp", targets: targets, errors: engine.CallErrors{}, ephemeral: ports}
+	d.inTurn = !d.datagram && ports.suit(&j.Plan.Sources)
 	return d
+}
+
+// endpoints are a job's targets, for all its drivers: there may be tens of thousands.
+func endpoints(j *engine.Job, ports *ephemeral) []endpoint {
+	list := make([]endpoint, len(j.Plan.Targets))
+	for i := range list {
+		to := j.Plan.Targets[i].Addr
+		addr := sys.NewAddr(to)
+		local := netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())
+		list[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, ports, to.Port()), !to.Addr().IsLoopback()}
+	}
+	return list
 }
 
 func (d *driver) fault(call string, errno syscall.Errno) engine.Fault {
@@ -77,38 +88,26 @@ func (d *driver) faultOf(s *sock, call string, errno syscall.Errno) engine.Fault
 	if errno == unix.ECONNRESET || errno == unix.EPIPE {
 		return fault
 	}
-	if icmp, ok := socket.ICMPError(int(s.fd)); ok {
-		if icmp.Prohibited() {
+	if told, ok := sys.ICMPError(int(s.fd)); ok {
+		if told.Prohibited() {
 			fault.Class = class.Blocked
 		}
-		fault.Err = engine.ICMPError{Err: fault.Err, From: icmp.From, Kind: engine.ICMPKind(icmp.V6, icmp.Type, icmp.Code)}
+		fault.Err = icmp.Error{Err: fault.Err, From: told.From, Kind: icmp.Kind(told.V6, told.Type, told.Code)}
 	}
 	return fault
 }
 
 // Dial implements engine.Driver.
 func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
-	to := &d.targets[d.job.TargetOf(number)]
-	kind := unix.SOCK_STREAM
-	if d.datagram {
-		kind = unix.SOCK_DGRAM
-	}
-	fd, errno := socket.Open(to.family, kind)
-	if errno != socket.OK {
-		return loop.Now(), d.fault("socket", errno)
-	}
-	if to.far {
-		socket.KeepICMP(fd, to.family)
-	}
-	if fault := d.launch(fd, number, to); fault.Class != class.None {
-		socket.Close(fd)
+	fd, mayBeOwn, fault := d.launch(number, &d.targets[d.job.TargetOf(number)])
+	if fault.Class != class.None {
 		return loop.Now(), fault
 	}
 	for int(key) >= len(d.socks) {
 		d.socks = append(d.socks, sock{})
 	}
 	s := &d.socks[key]
-	*s = sock{fd: int32(fd), life: s.life + 1} // #nosec G115 -- descriptors are 32 bits wide
+	*s = sock{fd: int32(fd), life: s.life + 1, mayBeOwn: mayBeOwn} // #nosec G115 -- descriptors are 32 bits wide
 	events := loop.Readable | loop.Writable | loop.PeerDone | loop.Edge
 	if d.datagram {
 		events = loop.Readable // as long as there are any
@@ -122,32 +121,66 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	return loop.Now(), engine.Fault{} // after the SYN: this process may pause before
 }
 
-// launch binds the socket if a source is wanted, and starts the connect.
-func (d *driver) launch(fd int, number int64, to *endpoint) engine.Fault {
-	if sources := &d.job.Plan.Sources; sources.Chosen() {
-		from := sources.At(uint64(number)) // #nosec G115 -- connections count from 0
-		if errno := socket.BindSource(fd, to.family, from); errno != socket.OK {
-			return engine.Fault{Class: class.OfCall("bind", errno), Err: d.errors.Of("bind", errno)}
+// launch opens a socket and starts its connect. mayBeOwn is whether the socket may connect to itself.
+func (d *driver) launch(number int64, to *endpoint) (fd int, mayBeOwn bool, fault engine.Fault) {
+	var errno syscall.Errno
+	for try := range socketTries {
+		if fd, fault = d.open(number, to); fault.Class != class.None {
+			return -1, false, fault
+		}
+		inTurn := d.inTurn && try < socketTries-1
+		if inTurn {
+			errno = d.connectInTurn(fd, number, to)
+		} else {
+			errno = sys.Connect(fd, &to.addr)
+		}
+		if errno == sys.OK || errno == unix.EINPROGRESS {
+			return fd, to.mayBeOwn && !inTurn, engine.Fault{}
+		}
+		sys.Close(fd)
+		if portTaken := errno == unix.EADDRNOTAVAIL || errno == unix.EADDRINUSE; !portTaken || !d.inTurn {
+			break
 		}
 	}
-	errno := socket.Connect(fd, &to.addr)
-	if errno == socket.OK || errno == unix.EINPROGRESS {
-		return engine.Fault{}
-	}
-	fault := engine.Fault{Class: class.OfCall("connect", errno), Err: d.errors.Of("connect", errno)}
+	fault = engine.Fault{Class: class.OfCall("connect", errno), Err: d.errors.Of("connect", errno)}
 	if errno == unix.EADDRNOTAVAIL && d.job.Plan.Sources.Ports.Count() > 0 {
 		fault.Class = class.AddrInUse // the port it may use is taken: another connection has the same 5-tuple
 	}
-	return fault
+	return -1, false, fault
+}
+
+// open opens a socket, and binds it if a source is wanted.
+func (d *driver) open(number int64, to *endpoint) (fd int, fault engine.Fault) {
+	kind := unix.SOCK_STREAM
+	if d.datagram {
+		kind = unix.SOCK_DGRAM
+	}
+	fd, errno := sys.Open(to.family, kind)
+	if errno != sys.OK {
+		return -1, d.fault("socket", errno)
+	}
+	if to.far {
+		sys.KeepICMP(fd, to.family)
+	}
+	if d.inTurn {
+		_ = sys.SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // its port can be bound again when it is in TIME_WAIT
+	}
+	if sources := &d.job.Plan.Sources; sources.Chosen() {
+		if errno := sys.BindSource(fd, to.family, sources.At(uint64(number))); errno != sys.OK { // #nosec G115 -- connections count from 0
+			sys.Close(fd)
+			return -1, engine.Fault{Class: class.OfCall("bind", errno), Err: d.errors.Of("bind", errno)}
+		}
+	}
+	return fd, engine.Fault{}
 }
 
 // Send implements engine.Driver.
 func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
 	s := &d.socks[key]
-	n, errno := socket.Write(int(s.fd), p)
+	n, errno := sys.Write(int(s.fd), p)
 	at = loop.Now()
 	d.clock = at
-	if isFull := errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram; errno != socket.OK && !isFull {
+	if isFull := errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram; errno != sys.OK && !isFull {
 		return 0, at, d.faultOf(s, "write", errno)
 	}
 	s.writing = n < len(p) && !d.datagram
@@ -167,18 +200,18 @@ func (d *driver) Handshake(key uint32) engine.Handshake {
 	if d.datagram {
 		return engine.Handshake{}
 	}
-	info := socket.TCPInfo(int(d.socks[key].fd))
+	info := sys.TCPInfo(int(d.socks[key].fd))
 	return engine.Handshake{RTT: info.RTT, Retransmits: info.Retransmits}
 }
 
 // Local implements engine.Driver.
-func (d *driver) Local(key uint32) netip.AddrPort { return socket.Local(int(d.socks[key].fd)) }
+func (d *driver) Local(key uint32) netip.AddrPort { return sys.Local(int(d.socks[key].fd)) }
 
 // Close implements engine.Driver.
 func (d *driver) Close(key uint32, reset bool) {
 	s := &d.socks[key]
 	if reset && !d.datagram {
-		_ = socket.ResetOnClose(int(s.fd))
+		_ = sys.ResetOnClose(int(s.fd))
 	}
 	d.loop.Close(int(s.fd))
 	d.timers.Set(key, engine.Never)
@@ -212,7 +245,7 @@ func (d *driver) Ready(key uint32, events loop.Events) {
 func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 	var errno syscall.Errno
 	if events&(loop.Failed|loop.HungUp) != 0 {
-		errno = socket.Error(int(s.fd))
+		errno = sys.Error(int(s.fd))
 	}
 	e := engine.Event{Key: key, Kind: engine.Ended, At: d.loop.Now()}
 	switch {
@@ -224,12 +257,12 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 			d.core.Handle(&e)
 		}
 		return
-	case errno != socket.OK:
+	case errno != sys.OK:
 		e.Fault = d.faultOf(s, "connect", errno)
 	case events&(loop.Writable|loop.HungUp) == 0:
 		return
 	case d.isOwn(key, s):
-		_ = socket.ResetOnClose(int(s.fd)) // the port is free at once
+		_ = sys.ResetOnClose(int(s.fd)) // the port is free at once
 		e.Fault = engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}
 	default:
 		d.connected(key, s)
@@ -240,8 +273,7 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 
 // isOwn reports whether a socket is connected to itself.
 func (d *driver) isOwn(key uint32, s *sock) bool {
-	to := &d.targets[d.job.TargetOf(d.core.Conn(key).Number)]
-	return to.mayBeOwn && socket.Local(int(s.fd)) == to.local
+	return s.mayBeOwn && sys.Local(int(s.fd)) == d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))].local
 }
 
 // connected reports a connection as established. It returns false if that was its end.
@@ -250,8 +282,8 @@ func (d *driver) connected(key uint32, s *sock) bool {
 	life := s.life
 	if header := d.job.Plan.Header; header != nil {
 		fd := int(s.fd)
-		d.header = header(d.header[:0], socket.Local(fd), d.targets[d.job.TargetOf(d.core.Conn(key).Number)].local)
-		_, _ = socket.Write(fd, d.header) // a fresh socket has room for it; that it has failed is told when it is read
+		d.header = header(d.header[:0], sys.Local(fd), d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))].local)
+		_, _ = sys.Write(fd, d.header) // a fresh socket has room for it; that it has failed is told when it is read
 	}
 	d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: d.loop.Now()})
 	return d.socks[key].life == life
@@ -261,7 +293,7 @@ func (d *driver) connected(key uint32, s *sock) bool {
 func (d *driver) read(key uint32, ends bool) {
 	s := &d.socks[key]
 	buffer := d.loop.Buffer()
-	n, errno := socket.Read(int(s.fd), buffer)
+	n, errno := sys.Read(int(s.fd), buffer)
 	e := engine.Event{Key: key, At: d.loop.Now()}
 	if e.At == d.core.Conn(key).Since {
 		e.At = loop.Now() // it came with the handshake's end: this is as early as it can be known
@@ -269,7 +301,7 @@ func (d *driver) read(key uint32, ends bool) {
 	switch {
 	case errno == unix.EAGAIN:
 		return
-	case errno != socket.OK:
+	case errno != sys.OK:
 		e.Kind, e.Fault = engine.Ended, d.faultOf(s, "read", errno)
 	case n == 0 && !d.datagram:
 		e.Kind = engine.Ended

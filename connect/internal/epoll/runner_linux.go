@@ -24,9 +24,9 @@ type runner struct {
 
 // share is what one loop makes of a job.
 type share struct {
-	loop *loop.Loop
-	core *engine.Core
-	seat *loop.Source
+	loop     *loop.Loop
+	core     *engine.Core
+	attached *loop.Attachment
 }
 
 // NewRunner returns a runner on loops.
@@ -43,27 +43,28 @@ func (r *runner) Start() error {
 	}
 	r.dialing.Store(int32(len(loops))) // #nosec G115 -- at most maxLoops
 	r.open.Store(int32(len(loops)))    // #nosec G115 -- at most maxLoops
+	targets := endpoints(r.job, r.loops.ports)
 	for i, l := range loops {
 		mine := lanes / (len(loops) - i)
 		lanes -= mine
-		r.shares = append(r.shares, r.start(l, mine))
+		r.shares = append(r.shares, r.start(l, mine, targets))
 	}
 	return nil
 }
 
-func (r *runner) start(l *loop.Loop, lanes int) *share {
-	d, s := newDriver(r.job), &share{loop: l}
+func (r *runner) start(l *loop.Loop, lanes int, targets []endpoint) *share {
+	d, s := newDriver(r.job, r.loops.ports, targets), &share{loop: l}
 	s.core = engine.NewCore(r.job, d, lanes, r.rules, engine.Hooks{
 		Settled: func() { countDown(&r.dialing, r.settled) },
 		Finished: func() {
-			s.seat.Detach()
+			s.attached.Detach()
 			countDown(&r.open, r.done)
 		},
 	})
 	d.core = s.core
 	l.Do(func() {
-		s.seat = l.Attach(d)
-		d.loop = s.seat
+		s.attached = l.Attach(d)
+		d.loop = s.attached
 	})
 	return s
 }
@@ -79,7 +80,7 @@ func (r *runner) Stop(dialing, established class.Class) {
 	for _, s := range r.shares {
 		s.loop.Do(func() {
 			s.core.Stop(loop.Now(), dialing, established)
-			s.seat.Wake()
+			s.attached.Wake()
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
@@ -233,7 +234,12 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	defer patience.Stop()
 
 	to := &r.job.Plan.Targets[r.job.TargetOf(c.number)]
-	dialer := net.Dialer{KeepAlive: -1, ControlContext: c.control}
+	var queue icmp.Queue
+	defer queue.Close()
+	dialer := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, raw syscall.RawConn) error {
+		queue.Keep(raw, network)
+		return c.control(ctx, network, address, raw)
+	}}
 	network := "tcp"
 	if r.job.Plan.Protocol == "udp" {
 		network = "udp"
@@ -241,10 +247,11 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	dialer.LocalAddr = c.source(to, network)
 	if tcp, err = dialer.DialContext(ctx, network, to.Addr.String()); err != nil {
 		if errors.Is(context.Cause(ctx), engine.ReasonConnectTimeout) {
-			err = engine.ReasonConnectTimeout
+			return nil, nil, engine.ReasonConnectTimeout
 		}
-		return nil, nil, err
+		return nil, nil, queue.Explain(err)
 	}
+	queue.Close()
 	if tcp.LocalAddr().String() == tcp.RemoteAddr().String() {
 		abort(tcp)
 		return nil, nil, engine.ReasonSelf

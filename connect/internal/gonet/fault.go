@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
@@ -31,6 +32,9 @@ func (r *runner) faultOf(call string, err error) engine.Fault {
 
 // dialFault classifies the error of a dial.
 func (r *runner) dialFault(err error) engine.Fault {
+	if told, ok := errors.AsType[icmp.Error](err); ok {
+		return r.toldFault(told)
+	}
 	_, inHandshake := errors.AsType[engine.HandshakeError](err)
 	switch {
 	case err == nil:
@@ -55,6 +59,17 @@ func (r *runner) dialFault(err error) engine.Fault {
 			fault.Class = class.TLS
 		}
 	}
+	return fault
+}
+
+// toldFault is the fault of a dial with an ICMP message behind it.
+func (r *runner) toldFault(told icmp.Error) engine.Fault {
+	fault := r.dialFault(told.Err)
+	if told.Prohibited {
+		fault.Class = class.Blocked
+	}
+	told.Err = fault.Err
+	fault.Err = told
 	return fault
 }
 

@@ -26,20 +26,26 @@ func newExchanges(c *engine.Core, x *Exchange) exchanges {
 	return exchanges{Exchange: x, core: c, datagram: c.Job().Plan.Protocol == "udp", names: engine.Names{}, parts: map[uint32][]byte{}}
 }
 
-// send sends the payload. It returns the instant when it was sent, as far as it was.
-func (x *exchanges) send(key uint32) (at int64, fault engine.Fault) {
-	x.core.Conn(key).Left = uint32(len(x.Payload)) // #nosec G115 -- payloads are short
-	return x.goOn(key)
+// send sends the payload, or what is left of the one before: an answer may have come before that was sent in full. It returns when it
+// was sent, as far as it was.
+func (x *exchanges) send(key uint32, now int64) (at int64, fault engine.Fault) {
+	if out := x.core.Outgoing(key); out.Left == 0 {
+		out.Left = uint32(len(x.Payload)) // #nosec G115 -- payloads are short
+	}
+	return x.goOn(key, now)
 }
 
-// goOn sends what is left of the payload.
-func (x *exchanges) goOn(key uint32) (at int64, fault engine.Fault) {
-	conn := x.core.Conn(key)
-	n, at, fault := x.core.Send(key, x.Payload[len(x.Payload)-int(conn.Left):])
+// goOn sends what is left of the payload, if anything is.
+func (x *exchanges) goOn(key uint32, now int64) (at int64, fault engine.Fault) {
+	out := x.core.Outgoing(key)
+	if out.Left == 0 {
+		return now, engine.Fault{}
+	}
+	n, at, fault := x.core.Send(key, x.Payload[len(x.Payload)-int(out.Left):])
 	if x.datagram && n == 0 && fault.Class == class.None {
 		fault = engine.Fault{Class: class.Other, Err: engine.ReasonNotSent}
 	}
-	conn.Left -= uint32(n) // #nosec G115 -- at most what is left
+	out.Left -= uint32(n) // #nosec G115 -- at most what is left
 	return at, fault
 }
 
@@ -56,6 +62,7 @@ func (x *exchanges) take(key uint32, data []byte) (host string, done bool, fault
 	answer, ok := x.Want.Cut(data)
 	switch {
 	case len(answer) > reply.MaxAnswer:
+		x.forget(key)
 		return "", true, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooLong}
 	case !ok:
 		if !hasBefore {
@@ -63,20 +70,35 @@ func (x *exchanges) take(key uint32, data []byte) (host string, done bool, fault
 		}
 		return "", false, engine.Fault{}
 	}
+	x.forget(key)
 	return x.judge(answer)
 }
 
 func (x *exchanges) judge(answer []byte) (host string, done bool, fault engine.Fault) {
 	name, ok := x.Want.Judge(answer)
 	switch {
+	case x.Want.Any() && reply.IsProxyHeader(answer):
+		return "", true, wrong(engine.ReasonProxyHeader, answer)
 	case !ok && x.Want.Any():
-		return "", true, engine.Fault{Class: class.BadReply, Err: engine.ReasonNoName}
+		return "", true, wrong(engine.ReasonNoName, answer)
 	case !ok:
-		return "", true, engine.Fault{Class: class.BadReply, Err: engine.ReasonNoMatch}
+		return "", true, wrong(engine.ReasonNoMatch, answer)
 	case len(name) == 0:
 		return engine.UnknownHost, true, engine.Fault{}
 	}
 	return x.names.Intern(name), true, engine.Fault{}
+}
+
+func wrong(reason engine.Reason, answer []byte) engine.Fault {
+	return engine.Fault{Class: class.BadReply, Err: engine.WrongAnswer(reason, answer)}
+}
+
+// late is why an answer that should have come by now has not: what has arrived of it may lack its end.
+func (x *exchanges) late(key uint32, nothing engine.Reason) engine.Fault {
+	if begun, some := x.parts[key]; some {
+		return engine.Fault{Class: class.NoReply, Err: engine.WrongAnswer(engine.ReasonUnfinished, begun)}
+	}
+	return engine.Fault{Class: class.NoReply, Err: nothing}
 }
 
 // forget drops what has arrived of an answer.

@@ -23,14 +23,12 @@ type Fill struct {
 
 // New returns the rules of one core.
 func (f *Fill) New(c *engine.Core) engine.Rules {
-	return &fill{Fill: f, exchanges: newExchanges(c, &f.Exchange), core: c}
+	return &fill{Fill: f, kept: newKept(c, &f.Exchange)}
 }
 
-// fill has in a connection's Mark when it was asked, or 0 if it does not owe an answer.
 type fill struct {
 	*Fill
-	exchanges
-	core    *engine.Core
+	kept
 	halting bool
 }
 
@@ -45,24 +43,16 @@ func (f *fill) Connected(key uint32, now int64) {
 
 // Data implements engine.Rules.
 func (f *fill) Data(key uint32, data []byte, now int64) {
-	conn := f.core.Conn(key)
-	if len(data) > 0 && conn.Received == int64(len(data)) {
+	if len(data) > 0 && f.core.Received(key) == int64(len(data)) {
 		f.core.LeaveLane(key)
 		f.core.Report(key, now, engine.NewsSpoke)
 	}
-	if conn.Mark == 0 {
+	if f.kept.Payload == nil || f.core.Outgoing(key).Mark == 0 {
 		return
 	}
-	_, done, fault := f.take(key, data)
-	switch {
-	case fault.Class != class.None:
-		f.forget(key)
-		f.core.Fail(key, now, fault)
-	case done:
-		f.forget(key)
+	if _, done := f.answered(key, data, now); done {
 		f.core.Deadline(key, engine.Never)
-		f.core.Report(key, now, engine.NewsEchoed).Reply = time.Duration(now - conn.Mark)
-		conn.Mark = 0
+		f.echoed(key, now)
 	}
 }
 
@@ -70,41 +60,14 @@ func (f *fill) Data(key uint32, data []byte, now int64) {
 func (f *fill) Expired(key uint32, seen int64) {
 	f.core.LeaveLane(key)
 	conn := f.core.Conn(key)
-	if patience := conn.Since + int64(f.Patience); seen < patience {
+	switch patience := conn.Since + int64(f.Patience); {
+	case seen < patience:
 		f.core.Deadline(key, patience)
-		return
-	}
-	if f.exchanges.Payload == nil || conn.Mark != 0 {
+	case f.kept.Payload == nil || f.core.Outgoing(key).Mark != 0:
 		f.core.Report(key, seen, engine.NewsWaited)
-		return
+	default:
+		f.ask(key, seen, int64(f.Patience))
 	}
-	at, fault := f.send(key)
-	if fault.Class != class.None && fault.Err != engine.ReasonNotSent { //nolint:errorlint // a value, not a chain
-		f.Ended(key, fault, at)
-		return
-	}
-	conn.Mark = at
-	f.core.Deadline(key, at+int64(f.Patience))
-}
-
-// Writable implements engine.Rules.
-func (f *fill) Writable(key uint32, _ int64) {
-	if f.core.Conn(key).Left == 0 {
-		return
-	}
-	if at, fault := f.goOn(key); fault.Class != class.None {
-		f.Ended(key, fault, at)
-	}
-}
-
-// Ended implements engine.Rules. A peer that closes or resets does not fail.
-func (f *fill) Ended(key uint32, fault engine.Fault, now int64) {
-	f.forget(key)
-	if fault.Class != class.None && fault.Class != class.Reset {
-		f.core.Fail(key, now, fault)
-		return
-	}
-	f.core.PeerClosed(key, now, fault)
 }
 
 // Failed implements engine.Rules. Each slow failure has kept others from being dialed, so there is a bound to these.
@@ -126,22 +89,11 @@ func (f *fill) halt(now int64) {
 	f.halting = false
 }
 
-// TimeUp implements engine.Rules. It changes nothing for established connections: the time is for dialing.
-func (f *fill) TimeUp(int64) {}
-
 // Stop implements engine.Rules.
 func (f *fill) Stop(now int64, end class.Class) {
-	if f.halting {
-		return
+	if !f.halting {
+		f.kept.Stop(now, end)
 	}
-	f.core.Each(func(key uint32) {
-		f.forget(key)
-		if end != class.None {
-			f.core.Fail(key, now, engine.Fault{Class: end, Err: engine.ReasonHoldStopped})
-			return
-		}
-		f.core.Complete(key, now)
-	})
 }
 
 // Turn implements engine.Rules.

@@ -83,13 +83,13 @@ func HalfOf(name string) string {
 
 // New returns the rules of one core.
 func (f *Flood) New(c *engine.Core) engine.Rules {
-	return &flood{shared: f, exchanges: newExchanges(c, &f.Exchange), core: c, skip: f.SkipReply, patience: int64(c.Job().Plan.ConnectTimeout)}
+	return &flood{shared: f, exchanges: newExchanges(c, &f.Exchange), skip: f.SkipReply, patience: int64(c.Job().Plan.ConnectTimeout)}
 }
 
 type flood struct {
-	shared *Flood
+	passive
 	exchanges
-	core     *engine.Core
+	shared   *Flood
 	skip     bool
 	patience int64 // ns, until the answer must have come
 }
@@ -97,35 +97,24 @@ type flood struct {
 // Connected implements engine.Rules.
 func (f *flood) Connected(key uint32, now int64) {
 	f.core.Deadline(key, now+f.patience)
-	at := now
-	if len(f.Payload) > 0 {
-		var fault engine.Fault
-		if at, fault = f.send(key); fault.Class != class.None {
-			f.fail(key, at, fault)
-			return
-		}
-	}
-	f.sent(key, at)
-}
-
-// sent goes on when the payload may have been sent.
-func (f *flood) sent(key uint32, now int64) {
-	if f.skip && f.core.Conn(key).Left == 0 {
-		f.complete(key, now, "")
-	}
+	at, fault := f.send(key, now)
+	f.sent(key, at, fault)
 }
 
 // Writable implements engine.Rules.
-func (f *flood) Writable(key uint32, _ int64) {
-	if f.core.Conn(key).Left == 0 {
-		return
-	}
-	at, fault := f.goOn(key)
-	if fault.Class != class.None {
+func (f *flood) Writable(key uint32, now int64) {
+	at, fault := f.goOn(key, now)
+	f.sent(key, at, fault)
+}
+
+// sent goes on with a connection on which the payload was sent, as far as it was.
+func (f *flood) sent(key uint32, at int64, fault engine.Fault) {
+	switch {
+	case fault.Class != class.None:
 		f.fail(key, at, fault)
-		return
+	case f.skip && f.core.Outgoing(key).Left == 0:
+		f.complete(key, at, "")
 	}
-	f.sent(key, at)
 }
 
 // Data implements engine.Rules.
@@ -160,11 +149,8 @@ func (f *flood) Ended(key uint32, fault engine.Fault, now int64) {
 
 // Expired implements engine.Rules.
 func (f *flood) Expired(key uint32, seen int64) {
-	f.fail(key, seen, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoAnswer})
+	f.fail(key, seen, f.late(key, engine.ReasonNoAnswer))
 }
-
-// Failed implements engine.Rules.
-func (f *flood) Failed(engine.Claim, int64) {}
 
 // Stop implements engine.Rules.
 func (f *flood) Stop(now int64, class class.Class) {
@@ -173,18 +159,14 @@ func (f *flood) Stop(now int64, class class.Class) {
 
 // TimeUp implements engine.Rules.
 func (f *flood) TimeUp(now int64) {
-	f.failAll(now, engine.Fault{Class: class.NoReply, Err: engine.ReasonTimeUpUnanswered})
+	f.core.Each(func(key uint32) { f.fail(key, now, f.late(key, engine.ReasonTimeUpUnanswered)) })
 }
 
 func (f *flood) failAll(now int64, fault engine.Fault) {
 	f.core.Each(func(key uint32) { f.fail(key, now, fault) })
 }
 
-// Turn implements engine.Rules.
-func (f *flood) Turn(int64) (wake int64) { return engine.Never }
-
 func (f *flood) complete(key uint32, now int64, host string) {
-	f.forget(key)
 	o := f.core.Complete(key, now)
 	o.Host = host
 	o.Reply = o.Elapsed() - o.Connect

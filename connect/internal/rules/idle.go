@@ -28,9 +28,8 @@ type Idle struct {
 	cores   int   // that take part
 	next    int64 // number of the next connection, beyond those that were asked for
 
+	first    *probe // the control connection's
 	control  Control
-	decided  bool // the control connection has answered, or failed
-	chosen   bool // there is a control connection
 	found    bool // the timeout is known
 	over     bool // nothing is left to be found out, or there is no time
 	expected Expected
@@ -50,6 +49,9 @@ type Control struct {
 	Number   int64
 	Fault    engine.Fault // if it did not answer
 }
+
+// isKnown reports whether it is known what has become of it.
+func (c *Control) isKnown() bool { return c.Answered || c.Fault.Class != class.None }
 
 // Expected is the connection that was silent for exactly as long as is expected to be well.
 type Expected struct {
@@ -107,7 +109,7 @@ func (f *Idle) New(c *engine.Core) engine.Rules {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cores++
-	return &idle{Idle: f, exchanges: newExchanges(c, &f.Exchange), core: c, patience: int64(c.Job().Plan.ConnectTimeout), mine: map[uint32]*probe{}}
+	return &idle{Idle: f, exchanges: newExchanges(c, &f.Exchange), patience: int64(c.Job().Plan.ConnectTimeout), mine: map[uint32]*probe{}}
 }
 
 // isDone reports whether there is nothing left to be found out.
@@ -120,17 +122,21 @@ func (f *Idle) isTooMuch() bool {
 	return f.search.likely.upTo <= int64(f.Expect) && f.search.likely.above < f.search.to
 }
 
-// look finds out whether the timeout is known. If connections end by themselves, all that are silent for as long must have done so.
+// look finds out whether the timeout is known. If connections end by themselves, all that are silent for as long must have done so. If even
+// the longest silence seems well, no connection may wait for an answer that could refute it.
 func (f *Idle) look(now int64) {
 	f.found = f.control.Answered && f.search.isFound()
 	if e := &f.expected; e.How != HowUnknown && e.How != HowNever && f.search.likely.above >= int64(f.Expect) {
 		*e = Expected{} // others were well after as long a silence: once more
 	}
-	if !f.found || f.search.likely.above >= f.search.to || !f.search.endsBySelf() {
+	never := f.search.likely.above >= f.search.to
+	if !f.found || !never && !f.search.endsBySelf() {
 		return
 	}
+	above := f.search.likely.above
 	for _, p := range f.probes {
-		if p.phase == asking && p.silence >= f.search.likely.above || p.phase == silent && p.silent(now) >= f.search.likely.above {
+		switch {
+		case p.phase == asking && (never || p.silence >= above), p.phase == silent && !never && p.silent(now) >= above:
 			f.found = false
 		}
 	}
@@ -143,7 +149,6 @@ type probe struct {
 	silence int64 // before it was used
 	asked   int64 // when that was
 	sends   int
-	control bool
 	expects bool // it is silent for exactly as long as is expected to be well
 
 	heard   int64 // when the peer has spoken by itself; 0 is never
@@ -175,7 +180,6 @@ const (
 type idle struct {
 	*Idle
 	exchanges
-	core     *engine.Core
 	patience int64 // ns, until the first answer must have come
 	mine     map[uint32]*probe
 	version  int     // of the plan that the deadlines follow
@@ -209,27 +213,14 @@ func (f *idle) Connected(key uint32, now int64) {
 		return
 	}
 	f.probes = append(f.probes, p)
-	if !f.chosen {
-		f.chosen, p.control = true, true
-		f.control.Number = f.core.Conn(key).Number
+	if f.first == nil {
+		f.first, f.control.Number = p, int64(f.core.Conn(key).Number)
 	}
-	if !f.datagram && (!f.decided || f.greets) {
+	if !f.datagram && (!f.control.isKnown() || f.greets) {
 		f.core.Deadline(key, now+greetingNs)
 		return
 	}
-	f.try(key, p, now)
-}
-
-// try uses a connection for the first time.
-func (f *idle) try(key uint32, p *probe, now int64) {
-	p.phase = trying
-	f.ask(key, p, now, f.patience)
-}
-
-// use uses a connection after a silence.
-func (f *idle) use(key uint32, p *probe, now int64) {
-	p.phase = asking
-	f.ask(key, p, now, f.patienceNow())
+	f.ask(key, p, trying, now)
 }
 
 // patienceNow is how long a connection that was silent has to answer.
@@ -240,9 +231,10 @@ func (f *idle) patienceNow() int64 {
 	return min(leastPatienceNs+answerFactor*f.slowest, f.patience)
 }
 
-// ask sends the payload. Silence ends when it has been sent: this process may pause before.
-func (f *idle) ask(key uint32, p *probe, now, patience int64) {
-	at, fault := f.send(key)
+// ask sends the payload, for the first time or after a silence. That ends when it has been sent: this process may pause before.
+func (f *idle) ask(key uint32, p *probe, phase probePhase, now int64) {
+	p.phase = phase
+	at, fault := f.send(key, now)
 	if p.sends == 0 {
 		p.asked, p.silence = at, at-p.since
 	}
@@ -250,8 +242,12 @@ func (f *idle) ask(key uint32, p *probe, now, patience int64) {
 	switch {
 	case fault.Err == engine.ReasonNotSent: //nolint:errorlint // a value, not a chain
 	case fault.Class != class.None:
-		f.end(key, p, fault, max(at, now))
+		f.end(key, p, fault, at)
 		return
+	}
+	patience := f.patience
+	if phase == asking {
+		patience = f.patienceNow()
 	}
 	if f.datagram {
 		patience = patience * int64(p.sends) / sendings
@@ -263,11 +259,8 @@ func (f *idle) ask(key uint32, p *probe, now, patience int64) {
 func (f *idle) Writable(key uint32, now int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.core.Conn(key).Left == 0 {
-		return
-	}
-	if at, fault := f.goOn(key); fault.Class != class.None {
-		f.end(key, f.mine[key], fault, max(at, now))
+	if at, fault := f.goOn(key, now); fault.Class != class.None {
+		f.end(key, f.mine[key], fault, at)
 	}
 }
 
@@ -279,7 +272,7 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 	switch p.phase {
 	case greeting:
 		f.greets = true
-		f.try(key, p, now)
+		f.ask(key, p, trying, now)
 	case silent: // whatever is on the way has seen this, too
 		p.speaks(now)
 		f.changed()
@@ -289,7 +282,6 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 		case fault.Class != class.None:
 			f.end(key, p, fault, now)
 		case done:
-			f.forget(key)
 			f.answered(key, p, host, data, now)
 		}
 	}
@@ -299,14 +291,16 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 func (f *idle) answered(key uint32, p *probe, host string, data []byte, now int64) {
 	took := now - p.asked
 	f.slowest = max(f.slowest, took)
+	host = f.teller(host, data)
 	o := f.core.Report(key, now, engine.NewsEchoed)
-	o.Reply, o.Host = time.Duration(took), f.teller(host, data)
-	if p.phase == trying {
-		f.worked(p, o.Host, data, time.Duration(took), now)
-	} else if elsewhere := p.isElsewhere(o.Host, data); f.datagram && elsewhere {
+	o.Reply, o.Host = time.Duration(took), host
+	switch {
+	case p.phase == trying:
+		f.worked(p, host, data, time.Duration(took), now)
+	case f.datagram && p.isElsewhere(host, data):
 		f.end(key, p, engine.Fault{Class: class.BadReply, Err: engine.ReasonElsewhere}, now)
 		return
-	} else {
+	default:
 		f.note(p, HowNever)
 		if f.datagram && !f.reuse {
 			f.complete(key, now)
@@ -342,8 +336,8 @@ func (f *idle) worked(p *probe, host string, data []byte, took time.Duration, no
 			f.search.kept = -math.Log(float64(len(f.hosts)))
 		}
 	}
-	if p.control {
-		f.control.Answered, f.control.Time, f.control.Host, f.decided = true, took, host, true
+	if p == f.first {
+		f.control.Answered, f.control.Time, f.control.Host = true, took, host
 		for ; f.owed > 0; f.owed-- {
 			f.again(now)
 		}
@@ -369,7 +363,7 @@ func (f *idle) note(p *probe, how How) {
 		return // what comes now belongs to no result any more
 	}
 	silence := p.silence
-	if asked := p.use - p.since; silence > asked && silence-asked < f.search.slack(asked) {
+	if asked := p.use - p.since; how == HowNever && silence > asked && silence-asked < f.search.slack(asked) {
 		silence = asked // so that connections whose silences were to be equal tell nothing of what is between them
 	}
 	f.search.used(silence, how)
@@ -443,8 +437,8 @@ func howOf(fault engine.Fault) How {
 
 // lacks takes note of a connection that did not work at all.
 func (f *idle) lacks(p *probe, fault engine.Fault, now int64) {
-	if p.control {
-		f.control.Fault, f.decided, f.over = fault, true, true
+	if p == f.first {
+		f.control.Fault, f.over = fault, true
 		f.changed()
 		return
 	}
@@ -463,12 +457,12 @@ func (f *idle) Failed(_ engine.Claim, now int64) {
 func (f *idle) retry(now int64) {
 	const unansweredFlows = 2
 	f.failed++
-	f.reuse = f.reuse || f.decided && f.failed >= unansweredFlows // of UDP
+	f.reuse = f.reuse || f.control.isKnown() && f.failed >= unansweredFlows // of UDP
 	switch asked := int(f.core.Job().Plan.Connections); {
-	case !f.decided:
+	case !f.control.isKnown():
 		f.owed++
 	case f.failed <= asked*maxRetries:
-		f.again(now + int64(min(firstBackoff<<min(f.failed/asked, 10), maxBackoff)))
+		f.again(now + int64(backoff(f.failed/asked)))
 	}
 }
 
@@ -502,21 +496,19 @@ func (f *idle) Expired(key uint32, seen int64) {
 	p := f.mine[key]
 	switch p.phase {
 	case greeting:
-		f.try(key, p, seen)
+		f.ask(key, p, trying, seen)
 	case silent:
-		f.use(key, p, seen)
-	case trying:
+		f.ask(key, p, asking, seen)
+	case trying, asking:
 		if f.datagram && p.sends < sendings {
-			f.ask(key, p, seen, f.patience)
+			f.ask(key, p, p.phase, seen)
 			return
 		}
-		f.end(key, p, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoAnswer}, seen)
-	case asking:
-		if f.datagram && p.sends < sendings {
-			f.ask(key, p, seen, f.patienceNow())
-			return
+		why := engine.ReasonNoAnswer
+		if p.phase == asking {
+			why = engine.ReasonForgotten
 		}
-		f.end(key, p, engine.Fault{Class: class.NoReply, Err: engine.ReasonForgotten}, seen)
+		f.end(key, p, engine.Fault{Class: class.NoReply, Err: why}, seen)
 	}
 }
 
@@ -528,23 +520,7 @@ func (f *idle) TimeUp(now int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over = true
-	f.completeAll(now)
-}
-
-func (f *idle) completeAll(now int64) {
-	for _, key := range f.keys() {
-		f.complete(key, now)
-	}
-}
-
-// keys are those of this core's connections, in order, so that simulations repeat.
-func (f *idle) keys() []uint32 {
-	keys := make([]uint32, 0, len(f.mine))
-	for key := range f.mine {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	f.core.Each(func(key uint32) { f.complete(key, now) })
 }
 
 // complete ends a connection from here.
@@ -594,18 +570,25 @@ func (f *Idle) plan(now int64) {
 		case p.phase == silent && p.expects && !f.isTooMuch():
 			p.use = p.since + int64(f.Expect)
 		case p.phase == silent:
-			p.expects = false
+			if p.expects { // it needs not wait for so long, unless what seems too much turns out not to be
+				p.expects, f.expected.taken = false, false
+			}
 			waiting = append(waiting, &p.waiter)
 		}
 	}
-	f.search.plan(waiting, inUse, now)
+	if f.search.likely.above < f.search.to || len(inUse) == 0 {
+		f.search.plan(waiting, inUse, now)
+		return
+	}
+	for _, w := range waiting {
+		w.use, w.spent = engine.Never, false // those in use may decide
+	}
 }
 
 // follow lets this core's deadlines follow the plan.
 func (f *idle) follow(now int64) {
-	for _, key := range f.keys() {
-		p := f.mine[key]
-		switch {
+	f.core.Each(func(key uint32) {
+		switch p := f.mine[key]; {
 		case f.over || f.isFinal() && !p.expects:
 			f.complete(key, now)
 		case p.phase != silent:
@@ -616,5 +599,5 @@ func (f *idle) follow(now int64) {
 			p.planned = p.use
 			f.core.Deadline(key, p.use)
 		}
-	}
+	})
 }

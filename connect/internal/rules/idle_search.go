@@ -26,7 +26,7 @@ var (
 	lostByChance = math.Log(0.01)
 	// keptByChance is that a connection works although its silence was too long. One answer is as good as a proof.
 	keptByChance = math.Log(0.0005)
-	// implausible is the likelihood, in relation to the best one, below which an explanation is given up: two failures refute what one
+	// implausible is the likelihood, in relation to that of the most probable place, below which an explanation is given up: two failures refute what one
 	// leaves open.
 	implausible = math.Log(0.001)
 )
@@ -55,7 +55,7 @@ type evidence struct {
 	from, to int64 // silences that are tried
 
 	best   span // the most probable place of the timeout
-	likely span // all places that are plausible
+	likely span // all places that are plausible, and the most probable one
 }
 
 func newEvidence(from, to int64) evidence {
@@ -98,50 +98,47 @@ func (e *evidence) endsBySelf() bool {
 	return !slices.ContainsFunc(e.vain, func(silence int64) bool { return silence >= e.likely.above })
 }
 
-// weigh finds out where the timeout may be: between which two observations, given that all failures at shorter silences, and all answers
-// after longer ones, must be by chance.
+// place is where the timeout may be: between two observations that follow each other.
+type place struct {
+	span
+	likelihood float64 // as a logarithm
+}
+
+// weigh finds out where the timeout may be.
 func (e *evidence) weigh() {
-	type place struct {
-		span
-		likelihood float64
-	}
-	contradicting := 0.0
-	for i := range e.seen {
-		if e.seen[i].alive() {
-			contradicting += e.kept
-		}
-	}
-	places := make([]place, 0, len(e.seen)+1)
-	above, best, mostLikely := int64(0), math.Inf(-1), math.Inf(-1)
-	for i := 0; ; {
-		upTo := int64(engine.Never)
-		if i < len(e.seen) {
-			upTo = e.seen[i].silence
-		}
-		at := span{above, upTo}
-		places = append(places, place{at, contradicting})
-		mostLikely = max(mostLikely, contradicting)
-		if p := contradicting + e.prior(at); p > best {
-			best, e.best = p, at
-		}
-		if i == len(e.seen) {
-			break
-		}
-		for ; i < len(e.seen) && e.seen[i].silence == upTo; i++ {
-			if e.seen[i].alive() {
-				contradicting -= e.kept
-			} else {
-				contradicting += lostByChance
-			}
-		}
-		above = upTo
-	}
-	e.likely = span{engine.Never, 0}
+	places := e.places()
+	best := slices.MaxFunc(places, func(a, b place) int { return cmp.Compare(a.likelihood+e.prior(a.span), b.likelihood+e.prior(b.span)) })
+	e.best, e.likely = best.span, best.span
 	for _, p := range places {
-		if p.likelihood >= mostLikely+implausible {
+		if p.likelihood >= best.likelihood+implausible {
 			e.likely.above, e.likely.upTo = min(e.likely.above, p.above), max(e.likely.upTo, p.upTo)
 		}
 	}
+}
+
+// places are all that there are. If the timeout is in one of them, all failures at shorter silences and all answers after longer ones are
+// by chance.
+func (e *evidence) places() []place {
+	here := place{span{0, engine.Never}, 0}
+	for i := range e.seen {
+		if e.seen[i].alive() {
+			here.likelihood += e.kept
+		}
+	}
+	places := make([]place, 0, len(e.seen)+1)
+	for i := range e.seen {
+		s := &e.seen[i]
+		if s.silence > here.above {
+			places = append(places, place{span{here.above, s.silence}, here.likelihood})
+			here.above = s.silence
+		}
+		if s.alive() {
+			here.likelihood -= e.kept
+		} else {
+			here.likelihood += lostByChance
+		}
+	}
+	return append(places, here)
 }
 
 // how is in which way most of the connections ended that were silent for too long.
@@ -219,7 +216,7 @@ func (s *search) isFound() bool {
 		return true
 	case !l.isBounded():
 		return false
-	case l.above < s.from && l.upTo <= s.from+s.precisionAt(s.from):
+	case l.above < s.from && l.upTo <= s.from+s.slack(s.from):
 		return true // shorter silences are not asked for
 	}
 	return l.upTo-l.above <= s.precisionAt((l.above+l.upTo)/2)

@@ -32,9 +32,11 @@ type Conn struct {
 	Beside      int64 // connections of the job that were open beside it then
 
 	FirstData []byte // that the core was told, if not empty
+	FirstTold int64  // when
 	HasData   bool
 	Answers   int     // that were complete
 	Answered  bool    // all that was asked for has come
+	Begun     bool    // a part of it has
 	Verdict   Verdict // of the last answer
 	LastHost  string  // that the last of these has named
 	Moved     bool    // another host than before has answered
@@ -47,6 +49,9 @@ type Conn struct {
 	SentFirst   int64 // when the first packet was sent that has no answer yet; 0 if there is none
 	SinceAnswer int   // packets
 	LastTold    int64 // when the core was told of bytes last
+	Silence     int64 // from then until the packet was sent that waits for its answer, or has it
+	Gap         int64 // from the bytes before the last ones until these
+	Took        int64 // from the packet to its answer
 	LastAnswer  int64 // when all that was asked for had come last
 	Sending     bool  // a packet has not been sent in full
 	HasShut     bool
@@ -72,6 +77,9 @@ type Conn struct {
 	stamps   map[uint64]datagram // those without an echo
 	last     uint64              // the last one's
 	got      int64               // bytes that the peer has got
+	active   int64               // when something passes last on its way
+	forgot   bool                // something on the way has forgotten the connection
+	first    Verdict             // of the first answer
 }
 
 // datagram is one that was sent.
@@ -115,7 +123,8 @@ func (c *Conn) later(after int64, a arrival) {
 	if after == Never {
 		return
 	}
-	c.driver.World.push(c.driver.World.now+after, happening{conn: c, arrival: a})
+	w := c.driver.World
+	w.push(w.reported(w.now+after), happening{conn: c, arrival: a})
 }
 
 // arrives puts something before the process.
@@ -188,6 +197,7 @@ func (c *Conn) shakeHands() {
 		c.later(at, arrival{kind: engine.Data, data: said.Data})
 		c.lastSaid = c.driver.World.now + at
 	}
+	c.touch(at)
 	if s.End != Never {
 		c.end(max(s.Handshake+s.End, at))
 	}
@@ -217,6 +227,56 @@ func (a *arrival) host(s *Script) string {
 // end lets the peer end the connection.
 func (c *Conn) end(after int64) {
 	c.later(after, arrival{kind: engine.Ended, fault: c.Script.EndClass})
+}
+
+// touch notes that something passes after a while, so that silence begins then.
+func (c *Conn) touch(after int64) {
+	s, w := &c.Script, c.driver.World
+	if s.Idle == 0 {
+		return
+	}
+	c.active = max(c.active, w.reported(w.now+after))
+	if s.IdleEnd > IdleResets {
+		return
+	}
+	since := c.active
+	w.At(since+s.Idle, func() {
+		if c.active == since && !c.forgot && !c.IsClosed {
+			c.isForgotten()
+		}
+	})
+}
+
+// isForgotten ends the connection by itself, after the peer has said good-bye.
+func (c *Conn) isForgotten() {
+	c.forgot = true
+	ended := arrival{kind: engine.Ended}
+	if c.Script.IdleEnd == IdleResets {
+		ended.fault = class.Reset
+	}
+	if c.Script.Bye != nil {
+		c.arrives(arrival{kind: engine.Data, data: c.Script.Bye})
+		c.later(c.Script.Answers.Delay, ended)
+		return
+	}
+	c.arrives(ended)
+}
+
+// forgets reports whether something that is sent now is lost, since the connection is forgotten.
+func (c *Conn) forgets() bool {
+	s, now := &c.Script, c.driver.World.now
+	if s.Idle == 0 {
+		return false
+	}
+	c.forgot = c.forgot || now-c.active >= s.Idle
+	if c.forgot && s.IdleEnd != IdleMoves {
+		if s.IdleEnd == IdleRejects {
+			c.later(s.Answers.Delay, arrival{kind: engine.Ended, fault: class.Reset})
+		}
+		return true
+	}
+	c.touch(s.Answers.Delay) // until the answer
+	return false
 }
 
 // told notes what the core is about to be told. It returns false for what a driver would not tell.
@@ -249,11 +309,11 @@ func (c *Conn) told(a *arrival, now int64) bool {
 
 func (c *Conn) tookData(a *arrival, now int64) {
 	if len(a.data) > 0 && c.FirstData == nil {
-		c.FirstData = a.data
+		c.FirstData, c.FirstTold = a.data, now
 	}
 	c.HasData = true
 	c.Received += int64(len(a.data))
-	c.LastTold = now
+	c.Gap, c.LastTold = now-max(c.LastTold, c.Established), now
 	switch {
 	case !c.Script.Answers.Echo:
 		c.tookAnswer(a.data)
@@ -274,13 +334,21 @@ func (c *Conn) tookAnswer(data []byte) {
 		c.heard = append(c.heard, data...)
 		v = c.Script.Judge(c.heard)
 	}
-	if !v.Complete {
+	if c.Begun = !v.Complete; c.Begun {
 		return
 	}
-	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, c.driver.World.now
-	c.Answers++
+	now := c.driver.World.now
+	c.Took = now - c.SentFirst
+	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, now
+	if c.Answers++; c.Answers == 1 {
+		c.first = v
+	}
+	c.Moved = c.driver.datagram && v.Right && (v.Host != c.first.Host || v.Source != c.first.Source)
 	if v.Host != "" && v.Host != engine.UnknownHost {
 		c.LastHost = v.Host
+	}
+	if c.driver.Answered != nil {
+		c.driver.Answered(c)
 	}
 }
 
@@ -350,22 +418,28 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 	if c.driver.datagram {
 		return c.sendDatagram(p), engine.Fault{}
 	}
-	if c.toEcho == 0 { // a new packet
+	switch {
+	case c.toEcho == 0: // a new packet
 		c.began(len(p))
 		c.toEcho, c.size, c.spoilt = len(p), len(p), false
 		c.owed = len(p)
-	} else if len(p) != c.toEcho {
+	case len(p) != c.toEcho:
 		w.Fail(errNotTheRest)
+	case c.Answered && c.driver.Phase == Expiring: // the rest is sent to ask once more
+		c.LastPacket = w.now
+		c.awaits()
 	}
 	n := len(p)
 	if s := c.Script.Segment; s > 0 && n > s {
 		n = s
-		c.later(50_000, arrival{kind: engine.Writable})
+		c.later(max(c.Script.Drain, 50_000), arrival{kind: engine.Writable})
 	}
 	c.toEcho -= n
 	c.Sending = c.toEcho > 0
 	c.Sent += int64(n)
-	c.answerStream(p[:n])
+	if !c.forgets() {
+		c.answerStream(p[:n])
+	}
 	return n, engine.Fault{}
 }
 
@@ -380,13 +454,18 @@ func (c *Conn) began(size int) {
 	c.Packets++
 	c.SinceAnswer++
 	c.LastPacket = now
-	if c.SentFirst == 0 {
-		c.SentFirst = now
-	}
-	c.Answered, c.heard = false, c.heard[:0]
+	c.awaits()
 	if c.Script.Answers.Echo {
 		c.sizeOf(size).Sent++
 	}
+}
+
+// awaits takes note that an answer is waited for from now on, unless one is already.
+func (c *Conn) awaits() {
+	if c.SentFirst == 0 {
+		c.SentFirst, c.Silence, c.heard, c.Begun = c.LastPacket, c.LastPacket-c.LastTold, c.heard[:0], false
+	}
+	c.Answered = false
 }
 
 func (c *Conn) sendDatagram(p []byte) int {
@@ -395,7 +474,7 @@ func (c *Conn) sendDatagram(p []byte) int {
 		c.NotTaken++
 		c.LastPacket = c.driver.World.now
 		if !s.Answers.Echo { // as good as lost
-			c.Answered, c.SentFirst, c.heard = false, c.LastPacket, c.heard[:0]
+			c.awaits()
 		}
 		return 0
 	}
@@ -408,7 +487,9 @@ func (c *Conn) sendDatagram(p []byte) int {
 		c.last = stampOf(p)
 		c.stamps[c.last] = datagram{len(p), c.LastPacket}
 	}
-	c.answerDatagram(p)
+	if !c.forgets() {
+		c.answerDatagram(p)
+	}
 	return len(p)
 }
 
@@ -450,10 +531,14 @@ func (c *Conn) echoPart(p []byte) (said []byte, spoilt bool) {
 
 // answer is what is said to a packet without Echo.
 func (c *Conn) answer() []byte {
-	if a := &c.Script.Answers; a.WrongAt > 0 && c.Packets >= a.WrongAt {
+	a := &c.Script.Answers
+	switch {
+	case a.WrongAt > 0 && c.Packets >= a.WrongAt:
 		return a.Wrong
+	case c.forgot:
+		return a.Moved
 	}
-	return c.Script.Answers.Any
+	return a.Any
 }
 
 const helloSize = 64

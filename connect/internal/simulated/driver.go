@@ -22,6 +22,8 @@ type Driver struct {
 	Dialed func(c *Conn)
 	// Closed is told of each that is over.
 	Closed func(c *Conn)
+	// Answered is told of each answer without Echo; nil is nobody.
+	Answered func(c *Conn)
 	// Starved is told of each that could not be dialed, as there was no descriptor.
 	Starved func(number int64)
 	// Holding says how many connections of the job are open, and how many of these have a descriptor.

@@ -19,8 +19,13 @@ type Script struct {
 	EndClass class.Class
 
 	Answers Answers
-	Segment int // at most so many bytes are sent at once; 0 is all
-	Full    int // one datagram in so many is not taken by this host; 0 is none
+	Segment int   // at most so many bytes are sent at once; 0 is all
+	Drain   int64 // ns until more can be sent
+	Full    int   // one datagram in so many is not taken by this host; 0 is none
+
+	Idle    int64 // ns of silence after which something on the way forgets the connection; 0 is never
+	IdleEnd IdleEnd
+	Bye     []byte // what the peer says before a connection that is forgotten ends by itself
 
 	// Judge, if set, says whether what was heard is an answer from its beginning to its end, and if so, which host it names, and whether
 	// it is right. Without it, any read is an answer.
@@ -33,7 +38,20 @@ type Script struct {
 type Verdict struct {
 	Complete, Right bool
 	Host            string
+	Source          string // that it tells
 }
+
+// IdleEnd is what becomes of a connection that is forgotten.
+type IdleEnd uint8
+
+// The ways to forget a connection: by itself, or when something is sent on it.
+const (
+	IdleCloses IdleEnd = iota
+	IdleResets
+	IdleRejects  // what is sent is answered with a RST
+	IdleSwallows // what is sent gets lost
+	IdleMoves    // datagrams: another host answers
+)
 
 // Said is something that a peer says.
 type Said struct {
@@ -47,6 +65,7 @@ type Answers struct {
 	Any      []byte // without Echo: what is said to each packet; nil is nothing
 	Wrong    []byte // likewise, from packet WrongAt on
 	WrongAt  int    // 0 is never
+	Moved    []byte // likewise, from another host, once the connection is forgotten
 	Delay    int64  // ns
 	Pieces   int    // an answer on a stream comes in so many parts
 	Jitter   int64  // ns; of datagrams, which it reorders

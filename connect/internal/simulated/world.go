@@ -12,6 +12,7 @@ type World struct {
 	Random      *rand.Rand
 	Connections int64 // dialed so far
 	Descriptors int   // that are free
+	Burst       int64 // ns; the network card reports what has come once in so long, as with interrupt coalescing; 0 is at once
 
 	// Check, if set, is called after each look, and says what is wrong.
 	Check func(d *Driver) error
@@ -57,6 +58,14 @@ func (w *World) Now() int64 { return w.now }
 // At lets something happen at an instant.
 func (w *World) At(at int64, do func()) {
 	w.push(at, happening{do: do})
+}
+
+// reported is when the network card reports what has come at an instant.
+func (w *World) reported(at int64) int64 {
+	if w.Burst == 0 {
+		return at
+	}
+	return (at + w.Burst - 1) / w.Burst * w.Burst
 }
 
 func (w *World) push(at int64, h happening) { w.queue.push(max(at, w.now), h) }

@@ -159,6 +159,29 @@ func TestMovingDeadlinesAllocatesNothing(t *testing.T) {
 	}))
 }
 
+// Connections that are held have no deadline, once they are established: what they took is used for those that are being dialed.
+func TestKeysWithoutADeadlineTakeNothing(t *testing.T) {
+	var all timers.Timers
+	for k := range uint32(1 << 15) {
+		all.Set(k, int64(k)+1e9)
+		all.Set(k, timers.Never)
+	}
+	next := uint32(1 << 15)
+	assert.Zero(t, testing.AllocsPerRun(1, func() {
+		for range 1 << 14 {
+			all.Set(next, int64(next)+1e9)
+			all.Set(next-100, timers.Never)
+			next++
+		}
+	}))
+	for k := next - 100; k < next; k++ {
+		got, ok := all.Expired(timers.Never)
+		assert.True(t, ok)
+		assert.Equal(t, k, got)
+	}
+	assert.Equal(t, int64(timers.Never), all.Next())
+}
+
 func BenchmarkSetLater(b *testing.B) {
 	var all timers.Timers
 	b.ReportAllocs()

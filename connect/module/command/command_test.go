@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,7 @@ const mconnectRecording = `{"hosts":{"web-1":60,"web-2":40},"connects":100,"fail
 // ran is a run of `k6 x mconnect` that has ended.
 type ran struct {
 	err           error
+	code          int // of a tool
 	stdout, usage string
 }
 
@@ -38,12 +40,16 @@ func run(t *testing.T, stdin string, args ...string) ran {
 	var stdout, usage bytes.Buffer
 	gs.Stdin = strings.NewReader(stdin)
 	gs.Stdout.Writer = &stdout
+	r := ran{}
+	gs.OSExit = func(code int) { r.code = code }
+	gs.CmdArgs = command.Arguments(append([]string{"k6", "x", "mconnect"}, args...))
 	c := command.New(gs)
-	c.SetArgs(args)
+	c.SetArgs(gs.CmdArgs[3:])
 	c.SetOut(&usage)
 	c.SetErr(&usage)
-	err := c.Execute()
-	return ran{err, stdout.String(), usage.String()}
+	r.err = c.Execute()
+	r.stdout, r.usage = stdout.String(), usage.String()
+	return r
 }
 
 // file writes a recording down.
@@ -54,14 +60,31 @@ func file(t *testing.T, name, text string) (path string) {
 	return path
 }
 
+// k6 makes the command for every command line; it has subcommands where they can be asked for.
+func TestOtherCommandsOfK6StartWithoutTheFlags(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		"k6 run test.js":               false,
+		"k6 x --help":                  false,
+		"k6 x mconnect":                true,
+		"k6 help x mconnect flood":     true,
+		"k6 __complete x mconnect flo": true,
+	} {
+		gs := state.NewGlobalState(context.Background())
+		gs.CmdArgs = strings.Fields(line)
+		assert.Equal(t, want, command.New(gs).HasSubCommands(), line)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	r := run(t, "")
 	require.NoError(t, r.err)
 	assert.Contains(t, r.usage, "report      Analyze or draw a recording")
+	assert.Contains(t, r.usage, "flood       Connect, read who answers, close")
 	r = run(t, "", "report", "--help")
 	require.NoError(t, r.err)
-	for _, part := range []string{"ctraffic -stats all", "--html file", "--svg directory", "--title string", "k6 x mconnect report run.json --html run.html"} {
+	for _, part := range []string{"ctraffic -stats all", "--html file", "--svg directory", "--title string", "--junit file", "--json file", "k6 x mconnect report run.json --html run.html"} {
 		assert.Contains(t, r.usage, part)
 	}
 }
@@ -125,6 +148,24 @@ func TestReportInPictures(t *testing.T) {
 	}
 }
 
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// Text that nobody can have read is an error.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"preflight --connections 10", "script flood web:80", "report " + file(t, "run.json", ctrafficRecording)} {
+		gs := state.NewGlobalState(context.Background())
+		gs.Stdout.Writer = full{}
+		gs.CmdArgs = append([]string{"k6", "x", "mconnect"}, strings.Fields(line)...)
+		c := command.New(gs)
+		c.SetArgs(gs.CmdArgs[3:])
+		assert.ErrorIs(t, c.Execute(), syscall.ENOSPC, line)
+	}
+}
+
 // What it can't do, it says, with what would help.
 func TestReportErrors(t *testing.T) {
 	t.Parallel()
@@ -137,7 +178,8 @@ func TestReportErrors(t *testing.T) {
 		says  []string
 	}{
 		"no recording":   {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
-		"two recordings": {"", []string{"report", recording, recording}, []string{"got 2 files", "want one recording"}},
+		"stdin twice":    {"", []string{"report", "-", recording, "-"}, []string{"twice", "want it once"}},
+		"one of two":     {"", []string{"report", recording, missing}, []string{"can't read the recording", missing}},
 		"missing":        {"", []string{"report", missing}, []string{"can't read the recording", missing}},
 		"no JSON":        {"Hello", []string{"report", "-"}, []string{`can't read "-"`}},
 		"other JSON":     {"", []string{"report", file(t, "other.json", `{"name":"x","version":1}`)}, []string{"other.json", "name, version"}},

@@ -1,98 +1,207 @@
 package command
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.k6.io/k6/v2/cmd/state"
+	"go.k6.io/k6/v2/errext"
+	"go.k6.io/k6/v2/errext/exitcodes"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/summary"
 )
 
-const reportHelp = `Reads what ctraffic -stats all or summary, mconnect -output json, or a script with report()
-or the result of traffic() or flood() has written, and prints what it amounts to: totals,
-lost and lasting connections by host, connections and throughput by second. With --html
-or --svg it draws it instead. Lines before and after the JSON, such as mconnect's
-"Read err: EOF", are passed over.`
+const reportHelp = `Reads what ctraffic -stats all or summary, mconnect -output json, or a script with summary(),
+report() or the result of traffic() or flood() has written, and prints what it amounts to:
+totals, shares, times and verdicts by call, lost and lasting connections by host, connections
+and throughput by second. With --html, --svg, --junit or --json it writes that instead. Lines
+before and after the JSON, such as mconnect's "Read err: EOF", are passed over.
+
+Several recordings, such as those of a test's instances, are added up, and floods, holds and
+traffic are judged over all of them.
+
+The exit code is 99 if a verdict does not hold.`
 
 const reportExample = `  ctraffic -address [1000::2]:5003 -nconn 400 -rate 4000 -stats all > run.json
   k6 x mconnect report run.json
   k6 x mconnect report run.json --html run.html --svg pictures
+  k6 x mconnect report instance-1.json instance-2.json --junit all.xml
   zcat run.json.gz | k6 x mconnect report -`
 
 // files are what `k6 x mconnect report` reads and writes.
 type files struct {
-	recording string // "-" is standard input
-	html      string // "" for none
-	svg       string // a directory, "" for none
-	title     string
+	recordings []string // "-" is standard input
+	html       string   // "" for none
+	svg        string   // a directory, "" for none
+	junit      string   // "" for none
+	json       string   // "" for none
+	title      string
 }
 
 func newReport(gs *state.GlobalState) *cobra.Command {
 	var f files
 	c := &cobra.Command{
-		Use:     "report FILE.json",
+		Use:     "report FILE.json...",
 		Short:   "Analyze or draw a recording of ctraffic, mconnect or this extension",
 		Long:    reportHelp,
 		Example: reportExample,
-		Args:    oneRecording,
+		Args:    inError(recordings),
 		RunE: func(_ *cobra.Command, args []string) error {
-			f.recording = args[0]
-			return f.report(gs.Stdin, gs.Stdout)
+			f.recordings = args
+			return failed(f.report(gs))
 		},
 	}
-	c.Flags().StringVar(&f.html, "html", "", "write a page with all charts to this `file`")
-	c.Flags().StringVar(&f.svg, "svg", "", "write each chart to a file in this `directory`, which is made if missing")
-	c.Flags().StringVar(&f.title, "title", "", "the page's title (default: the recording's file name)")
+	f.addFlags(c.Flags())
+	c.Flags().StringVar(&f.title, "title", "", "the page's title (default: the recordings' file names)")
 	return c
 }
 
-func oneRecording(_ *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("got %d files; want one recording, as in: k6 x mconnect report run.json", len(args))
+// addFlags adds those of the files to write.
+func (f *files) addFlags(to *pflag.FlagSet) {
+	to.StringVar(&f.html, "html", "", "write a page with all charts to this `file`; - is standard output, here and below")
+	to.StringVar(&f.svg, "svg", "", "write each chart to a file in this `directory`, which is made if missing")
+	to.StringVar(&f.junit, "junit", "", "write the verdicts as JUnit XML to this `file`")
+	to.StringVar(&f.json, "json", "", "write a recording to this `file`, which k6 x mconnect report reads")
+}
+
+// any reports whether a file is asked for.
+func (f *files) any() bool { return f.html+f.svg+f.junit+f.json != "" }
+
+func recordings(_ *cobra.Command, args []string) error {
+	const most = 1000
+	switch stdin := slices.Index(args, "-"); {
+	case len(args) == 0:
+		return errors.New("got 0 files; want one recording or several, as in: k6 x mconnect report run.json")
+	case len(args) > most:
+		return fmt.Errorf("got %d files; want at most %d", len(args), most)
+	case stdin >= 0 && slices.Contains(args[stdin+1:], "-"):
+		return errors.New("got standard input (-) twice; want it once, or files")
 	}
 	return nil
 }
 
-// report reads the recording, and prints or draws it.
-func (f *files) report(in io.Reader, out io.Writer) error {
-	r, err := f.read(in)
+// report reads the recordings, and prints, draws or writes what they come to. The error tells of a verdict that does not hold.
+func (f *files) report(gs *state.GlobalState) error {
+	r, err := f.read(gs.Stdin)
 	if err != nil {
 		return err
 	}
-	if f.html == "" && f.svg == "" {
-		return recording.WriteText(out, r)
-	}
-	switch {
-	case f.title != "":
-	case f.recording == "-":
-		f.title = "standard input"
-	default:
-		f.title = filepath.Base(f.recording)
-	}
-	page := picture.Draw(r, f.title)
-	if f.html != "" {
-		if err := writeHTML(f.html, page); err != nil {
+	f.title = cmp.Or(f.title, strings.Join(f.names(), ", "))
+	if !f.any() {
+		if err := f.print(gs, r); err != nil {
 			return err
 		}
+	} else if err := f.write(gs.Stdout, r); err != nil {
+		return err
 	}
-	if f.svg != "" {
-		if len(page.SVGs()) == 0 {
-			return fmt.Errorf("--svg: %q has totals alone, and nothing to draw; want one that ctraffic writes with -stats all, or print or --html it", f.recording)
-		}
-		return writeSVGs(f.svg, page)
+	if failed := summary.Failed(r, nil); failed > 0 {
+		err := fmt.Errorf("%d verdicts do not hold; the summary or the page says which, and why", failed)
+		return errext.WithExitCodeIfNone(err, exitcodes.ThresholdsHaveFailed)
 	}
 	return nil
 }
 
+// names are those of the recordings, without folders.
+func (f *files) names() []string {
+	names := make([]string, 0, len(f.recordings))
+	for _, name := range f.recordings {
+		if name == "-" {
+			name = "standard input"
+		}
+		names = append(names, filepath.Base(name))
+	}
+	const most = 4
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("and %d more", more))
+	}
+	return names
+}
+
+// print tells of each call; recordings of other tools, which have totals alone, and traffic by second, are told in ctraffic's words.
+func (f *files) print(gs *state.GlobalState, r *recording.Report) error {
+	rest := *r
+	if len(r.ByCall) > 0 {
+		style := summary.StyleOf(gs.Stdout.Writer)
+		style.Color = style.Color && !gs.Flags.NoColor
+		if err := summary.Write(gs.Stdout, r, nil, style); err != nil {
+			return err
+		}
+		if len(r.Traffic) == 0 {
+			return nil
+		}
+		rest = recording.Report{Traffic: r.Traffic}
+	}
+	return recording.WriteText(gs.Stdout, &rest)
+}
+
+// write writes the files that are asked for.
+func (f *files) write(stdout io.Writer, r *recording.Report) error {
+	page := picture.Draw(r, f.title)
+	if f.html != "" {
+		text, err := page.HTML()
+		if err != nil {
+			return err
+		}
+		if err := writeFile(stdout, "--html", f.html, []byte(text)); err != nil {
+			return err
+		}
+	}
+	if f.junit != "" {
+		var text bytes.Buffer
+		if err := summary.WriteJUnit(&text, r, nil, f.title); err != nil {
+			return err
+		}
+		if err := writeFile(stdout, "--junit", f.junit, text.Bytes()); err != nil {
+			return err
+		}
+	}
+	if f.json != "" {
+		text, err := json.Marshal(r) // durations in nanoseconds, as in report()
+		if err != nil {
+			return err
+		}
+		if err := writeFile(stdout, "--json", f.json, append(text, '\n')); err != nil {
+			return err
+		}
+	}
+	if f.svg == "" {
+		return nil
+	}
+	if len(page.SVGs()) == 0 {
+		return fmt.Errorf("--svg: %q has totals alone, and nothing to draw; want one that ctraffic writes with -stats all, or print or --html it", f.title)
+	}
+	return writeSVGs(f.svg, page)
+}
+
+// read adds up the recordings.
 func (f *files) read(in io.Reader) (*recording.Report, error) {
-	if f.recording != "-" {
-		file, err := os.Open(f.recording)
+	reports := make([]*recording.Report, 0, len(f.recordings))
+	for _, name := range f.recordings {
+		r, err := readOne(name, in)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, r)
+	}
+	return recording.Merge(reports...), nil
+}
+
+func readOne(name string, in io.Reader) (*recording.Report, error) {
+	if name != "-" {
+		file, err := os.Open(name) // #nosec G304 -- which the user names
 		if err != nil {
 			return nil, fmt.Errorf("can't read the recording: %w", quote.Error(err))
 		}
@@ -101,18 +210,18 @@ func (f *files) read(in io.Reader) (*recording.Report, error) {
 	}
 	r, err := recording.Read(in)
 	if err != nil {
-		return nil, fmt.Errorf("can't read %q: %w", f.recording, err)
+		return nil, fmt.Errorf("can't read %q: %w", name, err)
 	}
 	return r, nil
 }
 
-func writeHTML(name string, page *picture.Page) error {
-	text, err := page.HTML()
-	if err != nil {
+func writeFile(stdout io.Writer, flag, name string, text []byte) error {
+	if name == "-" {
+		_, err := stdout.Write(text)
 		return err
 	}
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil { // #nosec G306 -- a picture to show around
-		return fmt.Errorf("--html: %w", err)
+	if err := os.WriteFile(name, text, 0o644); err != nil { // #nosec G306 -- a report to show around
+		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return nil
 }

@@ -20,12 +20,19 @@ type Call struct {
 	Plan         connect.Plan      // without targets, TLS and observer
 	ServerName   string            // "" is the target's host
 	Tags         map[string]string // added to those of the script
+	Samples      string            // SamplesAll or SamplesThinned; "" leaves it to the number of connections
 	Seed         *uint64           // of Plan.Sources.Random; nil is any
 	Most         int64             // connections that the call makes at most; 0 is Plan.Connections
 	Limit        time.Duration     // Plan.Timeout, or the default that the call has
 	Expect       verdicts.Expect
 	AllAddresses bool // of a name, each is a target
 }
+
+// What of the connections' times becomes samples of Trends.
+const (
+	SamplesAll     = "all"
+	SamplesThinned = "thinned" // a fair sample
+)
 
 // parseTo checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil.
 func (c *Call) parseTo(target, options any, known map[string]setter) error {
@@ -63,6 +70,8 @@ func (c *Call) setters(more map[string]setter) map[string]setter {
 		"monitor":        duration(&p.Monitor),
 		"proxyProtocol":  whole(&p.ProxyProtocol, 1, 2),
 		"addresses":      choice(&c.AllAddresses, "one", "all"),
+		"samples":        oneOf(&c.Samples, SamplesAll, SamplesThinned),
+		"driver":         choice(&p.KernelBypass, "sockets", "packets"),
 		"tags":           tags(&c.Tags),
 	}
 	maps.Copy(known, more)
@@ -101,9 +110,9 @@ func checkTarget(text string) error {
 
 // hostName is a name as DNS and certificates have it.
 func hostName(to *string) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		var name string
-		if err := text(&name)(v); err != nil {
+		if err := text(&name).set(v); err != nil {
 			return err
 		}
 		if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
@@ -112,13 +121,17 @@ func hostName(to *string) setter {
 		ascii, err := hostname.ASCII(name)
 		*to = ascii
 		return err
-	}
+	}}
 }
 
-// settleShared checks options that depend on each other in all calls.
+// settleShared checks options that depend on each other in all calls, and settles what follows from the network.
 func (c *Call) settleShared() error {
 	if c.Plan.ProxyProtocol > 0 && c.Plan.Protocol() == "udp" {
 		return fmt.Errorf("option \"proxyProtocol\": got %d with network '%s'; want tcp or tls with it", c.Plan.ProxyProtocol, c.Plan.Network)
 	}
+	if c.Plan.KernelBypass && c.Plan.Protocol() == "tls" {
+		return errors.New("option \"driver\": got 'packets' with network 'tls'; want tcp or udp with it, since the packet driver does not speak TLS")
+	}
+	c.Expect.NoSYN = c.Plan.Protocol() == "udp"
 	return nil
 }

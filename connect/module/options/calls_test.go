@@ -58,7 +58,7 @@ func TestParseTraffic(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 400, tr.Plan.Connections)
 	assert.InDelta(t, 4000, tr.Rate, 0)
-	assert.Zero(t, tr.Plan.Rate, "connections are dialled at once")
+	assert.Zero(t, tr.Plan.Rate, "connections are dialed at once")
 	assert.Equal(t, 30*time.Second, tr.Duration)
 	assert.Equal(t, []int{2048}, tr.PacketSizes)
 	assert.Equal(t, 1500*time.Millisecond, tr.LossTimeout)
@@ -91,9 +91,12 @@ func TestParseSockets(t *testing.T) {
 
 func TestParsePreflight(t *testing.T) {
 	t.Parallel()
-	need, err := options.ParsePreflight(object{"connections": int64(5000), "source": "10.0.0.0/24", "targets": int64(2)})
+	need, err := options.ParsePreflight(object{"connections": int64(5000), "source": "10.0.0.0/24", "targets": int64(2), "rate": int64(1000)})
 	require.NoError(t, err)
-	assert.Equal(t, limits.Need{Connections: 5000, Sources: 254, Targets: 2}, need)
+	assert.Equal(t, limits.Need{Connections: 5000, Sources: 254, Targets: 2, Rate: 1000}, need)
+	need, err = options.ParsePreflight(object{"driver": "packets"})
+	require.NoError(t, err)
+	assert.Equal(t, limits.Need{Connections: 1, Targets: 1, Packets: true}, need)
 	need, err = options.ParsePreflight(nil)
 	require.NoError(t, err)
 	assert.Equal(t, limits.Need{Connections: 1, Targets: 1}, need)

@@ -18,8 +18,7 @@ type Capacity struct {
 // ParseCapacity checks the arguments of capacity().
 func ParseCapacity(target, options any) (*Capacity, error) {
 	c := &Capacity{}
-	known := c.setters(map[string]setter{"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience), "reply": answer(&c.Plan.Reply), "expect": c.expectations("capacity")})
-	if err := c.parseTo(target, options, known); err != nil {
+	if err := c.parseTo(target, options, c.table()); err != nil {
 		return nil, fmt.Errorf("capacity(): %w", err)
 	}
 	if c.Plan.Protocol() == "udp" && c.Plan.Payload == nil {
@@ -34,4 +33,11 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 	plan := connect.CapacityPlan{Plan: c.Plan, Step: c.Step, Patience: c.Patience}
 	c.Most, c.Limit = plan.Most(), plan.TimeLimit()
 	return c, nil
+}
+
+func (c *Capacity) table() map[string]setter {
+	return c.setters(map[string]setter{
+		"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience),
+		"reply": answer(&c.Plan.Reply), "expect": c.expectations("capacity"),
+	})
 }

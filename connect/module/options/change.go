@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ const maxChangeText = 1000
 // ParseChange checks the arguments of change().
 func ParseChange(what, options any) (*Change, error) {
 	c := &Change{Within: DefaultWithin, Hosts: []string{}}
-	if err := text(&c.Text)(what); err != nil || len(c.Text) > maxChangeText {
+	if err := text(&c.Text).set(what); err != nil || len(c.Text) > maxChangeText {
 		return nil, fmt.Errorf("change(): text: got %s; want a text of at most %d bytes that says what happens, such as 'restart of web-1'", show(what), maxChangeText)
 	}
 	if options == nil {
@@ -33,8 +34,20 @@ func ParseChange(what, options any) (*Change, error) {
 	if !ok {
 		return nil, fmt.Errorf("change(): options: got %s; want an object such as {hosts: ['web-1'], within: '10s'}", show(options))
 	}
-	if err := parse(object, map[string]setter{"hosts": names(&c.Hosts), "within": duration(&c.Within)}); err != nil {
+	if err := parse(object, map[string]setter{"hosts": some(names(&c.Hosts)), "within": duration(&c.Within)}); err != nil {
 		return nil, fmt.Errorf("change(): %w", quote.Shorten(err, 2*maxReason))
 	}
 	return c, nil
+}
+
+// some refuses a list without elements: hosts that were looked for and not found are not all hosts.
+func some(of setter) setter {
+	set := of.set
+	of.set = func(v any) error {
+		if list, isList := v.([]any); isList && len(list) == 0 {
+			return errors.New("want at least one host; leave the option out if the change affects all")
+		}
+		return set(v)
+	}
+	return of
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
@@ -32,7 +31,7 @@ func ParseDisruption(before, after, options any) (*Disruption, error) {
 	}
 	if err == nil {
 		err = parse(object, map[string]setter{
-			"model":    (*model)(&d.Change.Model).set,
+			"model":    oneOf((*string)(&d.Change.Model), disruption.Models...),
 			"backends": names(&d.Change.Backends),
 			"removed":  names(&d.Change.Removed),
 			"added":    names(&d.Change.Added),
@@ -62,28 +61,30 @@ func flows(to *disruption.Flows, name string, v any) error {
 	return nil
 }
 
-type model disruption.Model
-
-func (m *model) set(v any) error { return oneOf((*string)(m), disruption.Models...)(v) }
-
 // names reads one name or a list of them.
 func names(to *[]string) setter {
-	return func(v any) error {
+	return setter{kind: KindNames, set: func(v any) error {
+		if err := notSplit(v); err != nil {
+			return err
+		}
 		list, ok := stringList(v)
 		if !ok {
 			return errors.New("want the name of a backend, as it answers with it, or an array of names")
 		}
 		*to = list
 		return nil
-	}
+	}}
 }
 
+// The least weight above 0, so that what one got in relation to its due is a number, and the largest.
+const (
+	minWeight = 1e-9
+	maxWeight = 1e9
+)
+
 func weights(to *map[string]float64) setter {
-	return func(v any) error {
-		const (
-			accepted = "want an object of host names and weights, such as {'web-1': 2, 'web-2': 1}, at least one of them above 0"
-			smallest = 1e-9 // so that what one got in relation to its due is a number
-		)
+	return setter{kind: KindShares, set: func(v any) error {
+		const accepted = "want an object of host names and weights, such as {'web-1': 2, 'web-2': 1}, at least one of them above 0"
 		object, ok := v.(map[string]any)
 		if !ok {
 			return errors.New(accepted)
@@ -92,8 +93,8 @@ func weights(to *map[string]float64) setter {
 		var sum float64
 		for name, value := range object {
 			weight, ok := asNumber(value)
-			if !ok || weight < 0 || weight > math.MaxInt32 || weight > 0 && weight < smallest {
-				return fmt.Errorf("weight %s of %q is not 0, and no number from %g to %d; %s", show(value), name, smallest, math.MaxInt32, accepted)
+			if !ok || weight != 0 && (weight < minWeight || weight > maxWeight) {
+				return fmt.Errorf("weight %s of %q is not 0, and no number from %g to %g; %s", show(value), name, minWeight, maxWeight, accepted)
 			}
 			(*to)[name] = weight
 			sum += weight
@@ -102,5 +103,5 @@ func weights(to *map[string]float64) setter {
 			return errors.New(accepted)
 		}
 		return nil
-	}
+	}}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,41 +12,32 @@ import (
 
 // expect is the option of that name: an object of what must hold. more are those that a call has besides the verdicts it makes.
 func expect(to *verdicts.Expect, names []string, more map[string]setter) setter {
-	return func(v any) error {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return errors.New("want an object, such as " + exampleOf(more))
-		}
-		known := maps.Clone(more)
-		if known == nil {
-			known = map[string]setter{}
-		}
-		for _, name := range names {
-			switch name {
-			case verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Kept:
-				known[name] = leastShare(to, name)
-			default:
-				known[name] = orOff(to, name, known[name])
-			}
-		}
-		if err := parse(object, known); err != nil {
-			return fmt.Errorf("%w", err)
-		}
-		return nil
+	known := maps.Clone(more)
+	if known == nil {
+		known = map[string]setter{}
 	}
+	for _, name := range names {
+		switch name {
+		case verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Kept:
+			known[name] = leastShare(to, name)
+		default:
+			known[name] = orOff(to, name, known[name])
+		}
+	}
+	return object(known, exampleOf(more))
 }
 
 // exampleOf is an expectation as it stands in a script.
 func exampleOf(more map[string]setter) string {
-	switch {
-	case more["hosts"] != nil:
-		return "{hosts: ['web-1', 'web-2']}"
-	case more["timeout"] != nil:
-		return "{timeout: '5m'}"
-	case more["loss"] != nil:
-		return "{loss: 0.01, recovery: '2s'}"
-	case more["connections"] != nil:
-		return "{connections: 10000}"
+	for _, example := range []struct{ member, text string }{
+		{"hosts", "{hosts: ['web-1', 'web-2']}"},
+		{"timeout", "{timeout: '5m'}"},
+		{"loss", "{loss: 0.01, recovery: '2s'}"},
+		{"connections", "{connections: 10000}"},
+	} {
+		if _, has := more[example.member]; has {
+			return example.text
+		}
 	}
 	return "{connected: true}"
 }
@@ -61,8 +51,13 @@ func off(to *verdicts.Expect, name string) {
 }
 
 // orOff is a setter that also takes false, which leaves the verdict out, and true, which is the default.
-func orOff(to *verdicts.Expect, name string, set setter) setter {
-	return func(v any) error {
+func orOff(to *verdicts.Expect, name string, of setter) setter {
+	set := of.set
+	if set == nil {
+		of.kind = KindFlag
+	}
+	of.off = true
+	of.set = func(v any) error {
 		switch on, isFlag := v.(bool); {
 		case isFlag && !on:
 			off(to, name)
@@ -74,11 +69,12 @@ func orOff(to *verdicts.Expect, name string, set setter) setter {
 		}
 		return set(v)
 	}
+	return of
 }
 
 // leastShare is the share of connections of which a verdict must hold.
 func leastShare(to *verdicts.Expect, name string) setter {
-	return func(v any) error {
+	return setter{kind: KindShare, set: func(v any) error {
 		if on, ok := v.(bool); ok {
 			if !on {
 				off(to, name)
@@ -86,7 +82,7 @@ func leastShare(to *verdicts.Expect, name string) setter {
 			return nil
 		}
 		var share float64
-		if err := number(&share, 0, 1)(v); err != nil {
+		if err := number(&share, 0, 1).set(v); err != nil {
 			return errors.New("want the least share that must hold, from 0 to 1, or false, which leaves the verdict out")
 		}
 		if to.Shares == nil {
@@ -94,7 +90,7 @@ func leastShare(to *verdicts.Expect, name string) setter {
 		}
 		to.Shares[name] = share
 		return nil
-	}
+	}}
 }
 
 // maxHosts bounds how many hosts can be expected.
@@ -102,20 +98,19 @@ const maxHosts = 10_000
 
 // hosts is a list of names, or an object of weights.
 func hosts(to *map[string]float64) setter {
-	return func(v any) error {
-		const accepted = "want a list of names, such as ['web-1', 'web-2'], or an object of weights, such as {'web-1': 2, 'web-2': 1}"
+	const accepted = "want a list of names, such as ['web-1', 'web-2'], or an object of weights, such as {'web-1': 2, 'web-2': 1}"
+	return setter{kind: KindShares, set: func(v any) (err error) {
+		if err := notSplit(v); err != nil {
+			return err
+		}
 		object, isObject := v.(map[string]any)
 		list, isList := stringList(v)
 		switch {
 		case isList && len(list) > 0 && len(list) <= maxHosts:
-			*to = make(map[string]float64, len(list))
-			for _, name := range list {
-				if _, twice := (*to)[name]; name == "" || twice {
-					return fmt.Errorf("name %q is empty, or there twice; %s", name, accepted)
-				}
-				(*to)[name] = 1
+			if *to, err = equalShares(list); err != nil {
+				err = fmt.Errorf("%w; %s", err, accepted)
 			}
-			return nil
+			return err
 		case !isObject || len(object) == 0 || len(object) > maxHosts:
 			return errors.New(accepted)
 		}
@@ -123,8 +118,8 @@ func hosts(to *map[string]float64) setter {
 		sum := 0.0
 		for name, value := range object {
 			weight, ok := asNumber(value)
-			if !ok || weight < 0 || weight > 1e9 {
-				return fmt.Errorf("weight of %q is %s; want a number from 0 to 1e9", name, show(value))
+			if !ok || weight != 0 && (weight < minWeight || weight > maxWeight) {
+				return fmt.Errorf("weight of %q is %s; want 0, or a number from %g to %g", name, show(value), minWeight, maxWeight)
 			}
 			(*to)[name] = weight
 			sum += weight
@@ -133,12 +128,28 @@ func hosts(to *map[string]float64) setter {
 			return errors.New("all weights are 0; want one above 0")
 		}
 		return nil
+	}}
+}
+
+// equalShares gives each of some names the same.
+func equalShares(names []string) (map[string]float64, error) {
+	shares := make(map[string]float64, len(names))
+	for _, name := range names {
+		if name == "" {
+			return shares, errors.New("a name is empty")
+		}
+		if _, twice := shares[name]; twice {
+			return shares, fmt.Errorf("name %q is there twice", name)
+		}
+		shares[name] = 1
 	}
+	return shares, nil
 }
 
 // balanceOf is true, the least p-value, or an object with a tolerance.
 func balanceOf(to *verdicts.Expect) setter {
-	return func(v any) error {
+	members := map[string]setter{"tolerance": number(&to.Tolerance, 0, 1e6), "p": number(&to.Balance, 1e-300, 1)}
+	return setter{kind: KindShare, members: members, set: func(v any) error {
 		const accepted = "want true, the least p-value (0 to 1), or an object such as {tolerance: 0.1}"
 		switch v := v.(type) {
 		case bool:
@@ -146,21 +157,21 @@ func balanceOf(to *verdicts.Expect) setter {
 			return nil
 		case map[string]any:
 			to.Balance = verdicts.DefaultBalance
-			return parse(v, map[string]setter{"tolerance": number(&to.Tolerance, 0, 1e6), "p": number(&to.Balance, 1e-300, 1)})
+			return parse(v, members)
 		}
-		if err := number(&to.Balance, 1e-300, 1)(v); err != nil {
+		if err := number(&to.Balance, 1e-300, 1).set(v); err != nil {
 			return errors.New(accepted)
 		}
 		return nil
-	}
+	}}
 }
 
 // share is a number from 0 to 1, and whether it was given.
 func share(to *float64, given *bool) setter {
-	return func(v any) error {
+	return setter{kind: KindNumber, set: func(v any) error {
 		*given = true
-		return number(to, 0, 1)(v)
-	}
+		return number(to, 0, 1).set(v)
+	}}
 }
 
 // expectations are the setters of what a call can be expected to do.
@@ -174,7 +185,7 @@ func (c *Call) expectations(call string) setter {
 		})
 	case "hold":
 		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Prompt, verdicts.Hosts}, map[string]setter{
-			"hosts": hosts(&e.Hosts), "retransmits": share(&e.Retransmits, &e.HasRetransmits),
+			"hosts": hosts(&e.Hosts), "retransmits": share(&e.Retransmits, &e.HasRetransmits), "replyTime": duration(&e.ReplyTime),
 		})
 	case "traffic":
 		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Recovered, verdicts.Intact, verdicts.Loss, verdicts.Recovery}, map[string]setter{
@@ -203,27 +214,26 @@ func expectMoved(to *verdicts.Expect) setter {
 
 // expectStates is the most sockets that states may have, and how long to wait for that.
 func expectStates(most *map[string]int64, within *time.Duration, states []string) setter {
-	return func(v any) error {
+	counts := make(map[string]*int64, len(states))
+	known := map[string]setter{"within": duration(within)}
+	for _, state := range states {
+		n := new(int64)
+		counts[state], known[state] = n, whole(n, 0, int64(1e12))
+	}
+	return setter{kind: KindObject, members: known, set: func(v any) error {
 		object, ok := v.(map[string]any)
 		if !ok {
 			return fmt.Errorf("want an object of states and the most sockets in each, such as {close_wait: 0, within: '10s'}; states are %s", strings.Join(states, ", "))
 		}
-		known := map[string]setter{"within": duration(within)}
-		*most = map[string]int64{}
-		counts := map[string]*int64{}
-		for _, state := range states {
-			n := new(int64)
-			counts[state] = n
-			known[state] = whole(n, 0, int64(1e12))
-		}
 		if err := parse(object, known); err != nil {
 			return err
 		}
-		for state := range object {
-			if slices.Contains(states, state) {
-				(*most)[state] = *counts[state]
+		*most = map[string]int64{}
+		for state, n := range counts {
+			if object[state] != nil {
+				(*most)[state] = *n
 			}
 		}
 		return nil
-	}
+	}}
 }

@@ -20,14 +20,7 @@ type Flood struct {
 // ParseFlood checks the arguments of flood(). An error names the option, its value and what is accepted.
 func ParseFlood(target, options any) (*Flood, error) {
 	f := &Flood{}
-	known := f.setters(map[string]setter{
-		"readReply": unless(&f.SkipReply),
-		"flows":     flag(&f.Flows),
-		"weights":   weights(&f.Weights),
-		"reply":     answer(&f.Plan.Reply),
-		"expect":    f.expectations("flood"),
-	})
-	if err := f.parseTo(target, options, known); err != nil {
+	if err := f.parseTo(target, options, f.table()); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
 	if err := f.settleShared(); err != nil {
@@ -41,6 +34,16 @@ func ParseFlood(target, options any) (*Flood, error) {
 	}
 	f.Limit = f.Plan.TimeLimit()
 	return f, nil
+}
+
+func (f *Flood) table() map[string]setter {
+	return f.setters(map[string]setter{
+		"readReply": unless(&f.SkipReply),
+		"flows":     flag(&f.Flows),
+		"weights":   weights(&f.Weights),
+		"reply":     answer(&f.Plan.Reply),
+		"expect":    f.expectations("flood"),
+	})
 }
 
 // settleExpectations checks what is expected of answers.
@@ -72,9 +75,9 @@ func (f *Flood) settleAnswers() error {
 	case f.SkipReply:
 		return errors.New("option \"flows\": got true with readReply false; want readReply true with it, since answers tell who got a connection")
 	case p.Sources.Ports.Count() == 0:
-		return errors.New("option \"flows\": got true without sourcePorts; want sourcePorts: '10000-20000' or the like with it, and close: 'rst', since only 5-tuples with fixed ports can be dialled again")
+		return errors.New("option \"flows\": got true without sourcePorts; want sourcePorts: '10000-20000' or the like with it, and close: 'rst', since only 5-tuples with fixed ports can be dialed again")
 	case p.Sources.Random && f.Seed == nil:
-		return errors.New("option \"flows\": got true with sourceOrder 'random' and no seed; want the same seed in both floods, or sourceOrder 'sequential', so that the same 5-tuples are dialled again")
+		return errors.New("option \"flows\": got true with sourceOrder 'random' and no seed; want the same seed in both floods, or sourceOrder 'sequential', so that the same 5-tuples are dialed again")
 	case p.Connections > disruption.MaxFlows:
 		return fmt.Errorf("option \"flows\": got true with %d connections; want at most %d connections with it", p.Connections, disruption.MaxFlows)
 	}

@@ -19,11 +19,7 @@ type Hold struct {
 // ParseHold checks the arguments of hold().
 func ParseHold(target, options any) (*Hold, error) {
 	h := &Hold{}
-	known := h.setters(map[string]setter{
-		"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive), "keepaliveTimeout": duration(&h.KeepaliveTimeout),
-		"reply": answer(&h.Plan.Reply), "expect": h.expectations("hold"),
-	})
-	if err := h.parseTo(target, options, known); err != nil {
+	if err := h.parseTo(target, options, h.table()); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
 	if h.Plan.Protocol() == "udp" && h.Keepalive == 0 {
@@ -35,9 +31,19 @@ func ParseHold(target, options any) (*Hold, error) {
 	if h.Keepalive == 0 && (h.Plan.Reply != nil || h.KeepaliveTimeout > 0) {
 		return nil, errors.New("hold(): options \"reply\" and \"keepaliveTimeout\": got one without keepalive; want keepalive: '10s' or the like with them, since they judge its answers")
 	}
+	if h.Keepalive == 0 && h.Expect.ReplyTime > 0 {
+		return nil, errors.New("hold(): option \"expect\": replyTime without keepalive; want keepalive: '10s' or the like with it, since it judges the answers to that")
+	}
 	if err := h.settleShared(); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
 	h.Limit = connect.HoldPlan{Plan: h.Plan}.TimeLimit()
 	return h, nil
+}
+
+func (h *Hold) table() map[string]setter {
+	return h.setters(map[string]setter{
+		"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive), "keepaliveTimeout": duration(&h.KeepaliveTimeout),
+		"reply": answer(&h.Plan.Reply), "expect": h.expectations("hold"),
+	})
 }

@@ -20,15 +20,7 @@ type Idle struct {
 // ParseIdle checks the arguments of idle().
 func ParseIdle(target, options any) (*Idle, error) {
 	d := &Idle{}
-	known := d.setters(map[string]setter{
-		"connections": whole(&d.Plan.Connections, 1, connect.MaxIdleConnections),
-		"from":        duration(&d.From),
-		"to":          duration(&d.To),
-		"precision":   duration(&d.Precision),
-		"reply":       answer(&d.Reply),
-		"expect":      d.expectations("idle"),
-	})
-	if err := d.parseTo(target, options, known); err != nil {
+	if err := d.parseTo(target, options, d.table()); err != nil {
 		return nil, fmt.Errorf("idle(): %w", err)
 	}
 	d.Expected = d.Expect.IdleTimeout
@@ -39,6 +31,17 @@ func ParseIdle(target, options any) (*Idle, error) {
 	const replacements = 10 // connections in place of forgotten ones
 	d.Most, d.Limit = replacements*plan.Silent(), plan.TimeLimit()
 	return d, nil
+}
+
+func (d *Idle) table() map[string]setter {
+	return d.setters(map[string]setter{
+		"connections": whole(&d.Plan.Connections, 1, connect.MaxIdleConnections),
+		"from":        duration(&d.From),
+		"to":          duration(&d.To),
+		"precision":   duration(&d.Precision),
+		"reply":       answer(&d.Reply),
+		"expect":      d.expectations("idle"),
+	})
 }
 
 // settle checks options that depend on each other.

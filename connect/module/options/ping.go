@@ -45,12 +45,7 @@ func ParsePing(url, options any) (*Ping, error) {
 	if p.Plan.URL, ok = url.(string); !ok {
 		return nil, fmt.Errorf("ping(): URL: got %s; want a text such as 'https://10.0.0.1/v1/ping'", show(url))
 	}
-	err := p.parse(options, map[string]setter{
-		"method":  text(&p.Plan.Method),
-		"headers": headers(&p.Plan.Header),
-		"ip":      address(&p.Plan.IP),
-		"expect":  expectPing(&p.Expect, true),
-	})
+	err := p.parse(options, p.table())
 	if err == nil && p.AllAddresses && p.Plan.IP.IsValid() {
 		err = fmt.Errorf("options \"addresses\" and \"ip\": got 'all' and %s; want one of them, since ip is the address", p.Plan.IP)
 	}
@@ -74,17 +69,35 @@ func ParseTCPPing(target, options any) (*TCPPing, error) {
 	if err := checkTarget(p.Target); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
-	if err := p.parse(options, map[string]setter{"expect": expectPing(&p.Expect, false)}); err != nil {
+	if err := p.parse(options, p.table()); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
 	return p, nil
 }
 
-func (p *Pinging) parse(options any, more map[string]setter) error {
+func (p *Pinging) parse(options any, table map[string]setter) error {
 	object, ok := options.(map[string]any)
 	if !ok && options != nil {
 		return fmt.Errorf("options: got %s; want an object such as {timeout: '2s'}", show(options))
 	}
+	return parse(object, table)
+}
+
+func (p *Ping) table() map[string]setter {
+	return p.setters(map[string]setter{
+		"method":  text(&p.Plan.Method),
+		"headers": headers(&p.Plan.Header),
+		"ip":      address(&p.Plan.IP),
+		"expect":  expectPing(&p.Expect, true),
+	})
+}
+
+func (p *TCPPing) table() map[string]setter {
+	return p.setters(map[string]setter{"expect": expectPing(&p.Expect, false)})
+}
+
+// setters are those of the shared options, and more.
+func (p *Pinging) setters(more map[string]setter) map[string]setter {
 	known := map[string]setter{
 		"source":  pool(&p.Source),
 		"timeout": duration(&p.Timeout),
@@ -95,14 +108,14 @@ func (p *Pinging) parse(options any, more map[string]setter) error {
 		"addresses": choice(&p.AllAddresses, "one", "all"),
 	}
 	maps.Copy(known, more)
-	return parse(object, known)
+	return known
 }
 
 // place is the name of one end of a ping. It becomes a column of a line, and a tag, where control characters would do harm.
 func place(to *string) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		var s string
-		if err := text(&s)(v); err != nil {
+		if err := text(&s).set(v); err != nil {
 			return err
 		}
 		if strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }) {
@@ -110,11 +123,11 @@ func place(to *string) setter {
 		}
 		*to = s
 		return nil
-	}
+	}}
 }
 
 func address(to *netip.Addr) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		s, _ := v.(string)
 		addr, err := netip.ParseAddr(s)
 		if err != nil {
@@ -122,11 +135,11 @@ func address(to *netip.Addr) setter {
 		}
 		*to = addr.Unmap()
 		return nil
-	}
+	}}
 }
 
 func headers(to *http.Header) setter {
-	return func(v any) error {
+	return setter{kind: KindHeaders, set: func(v any) error {
 		const accepted = "want an object of names and texts, such as {Accept: 'text/html'}"
 		object, ok := v.(map[string]any)
 		if !ok {
@@ -144,5 +157,5 @@ func headers(to *http.Header) setter {
 			to.Set(name, s)
 		}
 		return nil
-	}
+	}}
 }

@@ -11,28 +11,24 @@ import (
 
 // answer is the option reply: what counts as an answer.
 func answer(to **reply.Want) setter {
-	return func(v any) error {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return errors.New(`want an object such as {match: /^\+(PONG)/, until: '\r\n'} or {bytes: 12}`)
-		}
-		w := &reply.Want{}
-		err := parse(object, map[string]setter{
-			"match": match(w),
-			"until": delimiter(&w.Until),
-			"bytes": whole(&w.Bytes, 1, reply.MaxAnswer),
-		})
-		if err == nil && w.Until != nil && w.Bytes > 0 {
-			err = errors.New("until and bytes both end an answer; want one of them")
-		}
+	w := &reply.Want{}
+	of := object(map[string]setter{
+		"match": match(w),
+		"until": delimiter(&w.Until),
+		"bytes": whole(&w.Bytes, 1, reply.MaxAnswer),
+	}, `{match: /^\+(PONG)/, until: '\r\n'} or {bytes: 12}`)
+	return of.and(func() error {
 		*to = w
-		return err
-	}
+		if w.Until != nil && w.Bytes > 0 {
+			return errors.New("until and bytes both end an answer; want one of them")
+		}
+		return nil
+	})
 }
 
 // match is a regular expression in the syntax of RE2, or a text that the answer contains.
 func match(to *reply.Want) setter {
-	return func(v any) error {
+	return setter{kind: KindPattern, set: func(v any) error {
 		switch v := v.(type) {
 		case Pattern:
 			expression, err := compiled(v)
@@ -49,7 +45,7 @@ func match(to *reply.Want) setter {
 			return checkLength(len(v))
 		}
 		return errors.New(`want a RegExp such as /^\+(PONG)/, or a text that the answer contains`)
-	}
+	}}
 }
 
 // checkLength checks that of a text that an answer is to contain.
@@ -106,7 +102,7 @@ func compiled(p Pattern) (*regexp.Regexp, error) {
 }
 
 func delimiter(to *[]byte) setter {
-	return func(v any) error {
+	return setter{kind: KindBytes, set: func(v any) error {
 		var data []byte
 		switch v := v.(type) {
 		case string:
@@ -122,5 +118,5 @@ func delimiter(to *[]byte) setter {
 		}
 		*to = data
 		return nil
-	}
+	}}
 }

@@ -63,7 +63,7 @@ func TestReplyErrors(t *testing.T) {
 		reply any
 		parts []string
 	}{
-		"no object":                {"+PONG", []string{`option "reply": got "+PONG"`, "want an object such as"}},
+		"no object":                {"+PONG", []string{`option "reply": got "+PONG"`, "want an object, such as"}},
 		"an unknown part":          {object{"matches": "a"}, []string{`option "matches" is unknown`, "bytes, match, until"}},
 		"a number to match":        {object{"match": int64(1)}, []string{`option "match": got 1`, "a RegExp"}},
 		"an empty text":            {object{"match": ""}, []string{`option "match": got ""`, "1 to 65536 bytes"}},

@@ -18,23 +18,33 @@ import (
 // maxReason is how many bytes an option's error has, besides its value.
 const maxReason = 400
 
-// setter checks one option's value and stores it. Its error says what is accepted.
-type setter func(value any) error
-
 // parse gives each option of an object to its setter.
-func parse(options map[string]any, known map[string]setter) error {
+func parse(options map[string]any, table map[string]setter) error {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
-		set, ok := known[name]
+		known, ok := table[name]
 		if !ok {
-			return fmt.Errorf("option %s is unknown; want one of %s", quote.Text(name, readable), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return fmt.Errorf("option %s is unknown; want one of %s", quote.Text(name, readable), strings.Join(slices.Sorted(maps.Keys(table)), ", "))
 		}
 		value := options[name]
 		if value == nil { // undefined and null leave an option out
 			continue
 		}
-		if err := set(value); err != nil {
-			return fmt.Errorf("option %q: got %s; %w", name, show(value), quote.Shorten(err, maxReason))
+		if err := known.set(value); err != nil {
+			err = quote.Shorten(err, maxReason)
+			path := []string{name}
+			if inner, ok := errors.AsType[*Wrong](err); ok {
+				path = append(path, inner.Path...)
+			}
+			return &Wrong{path, value, err}
 		}
+	}
+	return nil
+}
+
+// notSplit says of a text that has commas where names are wanted, such as one from __ENV, that it is no list.
+func notSplit(v any) error {
+	if text, ok := v.(string); ok && strings.Contains(text, ",") {
+		return errors.New("want an array of names; .split(',') makes one of such a text")
 	}
 	return nil
 }
@@ -68,46 +78,46 @@ func asNumber(v any) (float64, bool) {
 }
 
 func oneOf(to *string, accepted ...string) setter {
-	return func(v any) error {
+	return setter{kind: KindWord, words: accepted, set: func(v any) error {
 		s, ok := v.(string)
 		if !ok || !slices.Contains(accepted, s) {
 			return fmt.Errorf("want '%s'", strings.Join(accepted, "', '"))
 		}
 		*to = s
 		return nil
-	}
+	}}
 }
 
 // choice sets a flag if the second of two words is given, and clears it for the first.
 func choice(to *bool, off, on string) setter {
-	return func(v any) error {
+	return setter{kind: KindWord, words: []string{off, on}, set: func(v any) error {
 		var word string
-		err := oneOf(&word, off, on)(v)
+		err := oneOf(&word, off, on).set(v)
 		*to = word == on
 		return err
-	}
+	}}
 }
 
 func whole[T int | int64](to *T, least, most T) setter {
-	return func(v any) error {
+	return setter{kind: KindNumber, set: func(v any) error {
 		n, ok := asNumber(v)
 		if !ok || n != math.Trunc(n) || n < float64(least) || n > float64(most) {
 			return fmt.Errorf("want a whole number from %d to %d%s", least, most, hintNumber(v))
 		}
 		*to = T(n)
 		return nil
-	}
+	}}
 }
 
 func number(to *float64, least, most float64) setter {
-	return func(v any) error {
+	return setter{kind: KindNumber, set: func(v any) error {
 		n, ok := asNumber(v)
 		if !ok || n < least || n > most {
 			return fmt.Errorf("want a number from %g to %g%s", least, most, hintNumber(v))
 		}
 		*to = n
 		return nil
-	}
+	}}
 }
 
 func hintNumber(v any) string {
@@ -118,42 +128,42 @@ func hintNumber(v any) string {
 }
 
 func flag(to *bool) setter {
-	return func(v any) error {
+	return setter{kind: KindFlag, set: func(v any) error {
 		b, ok := v.(bool)
 		if !ok {
 			return errors.New("want true or false")
 		}
 		*to = b
 		return nil
-	}
+	}}
 }
 
 // unless sets a flag if the option is false.
 func unless(to *bool) setter {
-	return func(v any) error {
+	return setter{kind: KindFlag, set: func(v any) error {
 		var on bool
-		err := flag(&on)(v)
+		err := flag(&on).set(v)
 		*to = err == nil && !on
 		return err
-	}
+	}}
 }
 
 func text(to *string) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		s, ok := v.(string)
 		if !ok || s == "" {
 			return errors.New("want a text that is not empty")
 		}
 		*to = s
 		return nil
-	}
+	}}
 }
 
 // maxDuration keeps sums of durations far from overflow.
 const maxDuration = 365 * 24 * time.Hour
 
 func duration(to *time.Duration) setter {
-	return func(v any) error {
+	return setter{kind: KindDuration, set: func(v any) error {
 		const accepted = "want a duration above 0, up to a year, such as '8s' or '500ms', or a number of milliseconds"
 		_, isText := v.(string)
 		n, isNumber := asNumber(v)
@@ -166,11 +176,11 @@ func duration(to *time.Duration) setter {
 		}
 		*to = d
 		return nil
-	}
+	}}
 }
 
 func seed(to **uint64) setter {
-	return func(v any) error {
+	return setter{kind: KindNumber, set: func(v any) error {
 		n, ok := asNumber(v)
 		if !ok || n != math.Trunc(n) || math.Abs(n) > 1<<53 {
 			return fmt.Errorf("want a whole number that JavaScript holds exactly%s", hintNumber(v))
@@ -178,11 +188,11 @@ func seed(to **uint64) setter {
 		s := uint64(int64(n)) // #nosec G115 -- any bits make a seed
 		*to = &s
 		return nil
-	}
+	}}
 }
 
 func pool(to **source.Pool) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		list, ok := stringList(v)
 		if !ok || len(list) == 0 {
 			return errors.New("want an address, a CIDR, a range such as '10.0.0.5-10.0.0.20', a comma list or an array of these")
@@ -190,11 +200,11 @@ func pool(to **source.Pool) setter {
 		p, err := source.ParsePool(strings.Join(list, ","))
 		*to = p
 		return err
-	}
+	}}
 }
 
 func ports(to *source.Ports) setter {
-	return func(v any) error {
+	return setter{kind: KindText, set: func(v any) error {
 		s, ok := v.(string)
 		if !ok {
 			return errors.New("want a range of ports such as '10000-20000'")
@@ -202,14 +212,14 @@ func ports(to *source.Ports) setter {
 		p, err := source.ParsePorts(s)
 		*to = p
 		return err
-	}
+	}}
 }
 
 // maxPayload is what fits into a UDP datagram over IPv4.
 const maxPayload = 65507
 
 func payload(to *[]byte) setter {
-	return func(v any) error {
+	return setter{kind: KindBytes, set: func(v any) error {
 		var data []byte
 		switch v := v.(type) {
 		case string:
@@ -224,7 +234,7 @@ func payload(to *[]byte) setter {
 		}
 		*to = data
 		return nil
-	}
+	}}
 }
 
 // reservedTags are set by the module itself. Others of its tags (phase, verdict, call, ip) win over a script's on the metrics that have
@@ -233,7 +243,7 @@ var reservedTags = []string{"proto", "target", "error", "host", "state", "model"
 
 func tags(to *map[string]string, alsoReserved ...string) setter {
 	reserved := slices.Concat(reservedTags, alsoReserved)
-	return func(v any) error {
+	return setter{kind: KindPairs, set: func(v any) error {
 		const accepted = "want an object of names and texts, such as {site: 'ham'}"
 		object, ok := v.(map[string]any)
 		if !ok {
@@ -252,5 +262,5 @@ func tags(to *map[string]string, alsoReserved ...string) setter {
 			}
 		}
 		return nil
-	}
+	}}
 }

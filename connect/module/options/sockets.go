@@ -20,6 +20,8 @@ type Sockets struct {
 	Tags   map[string]string
 	Most   map[string]int64 // sockets that states may have; nil expects nothing
 	Within time.Duration    // until then
+
+	port int64
 }
 
 // ParseSockets checks the argument of sockets(), which may be nil.
@@ -29,24 +31,26 @@ func ParseSockets(options any) (*Sockets, error) {
 	if !ok && options != nil {
 		return nil, fmt.Errorf("sockets(): options: got %s; want an object such as {port: 5001}", show(options))
 	}
-	var port int64
-	err := parse(object, map[string]setter{
-		"port":   whole(&port, 1, math.MaxUint16),
-		"pid":    whole(&s.Query.PID, 1, math.MaxInt32),
-		"peer":   s.peer,
-		"remote": s.remote,
-		"tags":   tags(&s.Tags),
-		"expect": expectStates(&s.Most, &s.Within, socketStates),
-	})
-	if err != nil {
+	if err := parse(object, s.table()); err != nil {
 		return nil, fmt.Errorf("sockets(): %w", err)
 	}
 	if peer, remote := object["peer"], object["remote"]; peer != nil && remote != nil && s.Remote == "" {
 		return nil, fmt.Errorf("sockets(): options \"peer\" and \"remote\": got peer: %s, remote: %s, two other ends; want one, or as remote a URL such as 'http://10.0.0.1:8090'",
 			show(peer), show(remote))
 	}
-	s.Query.Port, s.Query.Queue = uint16(port), true // #nosec G115 -- checked above
+	s.Query.Port, s.Query.Queue = uint16(s.port), true // #nosec G115 -- checked above
 	return s, nil
+}
+
+func (s *Sockets) table() map[string]setter {
+	return map[string]setter{
+		"port":   whole(&s.port, 1, math.MaxUint16),
+		"pid":    whole(&s.Query.PID, 1, math.MaxInt32),
+		"peer":   {kind: KindText, set: s.peer},
+		"remote": {kind: KindText, set: s.remote},
+		"tags":   tags(&s.Tags),
+		"expect": expectStates(&s.Most, &s.Within, socketStates),
+	}
 }
 
 // socketStates are the states that sockets can be expected in.
@@ -87,27 +91,45 @@ func (s *Sockets) remote(v any) error {
 	return nil
 }
 
-// ParsePreflight checks the argument of preflight(), which may be nil: the connections, sources, source ports and targets of a test.
+// ParsePreflight checks the argument of preflight(), which may be nil: the size of a test.
 func ParsePreflight(options any) (limits.Need, error) {
 	object, ok := options.(map[string]any)
 	if !ok && options != nil {
 		return limits.Need{}, fmt.Errorf("preflight(): options: got %s; want an object such as {connections: 5000}", show(options))
 	}
-	connections, targets := int64(1), int64(1)
-	var from *source.Pool
-	var fixed source.Ports
-	err := parse(object, map[string]setter{
-		"connections": whole(&connections, 1, 1<<53),
-		"targets":     whole(&targets, 1, 1<<32),
-		"source":      pool(&from),
-		"sourcePorts": ports(&fixed),
-	})
-	if err != nil {
+	p := preflight{connections: 1, targets: 1}
+	if err := parse(object, p.table()); err != nil {
 		return limits.Need{}, fmt.Errorf("preflight(): %w", err)
 	}
-	need := limits.Need{Connections: uint64(connections), Targets: uint64(targets), Ports: fixed.Count()} // #nosec G115 -- not negative
-	if from != nil {
-		need.Sources = from.Size()
+	need := limits.Need{
+		Connections: uint64(p.connections), // #nosec G115 -- not negative
+		Targets:     uint64(p.targets),     // #nosec G115 -- likewise
+		Rate:        uint64(p.rate),        // #nosec G115 -- likewise
+		Ports:       p.ports.Count(),
+		Packets:     p.packets,
+	}
+	if p.sources != nil {
+		need.Sources = p.sources.Size()
 	}
 	return need, nil
+}
+
+// preflight is what a script asks of preflight().
+type preflight struct {
+	connections, targets int64
+	rate                 int64 // connects a second
+	sources              *source.Pool
+	ports                source.Ports
+	packets              bool
+}
+
+func (p *preflight) table() map[string]setter {
+	return map[string]setter{
+		"connections": whole(&p.connections, 1, 1<<53),
+		"targets":     whole(&p.targets, 1, 1<<32),
+		"rate":        whole(&p.rate, 1, 1e9),
+		"source":      pool(&p.sources),
+		"sourcePorts": ports(&p.ports),
+		"driver":      choice(&p.packets, "sockets", "packets"),
+	}
 }

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,24 +18,18 @@ type Traffic struct {
 	NoReconnect bool
 	Verify      bool
 	HalfClose   bool
+
+	wantsIntact bool
 }
 
 // ParseTraffic checks the arguments of traffic().
 func ParseTraffic(target, options any) (*Traffic, error) {
 	t := &Traffic{}
-	known := t.setters(map[string]setter{
-		"duration":    duration(&t.Duration),
-		"rate":        number(&t.Rate, 0, 1e9),
-		"packetSize":  sizes(&t.PacketSizes),
-		"verify":      flag(&t.Verify),
-		"halfClose":   flag(&t.HalfClose),
-		"expect":      t.expectations("traffic"),
-		"lossTimeout": duration(&t.LossTimeout),
-		"reconnect":   unless(&t.NoReconnect),
-	})
-	delete(known, "payload") // packets are ctraffic's
-	if err := t.parseTo(target, options, known); err != nil {
+	if err := t.parseTo(target, options, t.table()); err != nil {
 		return nil, fmt.Errorf("traffic(): %w", err)
+	}
+	if t.wantsIntact && !t.Verify {
+		return nil, errors.New("traffic(): option \"expect\": intact without verify; want verify: true with it, since echoes are only counted otherwise")
 	}
 	if err := t.settleUDP(); err != nil {
 		return nil, fmt.Errorf("traffic(): %w", err)
@@ -44,6 +39,33 @@ func ParseTraffic(target, options any) (*Traffic, error) {
 	}
 	t.Limit = connect.TrafficPlan{Plan: t.Plan, Duration: t.Duration, LossTimeout: t.LossTimeout}.TimeLimit()
 	return t, nil
+}
+
+func (t *Traffic) table() map[string]setter {
+	table := t.setters(map[string]setter{
+		"duration":    duration(&t.Duration),
+		"rate":        number(&t.Rate, 0, 1e9),
+		"packetSize":  sizes(&t.PacketSizes),
+		"verify":      flag(&t.Verify),
+		"halfClose":   flag(&t.HalfClose),
+		"expect":      t.noting(t.expectations("traffic")),
+		"lossTimeout": duration(&t.LossTimeout),
+		"reconnect":   unless(&t.NoReconnect),
+	})
+	delete(table, "payload") // packets are ctraffic's
+	return table
+}
+
+// noting notes that echoes are expected to be intact, in so many words.
+func (t *Traffic) noting(expect setter) setter {
+	set := expect.set
+	expect.set = func(v any) error {
+		if object, ok := v.(map[string]any); ok {
+			t.wantsIntact = object["intact"] == true
+		}
+		return set(v)
+	}
+	return expect
 }
 
 // settleUDP checks what datagrams can't do.
@@ -68,7 +90,7 @@ const maxSizes = 100
 
 // sizes is the size of packets, or a list of sizes that take turns.
 func sizes(to *[]int) setter {
-	return func(v any) error {
+	return setter{kind: KindNumbers, set: func(v any) error {
 		list, ok := v.([]any)
 		if !ok {
 			list = []any{v}
@@ -78,10 +100,10 @@ func sizes(to *[]int) setter {
 		}
 		*to = make([]int, len(list))
 		for i := range list {
-			if err := whole(&(*to)[i], connect.MinPacketSize, connect.MaxPacketSize)(list[i]); err != nil {
+			if err := whole(&(*to)[i], connect.MinPacketSize, connect.MaxPacketSize).set(list[i]); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
+	}}
 }

@@ -1,0 +1,35 @@
+package frames
+
+// Device sends and receives frames on one interface. It is used by one goroutine.
+type Device interface {
+	// Buffer returns room for a frame of the interface, nil if there is none until some have left: see Flush.
+	Buffer() []byte
+	// Commit queues what was written into the last Buffer, so many bytes of it.
+	Commit(n int)
+	// Flush sends what is queued, as far as the interface takes it. The rest goes with the next Flush.
+	Flush()
+	// Pending reports whether frames are queued.
+	Pending() bool
+	// Receive hands over the frames that have arrived, each valid until take returns, and returns how many; no more than have arrived by the
+	// call.
+	Receive(take func(frame []byte)) (n int)
+	// Descriptors are readable when frames have arrived.
+	Descriptors() []int
+	// Take adds a filter. It must be left as often as it was taken.
+	Take(f *Filter) error
+	// Leave takes a filter back.
+	Leave(f *Filter)
+	// Lost is how many frames have arrived and found no room.
+	Lost() uint64
+	// Name is how the frames travel, for logs, such as "AF_XDP, generic mode".
+	Name() string
+	// Close detaches the device.
+	Close() error
+}
+
+// Options are what a device is opened with.
+type Options struct {
+	Index     int  // of the interface
+	AnyRemote bool // filters name no remote addresses
+	Virtual   bool // both ends of the link are in this kernel, as those of a veth pair
+}

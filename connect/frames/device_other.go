@@ -1,0 +1,11 @@
+//go:build !linux
+
+package frames
+
+import "errors"
+
+// ErrUnsupported is that of systems without AF_XDP.
+var ErrUnsupported = errors.New("the packet driver needs Linux")
+
+// Open returns ErrUnsupported.
+func Open(Options) (Device, error) { return nil, ErrUnsupported }

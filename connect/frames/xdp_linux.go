@@ -1,0 +1,161 @@
+package frames
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// mostQueues bounds the receive queues of an interface.
+const mostQueues = 256
+
+// xdp is an interface over AF_XDP: a socket for each receive queue, and a program in front of the kernel. All is sent on the first queue.
+type xdp struct {
+	*table
+	queues  []*queue
+	sockets *ebpf.Map
+	program *ebpf.Program
+	link    link.Link
+	mode    string
+}
+
+// A mode is how AF_XDP may work on an interface.
+type mode struct {
+	name   string
+	bind   uint16
+	attach link.XDPAttachFlags
+}
+
+// modes are tried in turn. On virtual links the generic mode is the fastest; network cards do without copies where their drivers can.
+func modes(virtual bool) []mode {
+	generic := mode{"generic", unix.XDP_COPY, link.XDPGenericMode}
+	if virtual {
+		return []mode{generic}
+	}
+	return []mode{{"zero-copy", unix.XDP_ZEROCOPY, link.XDPDriverMode}, {"driver", unix.XDP_COPY, link.XDPDriverMode}, generic}
+}
+
+func openXDP(o Options) (x *xdp, err error) {
+	for _, m := range modes(o.Virtual) {
+		if x, err = openMode(o, m); err == nil {
+			return x, nil
+		}
+	}
+	return nil, err
+}
+
+// openMode attaches the program last, when everything that it may hand packets to is in place.
+func openMode(o Options, m mode) (_ *xdp, err error) {
+	x := &xdp{mode: m.name}
+	defer func() {
+		if err != nil {
+			_ = x.Close()
+		}
+	}()
+	if x.table, err = newTable(o.AnyRemote); err != nil {
+		return nil, err
+	}
+	if err := x.openQueues(o.Index, m.bind); err != nil {
+		return nil, err
+	}
+	if err := x.openSockets(); err != nil {
+		return nil, err
+	}
+	if x.program, err = x.load(xdpHook(x.sockets)); err != nil {
+		return nil, fmt.Errorf("loading the XDP program: %w", err)
+	}
+	if x.link, err = link.AttachXDP(link.XDPOptions{Program: x.program, Interface: o.Index, Flags: m.attach}); err != nil {
+		return nil, fmt.Errorf("attaching the XDP program: %w", err)
+	}
+	return x, nil
+}
+
+func (x *xdp) openQueues(index int, flags uint16) error {
+	for id := range uint32(mostQueues) {
+		q, err := openQueue(index, id, flags|unix.XDP_USE_NEED_WAKEUP)
+		if errors.Is(err, unix.EINVAL) && id > 0 {
+			return nil // the interface has no more
+		}
+		if err != nil {
+			return fmt.Errorf("binding AF_XDP to queue %d: %w", id, err)
+		}
+		x.queues = append(x.queues, q)
+	}
+	return nil
+}
+
+func (x *xdp) openSockets() (err error) {
+	x.sockets, err = ebpf.NewMap(&ebpf.MapSpec{Name: "mconnect_queues", Type: ebpf.XSKMap, KeySize: 4, ValueSize: 4, MaxEntries: uint32(len(x.queues))}) // #nosec G115 -- at most mostQueues
+	if err != nil {
+		return fmt.Errorf("making a BPF map of sockets: %w", err)
+	}
+	for id, q := range x.queues {
+		if err := x.sockets.Put(uint32(id), uint32(q.fd)); err != nil { // #nosec G115 -- at most mostQueues, and a descriptor
+			return fmt.Errorf("putting a socket into a BPF map: %w", err)
+		}
+	}
+	return nil
+}
+
+// Buffer implements Device.
+func (x *xdp) Buffer() []byte { return x.queues[0].buffer() }
+
+// Commit implements Device.
+func (x *xdp) Commit(n int) { x.queues[0].commit(n) }
+
+// Flush implements Device.
+func (x *xdp) Flush() { x.queues[0].flush() }
+
+// Pending implements Device.
+func (x *xdp) Pending() bool { return x.queues[0].pending() }
+
+// Receive implements Device.
+func (x *xdp) Receive(take func(frame []byte)) (n int) {
+	for _, q := range x.queues {
+		n += q.receive(take)
+	}
+	return n
+}
+
+// Descriptors implements Device.
+func (x *xdp) Descriptors() []int {
+	fds := make([]int, len(x.queues))
+	for i, q := range x.queues {
+		fds[i] = q.fd
+	}
+	return fds
+}
+
+// Lost implements Device.
+func (x *xdp) Lost() (n uint64) {
+	for _, q := range x.queues {
+		n += q.lost()
+	}
+	return n
+}
+
+// Name implements Device.
+func (x *xdp) Name() string { return "AF_XDP, " + x.mode + " mode" }
+
+// Close implements Device.
+func (x *xdp) Close() (err error) {
+	if x.link != nil {
+		err = x.link.Close()
+	}
+	if x.program != nil {
+		_ = x.program.Close()
+	}
+	if x.sockets != nil {
+		_ = x.sockets.Close()
+	}
+	if x.table != nil {
+		x.close()
+	}
+	for _, q := range x.queues {
+		q.close()
+	}
+	return err
+}

@@ -1,0 +1,310 @@
+package packets
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/rand/v2"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/timers"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
+)
+
+const (
+	// sendsPerTurn bounds what is sent between two looks at what has arrived, so that the answers find room.
+	sendsPerTurn = 512
+	// expiriesPerTurn bounds how long what is due can keep the loop from seeing, and timing, what has happened meanwhile.
+	expiriesPerTurn = 64
+)
+
+// driver carries the connections of one core. It implements engine.Driver, and the loop's handler.
+type driver struct {
+	job      *engine.Job
+	core     *engine.Core
+	loop     *loop.Attachment
+	datagram bool
+	targets  []target
+	targetOf map[netip.AddrPort]uint32
+	links    []*link
+	chosen   []source.Ports // to choose from, if the plan names none
+	shift    uint64         // of the choice, so that calls do not begin with the same ports
+	turns    turns
+	filter   frames.Filter
+
+	conns  conns
+	keys   chunks[uint32] // the connection of each key
+	flows  flows
+	kept   map[uint32][]byte // what has been sent and not been acknowledged, or is about to be sent
+	dirty  []uint32
+	timers timers.Timers // of the rules, by key
+	alarms alarms        // of TCP, by connection
+	fresh  []uint32      // UDP, which is connected at once
+	errors engine.CallErrors
+	header []byte
+
+	finished  bool
+	lingering int   // connections that the core has closed and the peer has not
+	idleSince int64 // when one of them ended last
+	quiet     chan struct{}
+}
+
+// target is where connections go, and how.
+type target struct {
+	addr   netip.AddrPort
+	source netip.Addr // of connections whose source the plan does not name
+	same   uint32     // index of the first target with this address
+	path   wire.Path
+	link   *link
+	fault  engine.Fault // of all connections: there is no way
+	mss    uint16
+	window uint16 // that connections offer
+	most   int    // bytes of a datagram
+}
+
+// seed makes hashes, and initial sequence numbers, unpredictable (RFC 6528).
+var seed = maphash.MakeSeed()
+
+// hash is that of a 5-tuple; to is the index of the first target with the remote address.
+func (d *driver) hash(local netip.AddrPort, to uint32) uint64 {
+	var b [22]byte
+	binary.NativeEndian.PutUint32(b[:], to)
+	binary.NativeEndian.PutUint16(b[4:], local.Port())
+	if addr := local.Addr(); addr.Is4() {
+		a := addr.As4()
+		return maphash.Bytes(seed, b[:6+copy(b[6:], a[:])])
+	}
+	a := local.Addr().As16()
+	return maphash.Bytes(seed, b[:6+copy(b[6:], a[:])])
+}
+
+func (d *driver) hashOf(id uint32) uint64 {
+	c := d.conns.at(id)
+	to := d.to(c)
+	return d.hash(d.localTo(c, to), to.same)
+}
+
+func (d *driver) to(c *conn) *target { return &d.targets[d.job.TargetOf(int64(c.number))] }
+
+// local is a connection's own address.
+func (d *driver) local(c *conn) netip.AddrPort { return d.localTo(c, d.to(c)) }
+
+func (d *driver) localTo(c *conn, to *target) netip.AddrPort {
+	return netip.AddrPortFrom(d.source(uint64(c.number), to), c.port)
+}
+
+func (d *driver) source(number uint64, to *target) netip.Addr {
+	if from := d.job.Plan.Sources.At(number).Addr(); from.IsValid() {
+		return from.WithZone("")
+	}
+	return to.source
+}
+
+// find returns the connection with a 5-tuple.
+func (d *driver) find(local, remote netip.AddrPort) (id uint32, ok bool) {
+	same, ok := d.targetOf[remote]
+	if !ok {
+		return 0, false
+	}
+	return d.flows.find(d.hash(local, same), func(id uint32) bool {
+		c := d.conns.at(id)
+		if c.port != local.Port() {
+			return false
+		}
+		to := d.to(c)
+		return to.same == same && d.source(uint64(c.number), to) == local.Addr()
+	})
+}
+
+// answersFor reports whether an address is a source of the call that no interface has.
+func (d *driver) answersFor(addr netip.Addr) bool {
+	found := false
+	for _, l := range d.filter.Locals {
+		if l.Prefix.Contains(addr) {
+			if !l.Answer {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+func (d *driver) fault(call string, errno syscall.Errno) engine.Fault {
+	return engine.Fault{Class: class.OfCall(call, errno), Err: d.errors.Of(call, errno)}
+}
+
+// Dial implements engine.Driver.
+func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
+	to := &d.targets[d.job.TargetOf(number)]
+	if to.fault.Class != class.None {
+		return loop.Now(), to.fault
+	}
+	local, fault := d.choose(uint64(number), to) // #nosec G115 -- connections count from 0
+	if fault.Class != class.None {
+		return loop.Now(), fault
+	}
+	d.keys.makeRoom(key)
+	at = loop.Now()
+	id := d.conns.add(conn{number: uint32(number), key: key, port: local.Port()}) // #nosec G115 -- at most connect.MaxConnections
+	*d.keys.at(key) = id
+	hash := d.hash(local, to.same)
+	d.flows.add(id, hash)
+	if d.datagram {
+		d.fresh = append(d.fresh, id)
+		return at, engine.Fault{}
+	}
+	const tick = 4096 // ns; RFC 6528 has 4 µs
+	c := d.conns.at(id)
+	c.Open(uint32(at/tick)+uint32(hash>>32), to.mss) // #nosec G115 -- modulo 2^32
+	d.touch(id, c)
+	return at, engine.Fault{}
+}
+
+// choose returns the 5-tuple's local half. A port of the driver's choice is one that is not in use; one in TIME-WAIT comes last, as its
+// next connection has a higher sequence number (RFC 6191).
+func (d *driver) choose(number uint64, to *target) (local netip.AddrPort, fault engine.Fault) {
+	addr := d.source(number, to)
+	if fixed := d.job.Plan.Sources.At(number).Port(); fixed != 0 {
+		local = netip.AddrPortFrom(addr, fixed)
+		if !d.vacate(local, to) {
+			return local, engine.Fault{Class: class.AddrInUse, Err: d.errors.Of("connect", unix.EADDRINUSE)}
+		}
+		return local, engine.Fault{}
+	}
+	const eager = 16 // tries, before TIME-WAIT is cut short
+	first := d.shift + d.turns.of(number, d.sources())
+	for try := range countPorts(d.chosen) {
+		local = netip.AddrPortFrom(addr, portAt(d.chosen, first+try))
+		if _, _, taken := to.link.holder(d, local, to.addr); !taken || try >= eager && d.vacate(local, to) {
+			return local, engine.Fault{}
+		}
+	}
+	return local, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
+}
+
+// sources is how many source addresses take turns.
+func (d *driver) sources() uint64 {
+	if pool := d.job.Plan.Sources.Pool; pool != nil {
+		return max(pool.Size(), 1)
+	}
+	return 1
+}
+
+// vacate reports whether a 5-tuple is free, once a connection in TIME-WAIT has been forgotten.
+func (d *driver) vacate(local netip.AddrPort, to *target) bool {
+	other, id, taken := to.link.holder(d, local, to.addr)
+	switch {
+	case !taken:
+		return true
+	case other.conns.at(id).State() != tcp.TimeWait:
+		return false
+	}
+	other.forget(id)
+	return true
+}
+
+// Send implements engine.Driver.
+func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
+	id := *d.keys.at(key)
+	c := d.conns.at(id)
+	at = loop.Now()
+	if d.datagram {
+		return d.sendDatagram(c, p), at, engine.Fault{}
+	}
+	n = min(len(p), c.Room(len(d.kept[id])))
+	if n > 0 {
+		d.keep(id, p[:n])
+		d.touch(id, c)
+	}
+	if n < len(p) {
+		c.marks |= writing
+		c.Starve(at)
+		d.setAlarm(id, c, at)
+	}
+	return n, at, engine.Fault{}
+}
+
+func (d *driver) sendDatagram(c *conn, p []byte) (n int) {
+	to := d.to(c)
+	frame := to.link.device.Buffer()
+	if frame == nil || len(p) > to.most {
+		return 0
+	}
+	local := d.local(c)
+	to.link.commit(wire.PutUDP(frame, &to.path, local.Addr(), to.addr.Addr(), &wire.UDP{SrcPort: local.Port(), DstPort: to.addr.Port(), Payload: p}))
+	return len(p)
+}
+
+// Shut implements engine.Driver.
+func (d *driver) Shut(key uint32) {
+	id := *d.keys.at(key)
+	c := d.conns.at(id)
+	c.Shut()
+	d.touch(id, c)
+}
+
+// Deadline implements engine.Driver.
+func (d *driver) Deadline(key uint32, at int64) { d.timers.Set(key, at) }
+
+// Handshake implements engine.Driver.
+func (d *driver) Handshake(key uint32) engine.Handshake {
+	c := d.conns.at(*d.keys.at(key))
+	return engine.Handshake{RTT: c.RTT(), Retransmits: c.Retransmits()}
+}
+
+// Local implements engine.Driver.
+func (d *driver) Local(key uint32) netip.AddrPort { return d.local(d.conns.at(*d.keys.at(key))) }
+
+// Close implements engine.Driver.
+func (d *driver) Close(key uint32, reset bool) {
+	id := *d.keys.at(key)
+	c := d.conns.at(id)
+	d.timers.Set(key, never)
+	c.key = noKey
+	if reset {
+		d.abort(c)
+	}
+	c.Shut()
+	if d.datagram || !c.Lingers() {
+		if c.State() != tcp.TimeWait {
+			d.forget(id)
+		}
+		return
+	}
+	d.lingering++
+	d.touch(id, c)
+}
+
+// abort ends a connection with a RST. If that can't be sent now, the peer gets it for its next segment.
+func (d *driver) abort(c *conn) {
+	if rst, ok := c.Abort(); ok {
+		d.transmit(c, &rst)
+	}
+}
+
+// forget removes a connection.
+func (d *driver) forget(id uint32) {
+	d.flows.remove(id, d.hashOf(id))
+	d.conns.remove(id)
+	delete(d.kept, id)
+}
+
+// newDriver returns a driver that has no routes yet.
+func newDriver(j *engine.Job) *driver {
+	d := &driver{
+		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)), targetOf: map[netip.AddrPort]uint32{},
+		shift: rand.Uint64N(1 << 32), // #nosec G404 -- spreads connections over ports, no secret
+		kept:  map[uint32][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
+	}
+	d.flows.hash = d.hashOf
+	return d
+}

@@ -1,0 +1,92 @@
+package packets
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The table agrees with a map, whatever is added and removed, with hashes that collide, in their home and in their tag.
+func TestFlows(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- repeatable
+	hash := func(id uint32) uint64 { return uint64(id%29) | uint64(id%31)<<32 }
+	f := flows{hash: hash}
+	in := map[uint32]bool{}
+	for range 20_000 {
+		id := r.Uint32N(600)
+		if in[id] {
+			f.remove(id, hash(id))
+			delete(in, id)
+		} else {
+			f.add(id, hash(id))
+			in[id] = true
+		}
+		probe := r.Uint32N(600)
+		found, ok := f.find(hash(probe), func(other uint32) bool { return other == probe })
+		assert.Equal(t, in[probe], ok)
+		assert.True(t, !ok || found == probe)
+		assert.Equal(t, len(in), f.count)
+	}
+	for id := range in {
+		f.remove(id, hash(id))
+	}
+	for i := range f.buckets {
+		assert.Zero(t, f.buckets[i], "nothing is left behind")
+	}
+}
+
+// Nearly every connection that is looked at is the right one.
+func TestFlowsAreFoundAtOnce(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6)) // #nosec G404 -- repeatable
+	hashes := make([]uint64, 100_000)
+	f := flows{hash: func(id uint32) uint64 { return hashes[id] }}
+	for id := range hashes {
+		hashes[id] = r.Uint64()
+		f.add(uint32(id), hashes[id]) // #nosec G115 -- few
+	}
+	looks := 0
+	for id := range hashes {
+		_, ok := f.find(hashes[id], func(other uint32) bool {
+			looks++
+			return other == uint32(id) // #nosec G115 -- few
+		})
+		assert.True(t, ok)
+	}
+	assert.Less(t, looks, len(hashes)*101/100)
+}
+
+// Entries come when it is time, no later than a tick after, and those beyond the horizon before.
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4)) // #nosec G404 -- repeatable
+	var a alarms
+	due := map[uint32]int64{}
+	ticks, far := map[uint32]tick{}, map[uint32]bool{}
+	assert.EqualValues(t, never, a.next())
+	now, id := int64(1e9), uint32(0)
+	for range 20_000 {
+		if r.IntN(3) > 0 {
+			due[id] = now + r.Int64N(2e9)
+			ticks[id], far[id] = a.add(id, due[id]), due[id] > now+(horizon-2)*tickNs
+			id++
+		}
+		assert.Equal(t, len(due) == 0, a.next() == never)
+		now += r.Int64N(2e7)
+		for {
+			came, at, ok := a.pop(now)
+			if !ok {
+				break
+			}
+			assert.Equal(t, ticks[came], at)
+			assert.True(t, due[came] <= now || far[came], "only those beyond the horizon come early")
+			delete(due, came)
+		}
+		assert.Greater(t, a.next(), now)
+		for _, at := range due {
+			assert.Greater(t, at+tickNs, now)
+		}
+	}
+}

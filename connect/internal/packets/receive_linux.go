@@ -1,0 +1,117 @@
+package packets
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
+)
+
+// receive takes a segment of a connection, and tells the core what it has brought.
+func (d *driver) receive(id uint32, s *wire.TCP) {
+	c, now := d.conns.at(id), d.loop.Now()
+	lingered := c.Lingers()
+	n := c.Receive(s, d.to(c).window, now)
+	if n.Reply != nil {
+		d.transmit(c, n.Reply)
+	}
+	if n.Acked > 0 {
+		d.release(id, n.Acked)
+	}
+	if key := c.key; key != noKey {
+		d.tell(key, id, c, &n)
+	} else if lingered && !c.Lingers() {
+		d.left(now)
+	}
+	d.settle(id, c)
+}
+
+// settle sees to what is left of a connection: something to send, or nothing at all.
+func (d *driver) settle(id uint32, c *conn) {
+	switch {
+	case c.marks&used == 0:
+	case c.State() == tcp.Closed && c.key == noKey:
+		d.forget(id)
+	default:
+		d.touch(id, c)
+	}
+}
+
+// tell reports what has happened, in the order in which it has. The core may close the connection meanwhile.
+func (d *driver) tell(key, id uint32, c *conn, n *tcp.News) {
+	d.loop.Wake()
+	e := engine.Event{Key: key, At: d.loop.Now()}
+	if n.Has(tcp.Connected) {
+		d.begin(id, c)
+		e.Kind = engine.Connected
+		d.core.Handle(&e)
+	}
+	if len(n.Data) > 0 && c.key == key {
+		e.Kind, e.Data = engine.Data, n.Data
+		if e.At == d.core.Conn(key).Since {
+			e.At = loop.Now() // it came with the handshake's end: this is as early as it can be known
+		}
+		d.core.Handle(&e)
+	}
+	if n.Has(tcp.Opened) && c.key == key && c.marks&writing != 0 && c.Room(len(d.kept[id])) > 0 {
+		c.marks &^= writing
+		e.Kind, e.Data = engine.Writable, nil
+		d.core.Handle(&e)
+	}
+	if n.Has(tcp.Refused|tcp.Reset|tcp.PeerDone) && c.key == key {
+		e.Kind, e.Data = engine.Ended, nil
+		switch {
+		case n.Has(tcp.Refused):
+			e.Fault = d.fault("connect", unix.ECONNREFUSED)
+		case n.Has(tcp.Reset):
+			e.Fault = d.fault("read", unix.ECONNRESET)
+		}
+		d.core.Handle(&e)
+	}
+}
+
+// begin sends what a stream begins with.
+func (d *driver) begin(id uint32, c *conn) {
+	if header := d.job.Plan.Header; header != nil {
+		d.header = header(d.header[:0], d.local(c), d.to(c).addr)
+		d.keep(id, d.header[:min(len(d.header), c.Room(0))])
+	}
+}
+
+// receiveDatagram takes a datagram of a flow.
+func (d *driver) receiveDatagram(id uint32, data []byte) {
+	c := d.conns.at(id)
+	if c.State() != datagramOpen { // not connected, as far as the core knows
+		return
+	}
+	d.loop.Wake()
+	d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Data, At: d.loop.Now(), Data: data})
+}
+
+// datagramOpen is the state of a UDP flow that the core knows to be connected; before, it is tcp.Closed.
+const datagramOpen = tcp.Established
+
+// rejected takes an ICMP error. One about TCP must be about a segment that is on its way, which others can't guess (RFC 5927).
+func (d *driver) rejected(id uint32, r *wire.Rejection) {
+	c := d.conns.at(id)
+	errno, ends := errnoOf(r)
+	if c.key == noKey || !ends || !d.datagram && !c.InFlight(r.Seq) {
+		return
+	}
+	call := "read"
+	if c.State() == tcp.SynSent {
+		call = "connect"
+	}
+	fault := d.fault(call, errno)
+	if prohibited(r) {
+		fault.Class = class.Blocked
+	}
+	fault.Err = icmp.Error{Err: fault.Err, From: r.From, Kind: icmp.Kind(r.V6, r.Type, r.Code)}
+	d.loop.Wake()
+	d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Ended, At: d.loop.Now(), Fault: fault})
+	d.settle(id, c)
+}

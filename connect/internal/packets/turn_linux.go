@@ -1,0 +1,198 @@
+package packets
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
+)
+
+// patience is how long, once the core is done, peers that have not closed their side are waited for, from the last one that has.
+const patience = 1e9
+
+// Ready implements loop.Handler. A driver has no descriptors.
+func (d *driver) Ready(uint32, loop.Events) {}
+
+// Tick implements loop.Handler: whatever time or the last packets have made due.
+func (d *driver) Tick(now int64) (wake int64) {
+	more := d.retransmit(now)
+	more = d.expire() || more
+	d.core.CheckTime(now, d.loop.Seen())
+	wake = d.core.Turn(now, d.loop.Seen())
+	more = d.connectDatagrams() || more
+	more = d.send() || more
+	wake = min(wake, d.endIfQuiet(now))
+	if more {
+		return now
+	}
+	return min(wake, d.timers.Next(), d.alarms.next())
+}
+
+// retransmit looks at the connections whose TCP timer may have run out. It returns whether there are more.
+func (d *driver) retransmit(now int64) (more bool) {
+	for range sendsPerTurn {
+		id, at, ok := d.alarms.pop(now)
+		if !ok {
+			return false
+		}
+		c := d.conns.at(id)
+		if c.marks&armed == 0 || c.alarm != at {
+			continue // void
+		}
+		c.marks &^= armed
+		d.timer(id, c, now)
+	}
+	return true
+}
+
+func (d *driver) timer(id uint32, c *conn, now int64) {
+	lingered := c.Lingers()
+	if c.Expire(now) {
+		d.touch(id, c)
+		d.setAlarm(id, c, now)
+		return
+	}
+	if c.key != noKey {
+		d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Ended, At: now, Fault: d.fault("read", unix.ETIMEDOUT)})
+	} else if lingered {
+		d.left(now)
+	}
+	d.settle(id, c)
+}
+
+// setAlarm makes sure that a connection's timer is looked at in time.
+func (d *driver) setAlarm(id uint32, c *conn, now int64) {
+	at := c.Deadline(now)
+	if at == tcp.Never {
+		return
+	}
+	if c.marks&armed != 0 && !d.alarms.isBefore(at, c.alarm) {
+		return
+	}
+	c.marks |= armed
+	c.alarm = d.alarms.add(id, at)
+}
+
+// expire reports the rules' deadlines that have passed before all that arrived before them had been seen. It returns whether there are more.
+func (d *driver) expire() (more bool) {
+	seen := d.loop.Seen()
+	for range expiriesPerTurn {
+		key, ok := d.timers.Expired(seen)
+		if !ok {
+			return false
+		}
+		d.core.Handle(&engine.Event{Key: key, Kind: engine.Expired, At: seen})
+	}
+	return true
+}
+
+// connectDatagrams reports UDP flows as connected: there is nothing to wait for. It returns whether there were any.
+func (d *driver) connectDatagrams() (some bool) {
+	now := loop.Now()
+	for _, id := range d.fresh {
+		c := d.conns.at(id)
+		if c.marks&used == 0 || c.key == noKey || c.State() == datagramOpen {
+			continue
+		}
+		c.Accept()
+		d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Connected, At: now})
+	}
+	some = len(d.fresh) > 0
+	d.fresh = d.fresh[:0]
+	return some
+}
+
+// touch notes that a connection may have something to send.
+func (d *driver) touch(id uint32, c *conn) {
+	if c.marks&dirty == 0 {
+		c.marks |= dirty
+		d.dirty = append(d.dirty, id)
+		d.loop.Wake()
+	}
+}
+
+// send sends what connections have to send, as much as a turn allows. It returns whether there is more.
+func (d *driver) send() (more bool) {
+	now, done := loop.Now(), 0
+	for sent := 0; done < len(d.dirty) && sent < sendsPerTurn; done++ {
+		id := d.dirty[done]
+		c := d.conns.at(id)
+		n, ok := d.emit(id, c, now)
+		if !ok { // the interface is full
+			break
+		}
+		sent += n
+		c.marks &^= dirty
+	}
+	d.dirty = d.dirty[:copy(d.dirty, d.dirty[done:])]
+	for _, l := range d.links {
+		l.device.Flush()
+	}
+	return len(d.dirty) > 0
+}
+
+// emit sends all that a connection has to send now. ok is false if there is no room for it.
+func (d *driver) emit(id uint32, c *conn, now int64) (n int, ok bool) {
+	if c.marks&used == 0 || d.datagram {
+		return 0, true
+	}
+	for {
+		if d.to(c).link.device.Buffer() == nil {
+			return n, false
+		}
+		s, some := c.Next(d.kept[id], now)
+		if !some {
+			break
+		}
+		d.transmit(c, &s)
+		n++
+	}
+	d.setAlarm(id, c, now)
+	return n, true
+}
+
+// transmit sends a segment of a connection.
+func (d *driver) transmit(c *conn, s *wire.TCP) {
+	to := d.to(c)
+	local := d.localTo(c, to)
+	s.SrcPort, s.DstPort = local.Port(), to.addr.Port()
+	if !s.Has(wire.RST) {
+		s.Window = to.window
+	}
+	to.link.send(&to.path, local.Addr(), to.addr.Addr(), s)
+}
+
+// keep adds bytes to those that a connection has not seen acknowledged.
+func (d *driver) keep(id uint32, p []byte) { d.kept[id] = append(d.kept[id], p...) }
+
+// release drops the first of them.
+func (d *driver) release(id uint32, n int) {
+	if kept := d.kept[id]; n < len(kept) {
+		d.kept[id] = kept[:copy(kept, kept[n:])]
+		return
+	}
+	delete(d.kept, id)
+}
+
+// left notes that a peer has closed its side of a connection that lingered.
+func (d *driver) left(now int64) {
+	d.lingering--
+	d.idleSince = now
+	d.loop.Wake()
+}
+
+// endIfQuiet tells the runner when nothing of the call is left on the wire, or will not leave it.
+func (d *driver) endIfQuiet(now int64) (wake int64) {
+	switch {
+	case !d.finished || d.quiet == nil:
+		return never
+	case d.lingering > 0 && now < d.idleSince+patience:
+		return d.idleSince + patience
+	}
+	d.conns.each(func(_ uint32, c *conn) { d.abort(c) })
+	close(d.quiet)
+	d.quiet = nil
+	return never
+}

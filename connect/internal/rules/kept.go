@@ -1,0 +1,122 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+)
+
+// passive is what rules do to which a dial that fails, the call's time, and turns mean nothing.
+type passive struct{}
+
+// Failed implements engine.Rules.
+func (passive) Failed(engine.Claim, int64) {}
+
+// TimeUp implements engine.Rules. It changes nothing for established connections: the time is for dialing.
+func (passive) TimeUp(int64) {}
+
+// Turn implements engine.Rules.
+func (passive) Turn(int64) (wake int64) { return engine.Never }
+
+// kept is what the rules of connections that stay open have in common. A connection is asked now and then, and must answer. Its Mark is when
+// it was asked, or 0 if it owes no answer; its Tag is its host.
+type kept struct {
+	passive
+	exchanges
+	hosts  []string          // the first one is unknown
+	hostOf map[string]uint16 // index in hosts
+}
+
+func newKept(c *engine.Core, x *Exchange) kept {
+	return kept{exchanges: newExchanges(c, x), hosts: []string{""}, hostOf: map[string]uint16{}}
+}
+
+// ask sends the payload, which must be answered within patience. A datagram that this host does not take is as good as lost.
+func (k *kept) ask(key uint32, now, patience int64) {
+	at, fault := k.send(key, now)
+	if fault.Class != class.None && fault.Err != engine.ReasonNotSent { //nolint:errorlint // a value, not a chain
+		k.Ended(key, fault, at)
+		return
+	}
+	k.core.Outgoing(key).Mark = at
+	k.core.Deadline(key, at+patience)
+}
+
+// answered takes what has come since a connection was asked. done says that this is the answer; a wrong one ends the connection.
+func (k *kept) answered(key uint32, data []byte, now int64) (host string, done bool) {
+	host, done, fault := k.take(key, data)
+	if fault.Class != class.None {
+		k.fail(key, now, fault)
+		return "", false
+	}
+	return host, done
+}
+
+// echoed reports an answer, with which the connection owes none.
+func (k *kept) echoed(key uint32, now int64) {
+	out := k.core.Outgoing(key)
+	k.report(key, now, engine.NewsEchoed).Reply = time.Duration(now - out.Mark)
+	out.Mark = 0
+}
+
+// Writable implements engine.Rules.
+func (k *kept) Writable(key uint32, now int64) {
+	if at, fault := k.goOn(key, now); fault.Class != class.None {
+		k.Ended(key, fault, at)
+	}
+}
+
+// Ended implements engine.Rules. A peer that closes or resets does not fail.
+func (k *kept) Ended(key uint32, fault engine.Fault, now int64) {
+	if fault.Class != class.None && fault.Class != class.Reset {
+		k.fail(key, now, fault)
+		return
+	}
+	host := k.leave(key)
+	k.core.PeerClosed(key, now, fault).Host = host
+}
+
+// Stop implements engine.Rules.
+func (k *kept) Stop(now int64, end class.Class) {
+	k.core.Each(func(key uint32) {
+		if end != class.None {
+			k.fail(key, now, engine.Fault{Class: end, Err: engine.ReasonHoldStopped})
+			return
+		}
+		host := k.leave(key)
+		k.core.Complete(key, now).Host = host
+	})
+}
+
+func (k *kept) fail(key uint32, now int64, fault engine.Fault) *engine.Outcome {
+	host := k.leave(key)
+	o := k.core.Fail(key, now, fault)
+	o.Host = host
+	return o
+}
+
+// leave drops what is kept of a connection that is about to end, and returns its host.
+func (k *kept) leave(key uint32) (host string) {
+	k.forget(key)
+	return k.host(key)
+}
+
+func (k *kept) report(key uint32, now int64, news engine.News) *engine.Outcome {
+	o := k.core.Report(key, now, news)
+	o.Host = k.host(key)
+	return o
+}
+
+func (k *kept) host(key uint32) string { return k.hosts[k.core.Conn(key).Tag] }
+
+// name notes which host a connection is to.
+func (k *kept) name(conn *engine.Conn, host string) {
+	at, known := k.hostOf[host]
+	if !known {
+		at = uint16(len(k.hosts)) // #nosec G115 -- at most engine.MaxHosts
+		k.hosts = append(k.hosts, host)
+		k.hostOf[host] = at
+	}
+	conn.Tag = at
+}

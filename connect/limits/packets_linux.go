@@ -1,0 +1,40 @@
+package limits
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// PacketDriver checks what the packet driver needs of this machine, whatever it is used for.
+func PacketDriver() []Check {
+	const fix = "run as root, or setcap cap_net_raw,cap_net_admin,cap_bpf+ep on the binary; in a container --cap-add"
+	checks := make([]Check, 0, 4)
+	for _, c := range []struct {
+		name string
+		bit  uint
+	}{{"CAP_NET_RAW", unix.CAP_NET_RAW}, {"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_BPF", unix.CAP_BPF}} {
+		checks = append(checks, presence("capability "+c.name, capability(c.bit), fix))
+	}
+	return append(checks, presence("AF_XDP", hasXDP(), "a kernel with CONFIG_XDP_SOCKETS, Linux 5.4 or later"))
+}
+
+// capability is 1 if this process has it (capabilities(7)).
+func capability(bit uint) uint64 {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0
+	}
+	return uint64(data[bit/32].Effective >> (bit % 32) & 1)
+}
+
+// hasXDP is 0 if the kernel knows of no such sockets. That one may not make them is told by the capabilities.
+func hasXDP() uint64 {
+	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err == unix.EAFNOSUPPORT {
+		return 0
+	}
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	return 1
+}

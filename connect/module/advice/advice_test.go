@@ -1,0 +1,56 @@
+package advice
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+)
+
+// Advice depends on more than the class where the same class has different causes.
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	other := errors.New("other")
+	for name, row := range map[string]struct {
+		failure connect.Failure
+		says    string
+	}{
+		"no SYN-ACK":                          {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonConnectTimeout}, "(option connectTimeout); check the route"},
+		"no TLS handshake":                    {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonHandshakeTimeout}, "does not shake hands in time"},
+		"nobody listens":                      {connect.Failure{Class: connect.ClassRefused, Network: "tcp", Err: other}, "backlog"},
+		"nobody listens, for UDP":             {connect.Failure{Class: connect.ClassRefused, Network: "udp4", Err: other}, "check that a server listens there"},
+		"a peer that closes":                  {connect.Failure{Class: connect.ClassClosed, Err: other}, "closes the connection"},
+		"accepted, and silent":                {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonNoAnswer}, "a balancer without a working backend"},
+		"a datagram that is lost":             {connect.Failure{Class: connect.ClassNoReply, Network: "udp6", Err: connect.ReasonNoAnswer}, "the datagram or its answer was dropped"},
+		"a header of a proxy":                 {connect.Failure{Class: connect.ClassBadReply, Err: connect.AnswerError{Reason: connect.ReasonProxyHeader, Begins: "PROXY TCP4"}}, `begins with "PROXY TCP4"; something on the way puts`},
+		"no name":                             {connect.Failure{Class: connect.ClassBadReply, Err: connect.AnswerError{Reason: connect.ReasonNoName, Begins: "\x1b[2J"}}, `begins with "\x1b[2J"; the target answers something else`},
+		"the call's time, after a long wait":  {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp, After: 4 * time.Second}, "check the route"},
+		"the call's time, without an answer":  {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered, After: 4 * time.Second}, "a balancer without a working backend"},
+		"the call's time, with one still due": {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered}, "allow it more time"},
+		"half an answer":                      {connect.Failure{Class: connect.ClassNoReply, Err: connect.AnswerError{Reason: connect.ReasonUnfinished, Begins: "web-1"}}, "option reply waits for more"},
+		"the call's time":                     {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}, "(option timeout, and duration of traffic)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Contains(t, On(row.failure), row.says)
+		})
+	}
+	assert.NotContains(t, On(connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}), "route", "the time was too short, whatever the network does")
+}
+
+// Whoever reads of a failure is told what to do, except about one that was asked for and one that nobody knows.
+func TestEveryClassHasAdvice(t *testing.T) {
+	t.Parallel()
+	for c := range class.Count {
+		switch c {
+		case class.None, class.Aborted, class.Other:
+			assert.Empty(t, byClass[c], c.String())
+		default:
+			assert.NotEmpty(t, byClass[c], c.String())
+		}
+	}
+}

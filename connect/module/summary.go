@@ -1,0 +1,105 @@
+package module
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/grafana/sobek"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/summary"
+)
+
+// summary is summary(options) of the JS API: a function for handleSummary.
+func (i *instance) summary(opts sobek.Value) func(data sobek.Value) sobek.Value {
+	o, err := options.ParseSummary(i.exported(opts))
+	if err != nil {
+		i.throw("summary", err)
+	}
+	return func(data sobek.Value) sobek.Value {
+		value, err := i.summarized(o, data)
+		if err != nil {
+			i.throw("summary", failure{fmt.Errorf("summary(): %w", err)})
+		}
+		return value
+	}
+}
+
+// summarized makes the text and the files. To k6 they are one thing with its own summary: that is left out if a script has text or files.
+// So that k6 goes on to print it, k6 gets nothing here: the files are written at once, and the text follows k6's, when k6 exits. With replace k6
+// gets them, to print and to write.
+func (i *instance) summarized(o *options.Summary, data sobek.Value) (sobek.Value, error) {
+	given, err := handed(data)
+	if err != nil {
+		return nil, err
+	}
+	r := i.root.ledger.Report(i.root.engine.Total.States())
+	r.Thresholds = given.thresholds()
+	style := summary.StyleOf(i.root.stdout)
+	style.Color = style.Color && !given.Options.NoColor
+	var out strings.Builder
+	if err := summary.Write(&out, r, given.thresholds(), style); err != nil {
+		return nil, err
+	}
+	files, err := summaryFiles(o, r, given.thresholds())
+	if err != nil {
+		return nil, err
+	}
+	if o.Replace {
+		files["stdout"] = out.String()
+		return i.vu.Runtime().ToValue(files), nil
+	}
+	i.atExit(func() { _, _ = i.root.stdout.Write([]byte(out.String())) })
+	return sobek.Undefined(), writeFiles(files)
+}
+
+// summaryFiles are the texts of the files that are asked for, by their names.
+func summaryFiles(o *options.Summary, r *recording.Report, thresholds []summary.Threshold) (map[string]any, error) {
+	files := map[string]any{}
+	page := picture.Draw(r, o.Title)
+	if o.HTML != "" {
+		text, err := page.HTML()
+		if err != nil {
+			return nil, err
+		}
+		files[o.HTML] = text
+	}
+	if o.SVG != "" {
+		for name, chart := range page.SVGs() {
+			files[filepath.Join(o.SVG, name+".svg")] = chart
+		}
+	}
+	if o.JSON != "" {
+		text, err := encode(r, nanoseconds)
+		if err != nil {
+			return nil, err
+		}
+		files[o.JSON] = string(text) + "\n"
+	}
+	if o.JUnit != "" {
+		var text strings.Builder
+		if err := summary.WriteJUnit(&text, r, thresholds, o.Title); err != nil {
+			return nil, err
+		}
+		files[o.JUnit] = text.String()
+	}
+	return files, nil
+}
+
+func writeFiles(files map[string]any) error {
+	for name, text := range files {
+		err := os.MkdirAll(filepath.Dir(name), 0o755) // #nosec G301 -- reports to show around
+		if err == nil {
+			err = os.WriteFile(name, []byte(fmt.Sprint(text)), 0o644) // #nosec G306 -- likewise
+		}
+		if err != nil {
+			return fmt.Errorf("can't write a file that it is asked for: %w", quote.Error(err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package module_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// With replace k6 gets text and files, with all thresholds and their values.
+func TestSummaryInPlaceOfK6s(t *testing.T) {
+	t.Parallel()
+	p := newProcess(t)
+	v := p.newVU(t).begin(t, settings{})
+	get[any](t, v, `await flood('%s', {connections: 5}); await flood('?').catch(() => null)`, startPeer(t, greeting("web-1")))
+	v.end(t)
+	files := get[map[string]string](t, p.newVU(t).begin(t, settings{setup: true}), `return summary({replace: true, json: 'a.json', junit: 'a.xml', html: 'a.html', title: 'Night'})({
+		metrics: {
+			http_req_duration: {type: 'trend', contains: 'time', values: {'p(95)': 12.5}, thresholds: {'p(95)<10': {ok: false}}},
+			checks: {type: 'rate', contains: 'default', values: {rate: 0.5}, thresholds: {'rate>0.1': {ok: true}}},
+			vus: {type: 'gauge', contains: 'default', values: {value: 1}, thresholds: {'value<2': {ok: true}, 'max<3': {ok: true}}},
+		},
+	})`)
+	for _, part := range []string{"asked                     5", "web-1", "✗ ran", "✓ checks 'rate>0.1' rate=50.00%", "✓ vus 'max<3'\n", "✓ vus 'value<2' value=1", "✗ http_req_duration 'p(95)<10' p(95)=12.5ms"} {
+		assert.Contains(t, files["stdout"], part)
+	}
+	assert.Contains(t, files["a.html"], "<title>Night</title>")
+	assert.Contains(t, files["a.xml"], `<testsuites name="Night"`)
+	assert.True(t, strings.HasPrefix(files["a.json"], `{"hosts":{"web-1":5}`))
+}
+
+// Without it k6 gets nothing, so that its own summary stays, and the files are there.
+func TestSummaryBesideK6s(t *testing.T) {
+	t.Parallel()
+	page := filepath.Join(t.TempDir(), "new", "page.html")
+	v := newProcess(t).newVU(t).begin(t, settings{setup: true})
+	assert.Nil(t, get[any](t, v, `return summary({html: '%s'})({metrics: {}}) ?? null`, page))
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "mconnect report")
+}
+
+func TestSummaryErrors(t *testing.T) {
+	t.Parallel()
+	taken := filepath.Join(t.TempDir(), "taken")
+	require.NoError(t, os.WriteFile(taken, nil, 0o600))
+	v := newProcess(t).newVU(t)
+	for script, says := range map[string]string{
+		`summary({pdf: 'a'})`:                    `option "pdf" is unknown; want one of html, json, junit, replace, svg, title`,
+		`summary({html: 'stdout'})`:              "want the name of a file to write",
+		`summary('a')`:                           "want an object such as {html: 'report.html'}",
+		`summary()()`:                            "got no data; want what k6 hands to handleSummary()",
+		`summary()({metrics: 1})`:                "got other data",
+		`summary({html: '` + taken + `/a'})({})`: "can't write a file",
+	} {
+		out := v.run(t, script)
+		assert.True(t, out.Thrown, script)
+		assert.Contains(t, out.Text, says, script)
+	}
+}

@@ -1,0 +1,253 @@
+package connect_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
+)
+
+// wired are two networks of their own, joined by a veth pair: 10.99.0.1 and fd99::1 are the client's, 10.99.0.2 and fd99::2 the server's.
+type wired struct{ client, server int }
+
+const makeNetworks = "make network namespaces"
+
+// newWired leaves the test out where the packet driver can't run.
+func newWired(t *testing.T) *wired {
+	t.Helper()
+	needs.Root(t, makeNetworks)
+	w := &wired{newNetwork(t), newNetwork(t)}
+	require.NoError(t, w.in(w.client, func() error {
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "wire", PeerNamespace: netlink.NsFd(w.server)})
+	}))
+	for host, ns := range map[int]int{1: w.client, 2: w.server} {
+		require.NoError(t, w.in(ns, func() error { return setUp(host) }))
+	}
+	return w
+}
+
+func newNetwork(t *testing.T) (fd int) {
+	t.Helper()
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if err == nil {
+			fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		}
+		if err == nil {
+			err = setLoopbackUp() // before package net looks, once, whether there is IPv6
+		}
+		failed <- err
+	}()
+	err := <-failed
+	needs.Allowed(t, makeNetworks, err)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}
+
+func setLoopbackUp() error {
+	l, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(l)
+}
+
+func setUp(host int) error {
+	l, err := netlink.LinkByName("wire")
+	if err != nil {
+		return err
+	}
+	for _, text := range []string{fmt.Sprintf("10.99.0.%d/16", host), fmt.Sprintf("fd99::%d/64", host)} {
+		addr, err := netlink.ParseAddr(text)
+		if err != nil {
+			return err
+		}
+		addr.Flags = unix.IFA_F_NODAD
+		if err := netlink.AddrAdd(l, addr); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetUp(l)
+}
+
+// in runs f on a thread in a network.
+func (w *wired) in(ns int, f func() error) error {
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good
+		err := unix.Setns(ns, unix.CLONE_NEWNET)
+		if err == nil {
+			err = f()
+		}
+		failed <- err
+	}()
+	return <-failed
+}
+
+// serve runs mconnect-server's responder and echo.
+func (w *wired) serve(t *testing.T) *server.Server {
+	t.Helper()
+	var s *server.Server
+	require.NoError(t, w.in(w.server, func() (err error) {
+		s, err = server.Start(server.Options{Address: "[::]:5001", UDP: true, Echo: "[::]:5003", Hostname: "web-1", Drain: -1})
+		return err
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (w *wired) flood(t *testing.T, plan connect.FloodPlan) *connect.FloodResult {
+	t.Helper()
+	plan.KernelBypass = true
+	r := new(connect.FloodResult)
+	assert.NoError(t, w.in(w.client, func() error { // which is not fatal, as it may run on a goroutine
+		flooded, err := connect.Flood(context.Background(), plan)
+		if err == nil {
+			r = flooded
+		}
+		return err
+	}))
+	return r
+}
+
+func targetsOf(addrs ...string) (targets []connect.Target) {
+	for _, a := range addrs {
+		targets = append(targets, connect.Target{Name: a, Addr: netip.MustParseAddrPort(a)})
+	}
+	return targets
+}
+
+func sourcesOf(t *testing.T, pool string, ports source.Ports) source.Sequence {
+	t.Helper()
+	p, err := source.ParsePool(pool)
+	require.NoError(t, err)
+	return source.Sequence{Pool: p, Ports: ports}
+}
+
+// Packets reach what sockets reach, with sources that no interface has, too.
+func TestFloodOfPackets(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	s := w.serve(t)
+	const n = 3000
+	plans := map[string]connect.Plan{
+		"own address":     {Targets: targetsOf("10.99.0.2:5001")},
+		"reset":           {Targets: targetsOf("10.99.0.2:5001"), Reset: true},
+		"foreign sources": {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.7.0/24", source.Ports{})},
+		"fixed ports":     {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.8.0/24", source.Ports{First: 10_000, Last: 10_099})},
+		"payload":         {Targets: targetsOf("10.99.0.2:5001"), Payload: []byte("Hello")},
+		"UDP":             {Network: "udp", Targets: targetsOf("10.99.0.2:5001")},
+		"IPv6":            {Targets: targetsOf("[fd99::2]:5001")},
+		"UDP over IPv6":   {Network: "udp", Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::7:0/120", source.Ports{})},
+		"foreign, IPv6":   {Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::8:0/120", source.Ports{})},
+		"PROXY protocol":  {Targets: targetsOf("10.99.0.2:5001"), ProxyProtocol: 1},
+	}
+	for name, plan := range plans {
+		plan.Connections, plan.Timeout = n, time.Minute
+		before := s.Stats()
+		r := w.flood(t, connect.FloodPlan{Plan: plan})
+		assert.Equal(t, connect.States{Completed: n}, r.States, "%s: %v", name, r.First)
+		assert.Equal(t, connect.Hosts{"web-1": n}, r.Hosts, name)
+		if plan.Network == "udp" {
+			assert.Equal(t, int64(n), s.Stats().Datagrams-before.Datagrams, name)
+			continue
+		}
+		assert.Equal(t, int64(n), s.Stats().Accepted-before.Accepted, name)
+		assert.Positive(t, r.RTT.Med, name)
+	}
+	assert.Eventually(t, func() bool { return s.Stats().Active == 0 }, time.Minute, time.Millisecond, "connections are closed at both ends")
+}
+
+// What goes wrong has the class that sockets have for it.
+func TestFailuresOfPackets(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	for name, row := range map[string]struct {
+		target string
+		want   connect.Class
+	}{
+		"nothing listens":       {"10.99.0.2:7", connect.ClassRefused},
+		"nothing listens, IPv6": {"[fd99::2]:7", connect.ClassRefused},
+		"nobody is there":       {"10.99.0.3:5001", connect.ClassHostUnreachable},
+	} {
+		r := w.flood(t, connect.FloodPlan{Plan: connect.Plan{Targets: targetsOf(row.target), Connections: 20}})
+		assert.Equal(t, map[connect.Class]int64{row.want: 20}, r.Errors, "%s: %v", name, r.First)
+	}
+	r := w.flood(t, connect.FloodPlan{Plan: connect.Plan{Network: "udp", Targets: targetsOf("10.99.0.2:7"), Connections: 5}})
+	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 5}, r.Errors, "an ICMP error: %v", r.First)
+}
+
+// What the driver can't do is told before anything is dialed.
+func TestPacketsThatCantBe(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	for says, plan := range map[string]connect.Plan{
+		"does not speak TLS":    {Network: "tls", Targets: targetsOf("10.99.0.2:5001")},
+		"no route to 192.0.2.1": {Targets: targetsOf("192.0.2.1:5001")},
+	} {
+		plan.KernelBypass = true
+		var e connect.Engine
+		err := w.in(w.client, func() error {
+			_, err := e.Flood(context.Background(), connect.FloodPlan{Plan: plan})
+			return err
+		})
+		assert.ErrorContains(t, err, says)
+		assert.Equal(t, connect.States{}, e.Total.States())
+	}
+}
+
+// A server that answers from packets does what the other one does, for an address that no interface has.
+func TestPacketsAtBothEnds(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	var s *server.Server
+	require.NoError(t, w.in(w.server, func() (err error) {
+		s, err = server.Start(server.Options{Address: "10.99.0.50:5001", UDP: true, Echo: "10.99.0.50:5003", Hostname: "web-1", Packets: "wire", Drain: -1})
+		return err
+	}))
+	defer s.Close()
+	const n = 2000
+	sources := sourcesOf(t, "10.99.7.0/24", source.Ports{})
+	r := w.flood(t, connect.FloodPlan{Plan: connect.Plan{Targets: targetsOf("10.99.0.50:5001"), Connections: n, Sources: sources}})
+	assert.Equal(t, connect.Hosts{"web-1": n}, r.Hosts, "%v", r.First)
+	assert.EqualValues(t, n, s.Stats().Accepted)
+	assert.EqualValues(t, n, s.Stats().Replies)
+	r = w.flood(t, connect.FloodPlan{Plan: connect.Plan{Network: "udp", Targets: targetsOf("10.99.0.50:5001"), Connections: n, Sources: sources}})
+	assert.Equal(t, connect.Hosts{"web-1": n}, r.Hosts, "UDP: %v", r.First)
+	assert.EqualValues(t, n, s.Stats().DatagramsAnswered)
+
+	require.NoError(t, w.in(w.client, func() error {
+		var e connect.Engine
+		plan := connect.Plan{KernelBypass: true, Targets: targetsOf("10.99.0.50:5003"), Connections: 20, Sources: sources}
+		traffic, err := e.Traffic(context.Background(), connect.TrafficPlan{Plan: plan, Duration: time.Second, Throughput: 200, Verify: true})
+		if err != nil {
+			return err
+		}
+		assert.Positive(t, traffic.Received)
+		assert.Zero(t, traffic.Corrupted+traffic.Lost, "%v", traffic.Errors) // a busy machine may drop some that are due
+		plan.Targets, plan.Connections = targetsOf("10.99.0.50:5001"), n
+		held, err := e.Hold(context.Background(), connect.HoldPlan{Plan: plan})
+		if err != nil {
+			return err
+		}
+		<-held.Settled()
+		assert.EqualValues(t, n, held.States().Established)
+		assert.EqualValues(t, n, held.Close().States.Completed)
+		return nil
+	}))
+}

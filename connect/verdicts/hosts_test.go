@@ -1,0 +1,155 @@
+package verdicts_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// Two backends tell one name, or a balancer does not know one of them: shares tell which it is.
+func TestNamesakes(t *testing.T) {
+	t.Parallel()
+	const same = "2 backends tell that name"
+	for name, row := range map[string]struct {
+		answers connect.Hosts
+		failed  int64
+		expect  verdicts.Expect
+		verdict string
+		want    want
+	}{
+		"one name has the share of two": {connect.Hosts{"web-1": 980, "web-2": 2015}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{
+			fails: true, text: []string{"no answer came from web-3: web-2 has about the share of 2 hosts", same}, lacks: "health check",
+		}},
+		"of three": {connect.Hosts{"web-1": 1000, "web-2": 3000}, 0, equally("web-1", "web-2", "web-3", "web-4"), verdicts.Hosts, want{
+			fails: true, text: []string{"no answer came from web-3, web-4: web-2 has about the share of 3 hosts", "3 backends tell that name"},
+		}},
+		"by weights": {connect.Hosts{"web-1": 3000, "web-2": 2000}, 0, verdicts.Expect{Hosts: map[string]float64{"web-1": 3, "web-2": 1, "web-3": 1}}, verdicts.Hosts, want{
+			fails: true, text: []string{"web-2 has about the share of 2 hosts"},
+		}},
+		"its share went to all":            {connect.Hosts{"web-1": 1500, "web-2": 1500}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
+		"too few to tell":                  {connect.Hosts{"web-1": 3, "web-2": 6}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
+		"of two hosts nothing can be told": {connect.Hosts{"web-1": 3000}, 0, equally("web-1", "web-2"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
+		"its connections have failed":      {connect.Hosts{"web-1": 1000, "web-2": 2000}, 1000, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"1000 connections that failed"}, lacks: same}},
+		"a balance, too": {connect.Hosts{"web-1": 980, "web-2": 2015}, 0, balanced(equally("web-1", "web-2", "web-3")), verdicts.Balance, want{
+			fails: true, text: []string{"web-2 has about the share of 2 hosts", same}, lacks: "counts connections",
+		}},
+		"a balance without names": {connect.Hosts{"web-1": 980, "web-2": 2015, "web-3": 1010}, 0, balanced(verdicts.Expect{}), verdicts.Balance, want{
+			fails: true, text: []string{"web-2 has about the share of 2 hosts", same},
+		}},
+		"a balance that prefers one host, somewhat": {connect.Hosts{"web-1": 980, "web-2": 1500, "web-3": 1010}, 0, balanced(verdicts.Expect{}), verdicts.Balance, want{
+			fails: true, text: []string{"by_host"}, lacks: same,
+		}},
+		"a balance of two hosts": {connect.Hosts{"web-1": 1000, "web-2": 2000}, 0, balanced(verdicts.Expect{}), verdicts.Balance, want{
+			fails: true, text: []string{"by_host"}, lacks: same,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(row.answers, row.expect.Hosts)
+			r.Weights, r.SourcesUsed = row.expect.Hosts, 100
+			r.Errors = map[connect.Class]int64{connect.ClassRefused: row.failed}
+			if row.failed == 0 {
+				r.Errors = nil
+			}
+			verdicts.Flood(r, &row.expect, true)
+			row.want.check(t, r.Judged, row.verdict)
+		})
+	}
+}
+
+func equally(hosts ...string) verdicts.Expect {
+	e := verdicts.Expect{Hosts: map[string]float64{}}
+	for _, host := range hosts {
+		e.Hosts[host] = 1
+	}
+	return e
+}
+
+func balanced(e verdicts.Expect) verdicts.Expect {
+	e.Balance = verdicts.DefaultBalance
+	return e
+}
+
+// A name that is another's but for a few bytes was changed on the way, unless it may be a host's.
+func TestGarbledNames(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"web-01", "web-02", "web-03"}
+	for name, row := range map[string]struct {
+		stranger string
+		hosts    []string
+		says     string // "" for nothing on bytes
+	}{
+		"two bytes changed":            {"wBB-02", hosts, "wBB-02 is web-02 but for 2 bytes"},
+		"one byte changed":             {"wfb-01", hosts, "wfb-01 is web-01 but for 1 byte:"},
+		"the number of another host":   {"web-04", hosts, ""},
+		"another host":                 {"db-001", hosts, ""},
+		"longer":                       {"web-001", hosts, ""},
+		"of one host, nothing is told": {"web-2", []string{"web-1"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answers := connect.Hosts{row.stranger: 3}
+			for _, host := range row.hosts {
+				answers[host] = 10
+			}
+			expect := equally(row.hosts...)
+			r := answered(answers, expect.Hosts)
+			verdicts.Flood(r, &expect, true)
+			w := want{fails: true, text: []string{"answers came from " + row.stranger + " 3", "old table", row.says}}
+			if row.says == "" {
+				w.lacks = "changes bytes"
+			}
+			w.check(t, r.Judged, verdicts.Hosts)
+		})
+	}
+}
+
+// The others' answers tell whose connections failed, if there are enough.
+func TestWhoseConnectionsFailed(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		answers connect.Hosts
+		failed  int64
+		expect  verdicts.Expect
+		want    want
+	}{
+		"one host's": {connect.Hosts{"web-1": 3330, "web-2": 1340, "web-3": 3320}, 2010, verdicts.Expect{}, want{
+			fails: true, text: []string{"web-2 lacks about as many answers as connections failed (2010)"},
+		}},
+		"all of one host's": {connect.Hosts{"web-1": 3330, "web-3": 3320}, 3350, equally("web-1", "web-2", "web-3"), want{
+			fails: true, text: []string{"web-2 lacks about as many answers"},
+		}},
+		"those of all": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, verdicts.Expect{}, want{
+			fails: true, text: []string{"all hosts lack answers alike", "the balancer, or a device before it"},
+		}},
+		"too few to tell": {connect.Hosts{"web-1": 3290, "web-2": 3300, "web-3": 3310}, 100, verdicts.Expect{}, want{
+			fails: true, text: []string{"others were answered by web-3 3310, web-2 3300, web-1 3290"}, lacks: "lack",
+		}},
+		"an uneven balance tells nothing": {connect.Hosts{"web-1": 5000, "web-2": 2500, "web-3": 1000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}},
+		"one host tells nothing":          {connect.Hosts{"web-1": 5000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}},
+		"nobody has answered":             {connect.Hosts{}, 1500, verdicts.Expect{}, want{fails: true, lacks: "others"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			silent := answered(maps.Clone(row.answers), row.expect.Hosts)
+			silent.Connects += row.failed
+			silent.FailedReads, silent.States.Error = row.failed, row.failed
+			silent.Errors = map[connect.Class]int64{connect.ClassNoReply: row.failed}
+			verdicts.Flood(silent, &row.expect, true)
+			row.want.check(t, silent.Judged, verdicts.Answered)
+		})
+	}
+}
+
+// It is told of connects that fail as well.
+func TestWhoseConnectsFailed(t *testing.T) {
+	t.Parallel()
+	r := answered(connect.Hosts{"web-1": 3330, "web-2": 1340, "web-3": 3320}, nil)
+	r.Connects, r.FailedConnects, r.States.Error = 10000, 2010, 2010
+	r.ConnectErrors, r.First = refused(2010)
+	r.Errors = r.ConnectErrors
+	verdicts.Flood(r, nil, true)
+	want{fails: true, text: []string{"2010 refused", "web-2 lacks about as many answers"}}.check(t, r.Judged, verdicts.Connected)
+}

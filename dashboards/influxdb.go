@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// influxDB is InfluxDB 1, or a later one that is asked in InfluxQL. k6's output stores every sample as it is, times in milliseconds.
+var influxDB = &database{
+	name: "InfluxDB", kind: "influxdb", times: "ms",
+	text: func(q *query) string { return q.influxQL },
+	query: func(q *query, refID string, as shape) cog.Builder[variants.Dataquery] {
+		fields := variants.UnknownDataquery{"refId": refID, "query": q.influxQL, "rawQuery": true, "resultFormat": "table"}
+		if as == overTime {
+			fields["resultFormat"] = "time_series"
+			fields["alias"] = regexp.MustCompile(`\{(\w+)\}`).ReplaceAllString(q.name, "$$tag_$1")
+		}
+		return variants.NewUnknownDataqueryBuilderFromObject(fields)
+	},
+	values: func(tag string) string { return `SHOW TAG VALUES FROM "mconnect_verdicts" WITH KEY = "` + tag + `"` },
+	changes: func(source common.DataSourceRef) *dashboard.AnnotationQueryBuilder {
+		return dashboard.NewAnnotationQueryBuilder().Datasource(source).Target(variants.NewUnknownDataqueryBuilderFromObject(variants.UnknownDataquery{
+			"refId": "changes", "fromAnnotations": true, "rawQuery": true, "resultFormat": "table",
+			"query":      `SELECT "value", "change", "hosts" FROM "mconnect_changes" WHERE ` + influxFilter,
+			"textColumn": "change", "tagsColumn": "hosts",
+		}))
+	},
+}
+
+// influxFilter chooses the time, the test and the k6 processes, by tags that `k6 run --tag` sets.
+const influxFilter = `$timeFilter AND "testid" =~ /^$testid$/ AND "instance_id" =~ /^$instance$/`
+
+// influx asks for one number of each series.
+func influx(function, metric string, by ...string) string {
+	return influxSelect(function, metric, tagList(by))
+}
+
+// influxOverTime asks for one number of each series and step of time.
+func influxOverTime(function, metric, fill string, by ...string) string {
+	return influxSelect(function, metric, append([]string{"time($__interval)"}, tagList(by)...)) + " fill(" + fill + ")"
+}
+
+func influxSelect(function, metric string, by []string) string {
+	text := fmt.Sprintf(`SELECT %s AS "Value" FROM %q WHERE %s`, function, metric, influxFilter)
+	if len(by) > 0 {
+		text += " GROUP BY " + strings.Join(by, ", ")
+	}
+	return text
+}
+
+func tagList(by []string) []string {
+	quoted := make([]string, len(by))
+	for i, tag := range by {
+		quoted[i] = `"` + tag + `"`
+	}
+	return quoted
+}
+
+// influxQuantile is a function that gives a quantile of a Trend.
+func influxQuantile(q float64) string {
+	if q == 1 {
+		return `max("value")`
+	}
+	return fmt.Sprintf(`percentile("value", %g)`, 100*q)
+}
