@@ -28,6 +28,7 @@ var roles = map[string]func(in io.Reader, out io.Writer) error{
 	"traffic-engine": trafficRole(trafficEngine),
 	"holder":         holdRole(false),
 	"reader":         holdRole(true),
+	"packet-holder":  packetHolder,
 	"server":         serveRole,
 }
 

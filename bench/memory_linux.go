@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 )
 
 // residentBytes is the memory that a process has in use (Rss of proc_pid_smaps(5): unlike statm's, exact).
@@ -32,4 +33,11 @@ func peakBytes(of *os.ProcessState) (int64, error) {
 		return 0, errors.New("measuring memory: the system tells nothing of a process that has ended")
 	}
 	return usage.Maxrss << 10, nil
+}
+
+// processorTime is what this process has used, in user mode and in the kernel.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // fails for other subjects only
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"time"
 )
 
 // residentBytes reads /proc, which only Linux has.
@@ -17,3 +18,6 @@ func residentBytes(int) (int64, error) {
 func peakBytes(*os.ProcessState) (int64, error) {
 	return 0, errors.New("measuring memory needs Linux's getrusage(2): run the bench on Linux")
 }
+
+// processorTime is 0: the packet driver, whose processor time is measured, needs Linux.
+func processorTime() time.Duration { return 0 }

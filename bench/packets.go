@@ -146,7 +146,7 @@ func racePackets(ctx context.Context, s *settings, r *report) error {
 	for _, ratio := range packetRatios {
 		r.add(figure{Name: "over veth: " + ratio.of + " / " + ratio.to, Value: spreadOf(perRound(measured[ratio.of], measured[ratio.to])), Target: ratio.atLeast})
 	}
-	return nil
+	return w.weighPackets(ctx, r)
 }
 
 // await makes a short flood of each kind until all servers answer.
