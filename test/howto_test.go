@@ -105,7 +105,7 @@ func TestHowTosRun(t *testing.T) {
 		if len(script) == 0 {
 			continue
 		}
-		t.Run(filepath.Base(file), func(t *testing.T) { // one after the other: they have thresholds for times
+		t.Run(filepath.Base(file), func(t *testing.T) { // one after the other: each makes load
 			ns, folder := guideNetwork(t), t.TempDir()
 			for _, name := range []string{"k6", "mconnect-server", "examples", "index.d.ts"} {
 				from, err := filepath.Abs(filepath.Join(root, name))
