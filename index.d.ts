@@ -256,8 +256,8 @@ export interface CallOptions {
    */
   proxyProtocol?: 1 | 2;
   /**
-   * What connections are made of. `'sockets'`: the kernel's. `'packets'`: TCP and UDP of the module's own, over AF_XDP, for more connects a second,
-   * and connections that need neither descriptor nor socket. Linux only, with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; not with TLS.
+   * What connections are made of. `'sockets'`: the kernel's. `'packets'`: TCP and UDP of the module's own, over AF_XDP or AF_PACKET, for more connects
+   * a second, and connections that need neither descriptor nor socket. Linux only, with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; not with TLS.
    * `preflight({driver: 'packets'})` tells what is missing. Default `'sockets'`.
    */
   driver?: 'sockets' | 'packets';
@@ -1320,7 +1320,7 @@ export interface PreflightCheck {
   value: number;
   needed: number;
   ok: boolean;
-  /** The command that raises the limit. */
+  /** The command that raises the limit; or, of a missing thing that is not needed, what is used in its place. */
   fix: string;
 }
 

@@ -30,6 +30,7 @@ var roles = map[string]func(in io.Reader, out io.Writer) error{
 	"reader":         holdRole(true),
 	"packet-holder":  packetHolder,
 	"server":         serveRole,
+	"packets-server": packetsServerRole,
 }
 
 func playRole(name string) error {

@@ -33,6 +33,7 @@ func (f *flood) plan() (connect.Plan, error) {
 		Network:      f.Network,
 		Connections:  int64(f.Connections),
 		KernelBypass: f.Packets,
+		Frames:       f.Frames,
 		Reset:        f.Reset,
 		Concurrency:  f.Concurrency, // over UDP with the default payload, as all contenders
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 )
 
 // flood is what every contender is asked to do: connect to the targets in turn, read an answer from each connection,
@@ -16,6 +18,7 @@ type flood struct {
 	Targets     []netip.AddrPort `json:"targets"`
 	Source      string           `json:"source,omitempty"`  // addresses that the engine connects from
 	Packets     bool             `json:"packets,omitempty"` // by the packet driver
+	Frames      frames.Way       `json:"frames,omitempty"`  // of the packet driver
 	Reset       bool             `json:"reset,omitempty"`   // closes with RST
 }
 

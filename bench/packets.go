@@ -10,14 +10,17 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 )
 
 // wire is a veth pair between two networks of its own: the bench's client is 10.0.0.1 in one of them, and the servers are in the other one.
 type wire struct{ client, server string }
 
 const (
-	kernelServer  = "10.0.0.2:5001"
-	packetsServer = "10.0.0.3:5001"
+	kernelServer   = "10.0.0.2:5001"
+	packetsServer  = "10.0.0.3:5001"
+	afPacketServer = "10.0.0.4:5001" // over AF_PACKET
 	// strangers are sources that no interface has.
 	strangers = "10.1.0.0/16"
 )
@@ -73,17 +76,20 @@ type packetFlood struct {
 	to      string
 	packets bool // by the packet driver; else by sockets
 	reset   bool // closes with RST, so that a connection has fewer frames
+	frames  frames.Way
 }
 
 var packetFloods = []packetFlood{
-	{"sockets", "tcp", kernelServer, false, false},
-	{"packets", "tcp", kernelServer, true, false},
-	{"packets at both ends", "tcp", packetsServer, true, false},
-	{"sockets, RST", "tcp", kernelServer, false, true},
-	{"packets, RST", "tcp", kernelServer, true, true},
-	{"packets at both ends, RST", "tcp", packetsServer, true, true},
-	{"sockets, UDP", "udp", kernelServer, false, false},
-	{"packets at both ends, UDP", "udp", packetsServer, true, false},
+	{"sockets", "tcp", kernelServer, false, false, 0},
+	{"packets", "tcp", kernelServer, true, false, frames.XDP},
+	{"packets at both ends", "tcp", packetsServer, true, false, frames.XDP},
+	{"packets by AF_PACKET", "tcp", kernelServer, true, false, frames.Packet},
+	{"packets by AF_PACKET at both ends", "tcp", afPacketServer, true, false, frames.Packet},
+	{"sockets, RST", "tcp", kernelServer, false, true, 0},
+	{"packets, RST", "tcp", kernelServer, true, true, frames.XDP},
+	{"packets at both ends, RST", "tcp", packetsServer, true, true, frames.XDP},
+	{"sockets, UDP", "udp", kernelServer, false, false, 0},
+	{"packets at both ends, UDP", "udp", packetsServer, true, false, frames.XDP},
 }
 
 // packetRatios are what the packet driver aims for.
@@ -93,6 +99,8 @@ var packetRatios = []struct {
 }{
 	{"packets", "sockets", 2.2},
 	{"packets at both ends", "sockets", 6},
+	{"packets by AF_PACKET", "sockets", 1.5},
+	{"packets by AF_PACKET at both ends", "sockets", 3},
 	{"packets, RST", "sockets, RST", 2.2},
 	{"packets at both ends, RST", "sockets, RST", 6},
 	{"packets at both ends, UDP", "sockets, UDP", 5},
@@ -102,7 +110,8 @@ func (p *packetFlood) flood(s *settings) flood {
 	f := flood{Network: p.network, Reset: p.reset, Connections: s.connectionsOf(p.network), Concurrency: concurrency, Targets: []netip.AddrPort{netip.MustParseAddrPort(p.to)}}
 	if p.packets {
 		const more, inFlight = 5, 128 // fewer connections are done in no time, and with more in flight each takes longer
-		f.Packets, f.Source, f.Connections, f.Concurrency = true, strangers, more*f.Connections, inFlight
+		f.Packets, f.Frames = true, p.frames
+		f.Source, f.Connections, f.Concurrency = strangers, more*f.Connections, inFlight
 	}
 	return f
 }
@@ -122,6 +131,11 @@ func racePackets(ctx context.Context, s *settings, r *report) error {
 		}
 		defer stop()
 	}
+	over, err := startChild(ctx, "packets-server", responderTask{"wire", afPacketServer, frames.Packet}, in(w.server)...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = over.end() }()
 	run := byChild("engine", in(w.client)...)
 	if err := w.await(ctx, run); err != nil {
 		return err

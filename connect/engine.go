@@ -32,7 +32,7 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	plan := engine.Plan{
 		Protocol: p.Protocol(), Targets: p.Targets, Connections: p.Connections, Concurrency: p.Concurrency, Rate: p.Rate,
 		ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, Sources: p.Sources, Reset: p.Reset, TLS: p.TLS,
-		KernelBypass: p.KernelBypass,
+		KernelBypass: p.KernelBypass, Frames: p.Frames,
 	}
 	if p.ProxyProtocol > 0 {
 		plan.Header = proxyHeader(byte(p.ProxyProtocol)) // #nosec G115 -- 1 or 2

@@ -134,12 +134,16 @@ func (i *intruder) rejection(frame []byte, from, to netip.AddrPort) []byte {
 // Whatever arrives besides the peer's own segments, in their turn, changes no count.
 func TestHostileSegments(t *testing.T) {
 	t.Parallel()
-	w := newWired(t)
+	onEachWay(t, testHostileSegments)
+}
+
+func testHostileSegments(t *testing.T, w *wired) {
+	t.Helper()
 	s := w.serve(t)
 	i := newIntruder(t, w)
 	const n, port = 100, 20_000
 	plan := connect.Plan{
-		KernelBypass: true, Targets: targetsOf("10.99.0.2:5001"), Connections: n,
+		KernelBypass: true, Frames: w.way, Targets: targetsOf("10.99.0.2:5001"), Connections: n,
 		Sources: sourcesOf(t, "10.99.7.1-10.99.7.100", source.Ports{First: port, Last: port}),
 	}
 	var e connect.Engine
@@ -157,7 +161,7 @@ func TestHostileSegments(t *testing.T) {
 
 	done, replayed := make(chan struct{}), make(chan int)
 	go func() { replayed <- i.replay(t, done) }()
-	flood := connect.Plan{KernelBypass: true, Targets: plan.Targets, Connections: 3000, Sources: sourcesOf(t, "10.99.8.0/24", source.Ports{}), Timeout: time.Minute}
+	flood := connect.Plan{KernelBypass: true, Frames: w.way, Targets: plan.Targets, Connections: 3000, Sources: sourcesOf(t, "10.99.8.0/26", source.Ports{}), Timeout: time.Minute}
 	var flooded *connect.FloodResult
 	require.NoError(t, w.in(w.client, func() (err error) {
 		flooded, err = e.Flood(context.Background(), connect.FloodPlan{Plan: flood})
@@ -179,7 +183,11 @@ func TestHostileSegments(t *testing.T) {
 // What the kernel carries between the same two hosts meanwhile, with the same addresses, arrives in full.
 func TestOthersOnTheSameLink(t *testing.T) {
 	t.Parallel()
-	w := newWired(t)
+	onEachWay(t, testOthersOnTheSameLink)
+}
+
+func testOthersOnTheSameLink(t *testing.T, w *wired) {
+	t.Helper()
 	w.serve(t)
 	var listener net.Listener
 	require.NoError(t, w.in(w.server, func() (err error) {

@@ -14,13 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
 // wired are two networks of their own, joined by a veth pair: 10.99.0.1 and fd99::1 are the client's, 10.99.0.2 and fd99::2 the server's.
-type wired struct{ client, server int }
+type wired struct {
+	client, server int
+	way            frames.Way // of the client's packets, and of a server's that answers from packets
+}
+
+// onEachWay makes a test of packets for each way that their frames may travel.
+func onEachWay(t *testing.T, test func(t *testing.T, w *wired)) {
+	t.Helper()
+	for name, way := range map[string]frames.Way{"AF_XDP": frames.XDP, "AF_PACKET": frames.Packet} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWired(t)
+			w.way = way
+			test(t, w)
+		})
+	}
+}
 
 const makeNetworks = "make network namespaces"
 
@@ -28,7 +45,7 @@ const makeNetworks = "make network namespaces"
 func newWired(t *testing.T) *wired {
 	t.Helper()
 	needs.Root(t, makeNetworks)
-	w := &wired{newNetwork(t), newNetwork(t)}
+	w := &wired{client: newNetwork(t), server: newNetwork(t)}
 	require.NoError(t, w.in(w.client, func() error {
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "wire", PeerNamespace: netlink.NsFd(w.server)})
 	}))
@@ -113,7 +130,7 @@ func (w *wired) serve(t *testing.T) *server.Server {
 
 func (w *wired) flood(t *testing.T, plan connect.FloodPlan) *connect.FloodResult {
 	t.Helper()
-	plan.KernelBypass = true
+	plan.KernelBypass, plan.Frames = true, w.way
 	r := new(connect.FloodResult)
 	assert.NoError(t, w.in(w.client, func() error { // which is not fatal, as it may run on a goroutine
 		flooded, err := connect.Flood(context.Background(), plan)
@@ -142,19 +159,23 @@ func sourcesOf(t *testing.T, pool string, ports source.Ports) source.Sequence {
 // Packets reach what sockets reach, with sources that no interface has, too.
 func TestFloodOfPackets(t *testing.T) {
 	t.Parallel()
-	w := newWired(t)
+	onEachWay(t, testFlood)
+}
+
+func testFlood(t *testing.T, w *wired) {
+	t.Helper()
 	s := w.serve(t)
-	const n = 3000
+	const n = 3000 // from few sources, since all networks together have room for 1,024 neighbours
 	plans := map[string]connect.Plan{
 		"own address":     {Targets: targetsOf("10.99.0.2:5001")},
 		"reset":           {Targets: targetsOf("10.99.0.2:5001"), Reset: true},
-		"foreign sources": {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.7.0/24", source.Ports{})},
-		"fixed ports":     {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.8.0/24", source.Ports{First: 10_000, Last: 10_099})},
+		"foreign sources": {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.7.0/26", source.Ports{})},
+		"fixed ports":     {Targets: targetsOf("10.99.0.2:5001"), Sources: sourcesOf(t, "10.99.8.0/26", source.Ports{First: 10_000, Last: 10_099})},
 		"payload":         {Targets: targetsOf("10.99.0.2:5001"), Payload: []byte("Hello")},
 		"UDP":             {Network: "udp", Targets: targetsOf("10.99.0.2:5001")},
 		"IPv6":            {Targets: targetsOf("[fd99::2]:5001")},
-		"UDP over IPv6":   {Network: "udp", Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::7:0/120", source.Ports{})},
-		"foreign, IPv6":   {Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::8:0/120", source.Ports{})},
+		"UDP over IPv6":   {Network: "udp", Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::7:0/122", source.Ports{})},
+		"foreign, IPv6":   {Targets: targetsOf("[fd99::2]:5001"), Sources: sourcesOf(t, "fd99::8:0/122", source.Ports{})},
 		"PROXY protocol":  {Targets: targetsOf("10.99.0.2:5001"), ProxyProtocol: 1},
 	}
 	for name, plan := range plans {
@@ -176,7 +197,11 @@ func TestFloodOfPackets(t *testing.T) {
 // What goes wrong has the class that sockets have for it.
 func TestFailuresOfPackets(t *testing.T) {
 	t.Parallel()
-	w := newWired(t)
+	onEachWay(t, testFailures)
+}
+
+func testFailures(t *testing.T, w *wired) {
+	t.Helper()
 	for name, row := range map[string]struct {
 		target string
 		want   connect.Class
@@ -214,10 +239,14 @@ func TestPacketsThatCantBe(t *testing.T) {
 // A server that answers from packets does what the other one does, for an address that no interface has.
 func TestPacketsAtBothEnds(t *testing.T) {
 	t.Parallel()
-	w := newWired(t)
+	onEachWay(t, testBothEnds)
+}
+
+func testBothEnds(t *testing.T, w *wired) {
+	t.Helper()
 	var s *server.Server
 	require.NoError(t, w.in(w.server, func() (err error) {
-		s, err = server.Start(server.Options{Address: "10.99.0.50:5001", UDP: true, Echo: "10.99.0.50:5003", Hostname: "web-1", Packets: "wire", Drain: -1})
+		s, err = server.Start(server.Options{Address: "10.99.0.50:5001", UDP: true, Echo: "10.99.0.50:5003", Hostname: "web-1", Packets: "wire", Frames: w.way, Drain: -1})
 		return err
 	}))
 	defer s.Close()
@@ -233,7 +262,7 @@ func TestPacketsAtBothEnds(t *testing.T) {
 
 	require.NoError(t, w.in(w.client, func() error {
 		var e connect.Engine
-		plan := connect.Plan{KernelBypass: true, Targets: targetsOf("10.99.0.50:5003"), Connections: 20, Sources: sources}
+		plan := connect.Plan{KernelBypass: true, Frames: w.way, Targets: targetsOf("10.99.0.50:5003"), Connections: 20, Sources: sources}
 		traffic, err := e.Traffic(context.Background(), connect.TrafficPlan{Plan: plan, Duration: time.Second, Throughput: 200, Verify: true})
 		if err != nil {
 			return err

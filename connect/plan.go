@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -48,6 +49,9 @@ type Plan struct {
 	Reset bool
 	// KernelBypass makes connections of packets of our own, past the kernel, instead of sockets (Linux, TCP and UDP; see docs/packets.md).
 	KernelBypass bool
+	// Frames is how these packets travel; the zero value is the best way that the interface has. Calls at the same time share an interface: there,
+	// the first one's way counts.
+	Frames frames.Way
 	// TLS configures the handshake for network tls. A nil Config means Go's defaults; an empty ServerName means the target's host.
 	TLS *tls.Config
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	// Packets is an interface of Linux on which Address and Echo are answered from packets alone, past the kernel: nothing is kept per
 	// connection (see package packets). Neither has to be an address of an interface. "" is the kernel's sockets.
 	Packets string
+	// Frames is how these packets travel; the zero value is the best way that the interface has.
+	Frames frames.Way
 	// Hostname is the name in the answers: 1 to 255 bytes of printable UTF-8; "" is the system's host name.
 	Hostname string
 

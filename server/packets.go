@@ -98,12 +98,12 @@ func (s *Server) openPackets() error {
 	if s.options.Packets == "" || len(s.fromPackets) == 0 {
 		return nil
 	}
-	p, err := packets.Start(s.options.Packets, s.fromPackets)
+	p, err := packets.Start(s.options.Packets, s.options.Frames, s.fromPackets)
 	if err != nil {
 		return &ListenError{"Packets", s.options.Packets, err}
 	}
 	s.services = append(s.services, packetService{p})
-	s.log.Info("Answer from packets on interface "+s.options.Packets, "interface", s.options.Packets)
+	s.log.Info("Answer from packets on interface "+s.options.Packets+", over "+p.Name(), "interface", s.options.Packets, "frames", p.Name())
 	return nil
 }
 

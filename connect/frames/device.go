@@ -32,4 +32,18 @@ type Options struct {
 	Index     int  // of the interface
 	AnyRemote bool // filters name no remote addresses
 	Virtual   bool // both ends of the link are in this kernel, as those of a veth pair
+	Way       Way
 }
+
+// Way is how frames travel.
+type Way uint8
+
+const (
+	// AnyWay is XDP, or Packet where an interface or a kernel does not have that.
+	AnyWay Way = iota
+	// XDP is AF_XDP, the faster one. The interface's XDP hook must be free.
+	XDP
+	// Packet is AF_PACKET, with a tcx filter (Linux 6.6 and later). It leaves the interface as it is: some network cards lose their link for
+	// seconds when an XDP program is attached.
+	Packet
+)

@@ -1,6 +1,33 @@
 package frames
 
-// Open attaches to an interface, over AF_XDP.
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Open attaches to an interface. It goes over AF_PACKET where AF_XDP can't attach: the hook has a program of others, the kernel has no such sockets, the driver
+// refuses, or too little memory may be locked.
 func Open(o Options) (Device, error) {
-	return openXDP(o)
+	var errs []error
+	for _, w := range []struct {
+		way  Way
+		open func(Options) (Device, error)
+	}{{XDP, openXDP}, {Packet, openPacket}} {
+		if o.Way != AnyWay && o.Way != w.way {
+			continue
+		}
+		d, err := w.open(o)
+		if err == nil {
+			return d, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("the kernel wants CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF of this process, outside of any user namespace: %w", err)
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) > 1 {
+		return nil, fmt.Errorf("%w; over AF_PACKET: %w", errs[0], errs[1])
+	}
+	return nil, errs[0]
 }

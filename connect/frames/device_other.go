@@ -4,7 +4,7 @@ package frames
 
 import "errors"
 
-// ErrUnsupported is that of systems without AF_XDP.
+// ErrUnsupported is that of systems that are not Linux.
 var ErrUnsupported = errors.New("the packet driver needs Linux")
 
 // Open returns ErrUnsupported.

@@ -16,10 +16,10 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 )
 
-// judge is the program without an interface: the kernel runs it on frames that it is given.
+// judge is the program without an interface: the kernel runs it on frames that it is given, as each kind of hook gets them.
 type judge struct {
 	*table
-	program *ebpf.Program
+	programs map[ebpf.ProgramType]*ebpf.Program
 }
 
 const taken = 4 // XDP_REDIRECT
@@ -32,10 +32,14 @@ func newJudge(t *testing.T, anyRemote bool) *judge {
 	needs.Allowed(t, purpose, supported(err))
 	require.NoError(t, err)
 	t.Cleanup(maps.close)
-	program, err := maps.load(hook{ebpf.XDP, 0, 4, xdpPass, asm.Instructions{asm.Mov.Imm(asm.R0, taken), asm.Return()}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = program.Close() })
-	return &judge{maps, program}
+	j := &judge{maps, map[ebpf.ProgramType]*ebpf.Program{}}
+	for kind, skb := range map[ebpf.ProgramType]bool{ebpf.XDP: false, ebpf.SchedCLS: true} {
+		program, err := maps.load(hook{kind, skb, xdpPass, asm.Instructions{asm.Mov.Imm(asm.R0, taken), asm.Return()}})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = program.Close() })
+		j.programs[kind] = program
+	}
+	return j
 }
 
 // supported is an error of package ebpf in the words of package errors.
@@ -48,10 +52,29 @@ func supported(err error) error {
 
 func (j *judge) takes(t *testing.T, frame []byte) bool {
 	t.Helper()
-	verdict, err := j.program.Run(&ebpf.RunOptions{Data: frame})
-	require.NoError(t, err)
-	require.Contains(t, []uint32{xdpPass, taken}, verdict)
-	return verdict == taken
+	verdicts := map[ebpf.ProgramType]uint32{ebpf.SchedCLS: xdpPass}
+	for kind, program := range j.programs {
+		if kind == ebpf.SchedCLS && len(frame) < headersOf(frame) {
+			continue // the kernel runs no program on a socket buffer without IP header
+		}
+		verdict, err := program.Run(&ebpf.RunOptions{Data: frame})
+		require.NoError(t, err)
+		require.Contains(t, []uint32{xdpPass, taken}, verdict)
+		verdicts[kind] = verdict
+	}
+	require.Equal(t, verdicts[ebpf.XDP], verdicts[ebpf.SchedCLS])
+	return verdicts[ebpf.XDP] == taken
+}
+
+func headersOf(frame []byte) int {
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case uint16(wire.TypeIPv4):
+		return ethernet + ipv4
+	case uint16(wire.TypeIPv6):
+		return ethernet + ipv6
+	default:
+		return ethernet + 1
+	}
 }
 
 // world is a call's 5-tuples in one IP version.
@@ -162,7 +185,7 @@ func TestWhatIsTaken(t *testing.T) {
 		j.Leave(f) // one of two users
 		for name, frame := range ours {
 			assert.True(t, j.takes(t, frame), "%s, %s", family, name)
-			for n := 14; n < len(frame); n++ {
+			for n := ethernet; n < len(frame); n++ {
 				j.takes(t, frame[:n]) // reads nothing beyond the end: the kernel would say so
 			}
 			assert.False(t, j.takes(t, frame[:33]), "%s, %s: cut off", family, name)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,13 +39,26 @@ func modes(virtual bool) []mode {
 	return []mode{{"zero-copy", unix.XDP_ZEROCOPY, link.XDPDriverMode}, {"driver", unix.XDP_COPY, link.XDPDriverMode}, generic}
 }
 
-func openXDP(o Options) (x *xdp, err error) {
+func openXDP(o Options) (Device, error) {
+	if isHookTaken(o.Index) { // queues may be busy, too, and would be waited for
+		return nil, errHookTaken
+	}
+	var last error
 	for _, m := range modes(o.Virtual) {
-		if x, err = openMode(o, m); err == nil {
+		x, err := openMode(o, m)
+		if err == nil {
 			return x, nil
 		}
+		last = err
 	}
-	return nil, err
+	return nil, last
+}
+
+var errHookTaken = errors.New("another XDP program is attached to the interface")
+
+func isHookTaken(index int) bool {
+	l, err := netlink.LinkByIndex(index)
+	return err == nil && l.Attrs().Xdp != nil && l.Attrs().Xdp.Attached
 }
 
 // openMode attaches the program last, when everything that it may hand packets to is in place.

@@ -24,7 +24,7 @@ type Check struct {
 	Value  uint64 `json:"value"`
 	Needed uint64 `json:"needed"`
 	OK     bool   `json:"ok"`
-	Fix    string `json:"fix"` // the command that raises the limit, if it is too low
+	Fix    string `json:"fix"` // the command that raises the limit, if it is too low; or what is used in place of what is missing
 
 	present bool // 1 means that it is there, 0 that it is not
 }
@@ -32,6 +32,8 @@ type Check struct {
 // String says what there is, and if that is too little, what to do.
 func (c Check) String() string {
 	switch {
+	case c.OK && c.present && c.Needed == 0:
+		return c.Name + ": missing; " + c.Fix
 	case c.OK && c.present:
 		return c.Name + ": present"
 	case c.OK:

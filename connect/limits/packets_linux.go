@@ -1,6 +1,11 @@
 package limits
 
 import (
+	"errors"
+	"io/fs"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +19,7 @@ func PacketDriver() []Check {
 	}{{"CAP_NET_RAW", unix.CAP_NET_RAW}, {"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_BPF", unix.CAP_BPF}} {
 		checks = append(checks, presence("capability "+c.name, capability(c.bit), fix))
 	}
-	return append(checks, presence("AF_XDP", hasXDP(), "a kernel with CONFIG_XDP_SOCKETS, Linux 5.4 or later"))
+	return append(checks, frameCheck(hasXDP(), hasTCX))
 }
 
 // capability is 1 if this process has it (capabilities(7)).
@@ -25,6 +30,22 @@ func capability(bit uint) uint64 {
 		return 0
 	}
 	return uint64(data[bit/32].Effective >> (bit % 32) & 1)
+}
+
+// frameCheck is what frames travel by. Without AF_XDP they go over AF_PACKET, which is slower, but nothing is missing.
+func frameCheck(xdp uint64, tcx func() bool) Check {
+	c := presence("AF_XDP", xdp, "a kernel with CONFIG_XDP_SOCKETS, Linux 5.4 or later; or Linux 6.6, to go over AF_PACKET")
+	if xdp == 0 && tcx() {
+		c.Needed, c.OK, c.Fix = 0, true, "AF_PACKET, which is slower, is used in its place; a kernel with CONFIG_XDP_SOCKETS has both"
+	}
+	return c
+}
+
+// hasTCX reports whether the kernel knows of tcx filters. Whether one may ask is told by the capabilities.
+func hasTCX() bool {
+	const loopback = 1 // its index, in every network
+	_, err := link.QueryPrograms(link.QueryOptions{Target: loopback, Attach: ebpf.AttachTCXIngress})
+	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // hasXDP is 0 if the kernel knows of no such sockets. That one may not make them is told by the capabilities.

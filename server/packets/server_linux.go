@@ -32,7 +32,7 @@ type Server struct {
 }
 
 // Start answers the services' clients on an interface, until Close. Everything else on it goes on as before.
-func Start(name string, services []Service) (*Server, error) {
+func Start(name string, way frames.Way, services []Service) (*Server, error) {
 	for _, need := range limits.PacketDriver() {
 		if !need.OK {
 			return nil, fmt.Errorf("answering from packets lacks something: %s", need)
@@ -54,7 +54,7 @@ func Start(name string, services []Service) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.device, err = frames.Open(frames.Options{Index: a.Index, AnyRemote: true, Virtual: true}); err != nil {
+	if s.device, err = frames.Open(frames.Options{Index: a.Index, AnyRemote: true, Virtual: true, Way: way}); err != nil {
 		return nil, fmt.Errorf("answering from packets on interface %q: %w", name, err)
 	}
 	return s, s.run(filter)
@@ -124,6 +124,9 @@ func (s *Server) attach() {
 	s.attached = s.loop.Attach(s)
 	s.watch = frames.NewWatch(s.device, s.attached, s.take)
 }
+
+// Name is how its frames travel, such as "AF_XDP, generic mode".
+func (s *Server) Name() string { return s.device.Name() }
 
 // Close ends the server, and waits for its end. Clients are told nothing.
 func (s *Server) Close() {

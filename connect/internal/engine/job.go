@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
@@ -36,6 +37,7 @@ type Plan struct {
 	Sources        source.Sequence
 	Reset          bool // close with a RST
 	KernelBypass   bool // connections are made of packets, past the kernel
+	Frames         frames.Way
 	TLS            *tls.Config
 	// Header, if set, appends what a stream begins with, before TLS, to a buffer. It is given the connection's own address and the target's.
 	Header   func(buffer []byte, local, remote netip.AddrPort) []byte

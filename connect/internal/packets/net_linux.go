@@ -47,7 +47,7 @@ func (n *Net) open(r *route, d *driver, filter *frames.Filter) (*link, error) {
 	defer n.mu.Unlock()
 	l := n.links[r.index]
 	if l == nil {
-		device, err := frames.Open(frames.Options{Index: r.index, Virtual: r.virtual})
+		device, err := frames.Open(frames.Options{Index: r.index, Virtual: r.virtual, Way: d.job.Plan.Frames})
 		if err != nil {
 			return nil, fmt.Errorf("the packet driver can't use interface %s: %w", nameOf(r.index), err)
 		}
