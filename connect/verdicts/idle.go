@@ -12,7 +12,7 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	j := newJudge(e)
 	text := fmt.Sprintf("the search came to an end, with %s", plural(r.Dialed, "connection"))
 	switch {
-	case !r.Finished && !r.Control.Answered && r.Duration < r.TimeLimit:
+	case neverBegan(r):
 		text = "the search for a timeout could not begin, since the connection that is used at once was not answered: see the verdict answered"
 	case !r.Finished:
 		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", span(r.TimeLimit))
@@ -32,11 +32,18 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	return j.result()
 }
 
+// neverBegan reports whether nothing was searched, since the connection that is used at once was not answered.
+func neverBegan(r *connect.IdleResult) bool {
+	return !r.Finished && !r.Control.Answered && r.Duration < r.TimeLimit
+}
+
 func judgeIdle(j *judge, r *connect.IdleResult) {
 	want := j.expect.IdleTimeout
 	x := r.Expected
 	earlier := r.Timeout != nil && *r.Timeout < want
 	switch {
+	case neverBegan(r):
+		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search could not begin: see the verdict answered", span(want))
 	case !earlier && (x == nil || x.How == connect.IdleUnknown):
 		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search ended before: allow more time", span(want))
 	case !earlier && x.How == connect.IdleNever:

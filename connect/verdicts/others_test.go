@@ -82,8 +82,9 @@ func TestIdleWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := &connect.IdleResult{TimeLimit: time.Minute, Duration: 5 * second, Control: connect.IdleControl{Message: "no connection was established"}}
 	r.Errors, r.First = refused(20)
-	j := verdicts.IdleOf(r, nil)
+	j := verdicts.IdleOf(r, &verdicts.Expect{IdleTimeout: 5 * second})
 	want{fails: true, text: []string{"could not begin", "answered"}, lacks: "allow more time"}.check(t, j, verdicts.Complete)
+	want{fails: true, text: []string{"could not begin", "answered"}, lacks: "allow more time"}.check(t, j, verdicts.Idle)
 	want{fails: true, text: []string{"no connection was established: 20 refused; tcp a:1: refused"}}.check(t, j, verdicts.Answered)
 	r.Duration = r.TimeLimit
 	want{fails: true, text: []string{"allow more time"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
