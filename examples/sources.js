@@ -4,9 +4,8 @@
 //   ./k6 run examples/sources.js
 //   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=50.0.0.0/16 examples/sources.js
 //
-// The target must have a route back: mconnect users assign the range to the loopback interface of this host
-// (`ip addr add 50.0.0.0/16 dev lo`) and route it here. Several k6 instances with complementary --execution-segment take
-// different parts of the range by themselves.
+// The range must belong to this host (`ip addr add 50.0.0.0/16 dev lo`), and the target must have a route back to it. Several
+// k6 instances with complementary --execution-segment take different parts of the range by themselves.
 import { check } from 'k6';
 import { flood, listen, summary } from 'k6/x/mconnect';
 

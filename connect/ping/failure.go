@@ -45,7 +45,7 @@ func (r *Result) advice() string {
 		return "the server accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
 	}
 	if told, ok := errors.AsType[icmp.Error](r.Err); ok && r.Class != class.Refused {
-		return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", told.From)
+		return told.Advice()
 	}
 	return advice[r.Class]
 }

@@ -3,6 +3,7 @@ package advice
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -104,7 +105,10 @@ func adviceOn(f connect.Failure) string {
 		return "" // says it already
 	}
 	if icmp, ok := errors.AsType[connect.ICMPError](f.Err); ok && f.Class != connect.ClassRefused {
-		return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", icmp.From)
+		return icmp.Advice()
+	}
+	if _, plain := errors.AsType[tls.RecordHeaderError](f.Err); plain {
+		return "the target does not speak TLS on this port: check the port, or take network: 'tcp'"
 	}
 	if own := ownFault(f); own != "" {
 		return own
@@ -137,6 +141,8 @@ func ownFault(f connect.Failure) string {
 		return ownConntrack()
 	case connect.ClassAddrNotAvailable:
 		return ownPorts(f.Addr)
+	case connect.ClassNetUnreachable:
+		return foreignSource(f.Source.Addr())
 	}
 	return ""
 }

@@ -1,7 +1,9 @@
 package advice
 
 import (
+	"crypto/tls"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -32,6 +34,10 @@ func TestAdvice(t *testing.T) {
 		"the call's time, without an answer":  {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered, After: 4 * time.Second}, "a balancer without a working backend"},
 		"the call's time, with one still due": {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered}, "allow it more time"},
 		"half an answer":                      {connect.Failure{Class: connect.ClassNoReply, Err: connect.AnswerError{Reason: connect.ReasonUnfinished, Begins: "web-1"}}, "option reply waits for more"},
+		"a source of another host":            {connect.Failure{Class: connect.ClassNetUnreachable, Source: netip.MustParseAddrPort("192.0.2.1:0"), Err: other}, "the source 192.0.2.1 does not belong to this host"},
+		"no route from a source of this host": {connect.Failure{Class: connect.ClassNetUnreachable, Source: netip.MustParseAddrPort("127.0.0.1:0"), Err: other}, "this host has no route there"},
+		"no route, from no source":            {connect.Failure{Class: connect.ClassNetUnreachable, Err: other}, "this host has no route there"},
+		"no TLS on this port":                 {connect.Failure{Class: connect.ClassTLS, Err: connect.HandshakeError{Err: tls.RecordHeaderError{Msg: "first record"}}}, "does not speak TLS on this port"},
 		"the call's time":                     {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}, "(option timeout, and duration of traffic)"},
 	} {
 		t.Run(name, func(t *testing.T) {

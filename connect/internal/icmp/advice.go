@@ -1,0 +1,25 @@
+package icmp
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// Advice says where to look for what the message tells.
+func (e Error) Advice() string {
+	if own(e.From) {
+		return "this host says so itself: most likely nobody answers its ARP or neighbour requests (ip neigh); check that the target, or the router to it, is up and in this network"
+	}
+	return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", e.From)
+}
+
+// own reports whether an interface of this host has the address.
+func own(a netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(of net.Addr) bool {
+		prefix, err := netip.ParsePrefix(of.String())
+		return err == nil && prefix.Addr() == a.WithZone("").Unmap()
+	})
+}
