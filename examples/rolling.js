@@ -7,12 +7,19 @@
 //
 // TARGET is a virtual IP with servers that echo behind it: `mconnect-server -echo :5003`. RESTART is where a POST of RESTART + name restarts a
 // backend, and returns when that is done. Other variables: BACKENDS (the names that the servers tell), CONNECTIONS (90), WITHIN (how long losses
-// are excused after the announcement, 3s), RECOVERY (the longest outage that may be, 3s), PAUSE (between two restarts, in seconds, 2).
+// are excused after the announcement, 3s, with TARGET 10s), RECOVERY (the longest outage that may be, 3s), and in seconds PAUSE (between two
+// restarts, 2) and RESTART_TIME (the longest that a restart may take, 0.5, with TARGET 10): traffic lasts until all restarts must be done.
 import http from 'k6/http';
 import { change, listen, summary, traffic } from 'k6/x/mconnect';
 
 const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3').split(',');
 const pause = 1000 * Number(__ENV.PAUSE || 2);
+const restartTime = 1000 * Number(__ENV.RESTART_TIME || (__ENV.TARGET ? 10 : 0.5));
+const within = __ENV.WITHIN || (__ENV.TARGET ? '10s' : '3s'); // backends that drain close their connections some seconds after the announcement
+
+if (__ENV.TARGET && !__ENV.RESTART) {
+  throw new TypeError('RESTART: missing; want with TARGET the URL that restarts a backend whose name is appended, such as http://10.0.0.9:8000/restart/');
+}
 
 export const options = {
   thresholds: {
@@ -27,7 +34,7 @@ export default async function () {
     traffic(balancer.targets, {
       connections: Number(__ENV.CONNECTIONS || 90),
       rate: 500,
-      duration: (backends.length + 1) * (pause + 500),
+      duration: (backends.length + 1) * (pause + restartTime),
       expect: {
         recovery: __ENV.RECOVERY || '3s',
       },
@@ -45,7 +52,7 @@ async function restarts(restart) {
   for (const name of backends) {
     await sleep(pause);
     if (!(__ENV.RUDE && name === backends[0])) {
-      change(`restart of ${name}`, { hosts: name, within: __ENV.WITHIN || '3s' });
+      change(`restart of ${name}`, { hosts: name, within });
     }
     await restart(name);
   }
@@ -53,9 +60,9 @@ async function restarts(restart) {
 
 /** @param {string} name */
 async function byHTTP(name) {
-  const response = await http.asyncRequest('POST', `${__ENV.RESTART}${name}`);
+  const response = await http.asyncRequest('POST', `${__ENV.RESTART}${name}`, null, { timeout: restartTime });
   if (response.status < 200 || response.status > 299) {
-    throw new Error(`RESTART: ${name} was not restarted: ${response.error || `HTTP status ${response.status}`}`);
+    throw new Error(`RESTART: ${name} was not restarted within RESTART_TIME (${restartTime / 1000} s): ${response.error || `HTTP status ${response.status}`}`);
   }
 }
 
