@@ -20,7 +20,7 @@ type wire struct{ client, server string }
 const (
 	kernelServer   = "10.0.0.2:5001"
 	packetsServer  = "10.0.0.3:5001"
-	afPacketServer = "10.0.0.4:5001" // over AF_PACKET
+	afPacketServer = "10.2.0.3:5001" // over AF_PACKET, on a wire of its own, where no XDP program comes first
 	// strangers are sources that no interface has.
 	strangers = "10.1.0.0/16"
 )
@@ -36,6 +36,10 @@ func newWire(ctx context.Context) (*wire, error) {
 		"-n " + w.server + " addr add 10.0.0.2/24 dev wire",
 		"-n " + w.client + " link set wire up",
 		"-n " + w.server + " link set wire up",
+		"-n " + w.client + " link add second type veth peer name second netns " + w.server,
+		"-n " + w.client + " addr add 10.2.0.1/24 dev second",
+		"-n " + w.client + " link set second up",
+		"-n " + w.server + " link set second up",
 		"-n " + w.server + " route add " + strangers + " via 10.0.0.1", // not one neighbor for each of them
 	} {
 		if text, err := exec.CommandContext(ctx, "ip", strings.Fields(line)...).CombinedOutput(); err != nil { // #nosec G204 -- lines of its own
@@ -131,7 +135,7 @@ func racePackets(ctx context.Context, s *settings, r *report) error {
 		}
 		defer stop()
 	}
-	over, err := startChild(ctx, "packets-server", responderTask{"wire", afPacketServer, frames.Packet}, in(w.server)...)
+	over, err := startChild(ctx, "packets-server", responderTask{"second", afPacketServer, frames.Packet}, in(w.server)...)
 	if err != nil {
 		return err
 	}
