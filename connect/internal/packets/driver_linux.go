@@ -1,8 +1,6 @@
 package packets
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"math/rand/v2"
 	"net/netip"
 	"syscall"
@@ -33,7 +31,6 @@ type driver struct {
 	loop     *loop.Attachment
 	datagram bool
 	targets  []target
-	targetOf map[netip.AddrPort]uint32
 	links    []*link
 	chosen   []source.Ports // to choose from, if the plan names none
 	shift    uint64         // of the choice, so that calls do not begin with the same ports
@@ -61,7 +58,6 @@ type driver struct {
 type target struct {
 	addr   netip.AddrPort
 	source netip.Addr // of connections whose source the plan does not name
-	same   uint32     // index of the first target with this address
 	path   wire.Path
 	link   *link
 	fault  engine.Fault // of all connections: there is no way
@@ -70,26 +66,11 @@ type target struct {
 	most   int    // bytes of a datagram
 }
 
-// seed makes hashes, and initial sequence numbers, unpredictable (RFC 6528).
-var seed = maphash.MakeSeed()
-
-// hash is that of a 5-tuple; to is the index of the first target with the remote address.
-func (d *driver) hash(local netip.AddrPort, to uint32) uint64 {
-	var b [22]byte
-	binary.NativeEndian.PutUint32(b[:], to)
-	binary.NativeEndian.PutUint16(b[4:], local.Port())
-	if addr := local.Addr(); addr.Is4() {
-		a := addr.As4()
-		return maphash.Bytes(seed, b[:6+copy(b[6:], a[:])])
-	}
-	a := local.Addr().As16()
-	return maphash.Bytes(seed, b[:6+copy(b[6:], a[:])])
-}
-
+// hashOf is the hash of a connection's 5-tuple.
 func (d *driver) hashOf(id uint32) uint64 {
 	c := d.conns.at(id)
 	to := d.to(c)
-	return d.hash(d.localTo(c, to), to.same)
+	return tupleOf(d.localTo(c, to), to.addr).hash
 }
 
 func (d *driver) to(c *conn) *target { return &d.targets[d.job.TargetOf(int64(c.number))] }
@@ -109,18 +90,14 @@ func (d *driver) source(number uint64, to *target) netip.Addr {
 }
 
 // find returns the connection with a 5-tuple.
-func (d *driver) find(local, remote netip.AddrPort) (id uint32, ok bool) {
-	same, ok := d.targetOf[remote]
-	if !ok {
-		return 0, false
-	}
-	return d.flows.find(d.hash(local, same), func(id uint32) bool {
+func (d *driver) find(t *tuple) (id uint32, ok bool) {
+	return d.flows.find(t.hash, func(id uint32) bool {
 		c := d.conns.at(id)
-		if c.port != local.Port() {
+		if c.port != t.local.Port() {
 			return false
 		}
 		to := d.to(c)
-		return to.same == same && d.source(uint64(c.number), to) == local.Addr()
+		return to.addr == t.remote && d.source(uint64(c.number), to) == t.local.Addr()
 	})
 }
 
@@ -148,47 +125,46 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	if to.fault.Class != class.None {
 		return loop.Now(), to.fault
 	}
-	local, fault := d.choose(uint64(number), to) // #nosec G115 -- connections count from 0
+	own, fault := d.choose(uint64(number), to) // #nosec G115 -- connections count from 0
 	if fault.Class != class.None {
 		return loop.Now(), fault
 	}
 	d.keys.makeRoom(key)
 	at = loop.Now()
-	id := d.conns.add(conn{number: uint32(number), key: key, port: local.Port()}) // #nosec G115 -- at most connect.MaxConnections
+	id := d.conns.add(conn{number: uint32(number), key: key, port: own.local.Port()}) // #nosec G115 -- at most connect.MaxConnections
 	*d.keys.at(key) = id
-	hash := d.hash(local, to.same)
-	d.flows.add(id, hash)
+	d.flows.add(id, own.hash)
 	if d.datagram {
 		d.fresh = append(d.fresh, id)
 		return at, engine.Fault{}
 	}
 	const tick = 4096 // ns; RFC 6528 has 4 µs
 	c := d.conns.at(id)
-	c.Open(uint32(at/tick)+uint32(hash>>32), to.mss) // #nosec G115 -- modulo 2^32
+	c.Open(uint32(at/tick)+uint32(own.hash>>32), to.mss) // #nosec G115 -- modulo 2^32
 	d.touch(id, c)
 	return at, engine.Fault{}
 }
 
-// choose returns the 5-tuple's local half. A port of the driver's choice is one that is not in use; one in TIME-WAIT comes last, as its
-// next connection has a higher sequence number (RFC 6191).
-func (d *driver) choose(number uint64, to *target) (local netip.AddrPort, fault engine.Fault) {
+// choose returns the 5-tuple of a new connection. A port of the driver's choice is one that is not in use; one in TIME-WAIT comes last, as
+// its next connection has a higher sequence number (RFC 6191).
+func (d *driver) choose(number uint64, to *target) (t tuple, fault engine.Fault) {
 	addr := d.source(number, to)
 	if fixed := d.job.Plan.Sources.At(number).Port(); fixed != 0 {
-		local = netip.AddrPortFrom(addr, fixed)
-		if !d.vacate(local, to) {
-			return local, engine.Fault{Class: class.AddrInUse, Err: d.errors.Of("connect", unix.EADDRINUSE)}
+		t = tupleOf(netip.AddrPortFrom(addr, fixed), to.addr)
+		if !d.vacate(&t, to) {
+			return t, engine.Fault{Class: class.AddrInUse, Err: d.errors.Of("connect", unix.EADDRINUSE)}
 		}
-		return local, engine.Fault{}
+		return t, engine.Fault{}
 	}
 	const eager = 16 // tries, before TIME-WAIT is cut short
 	first := d.shift + d.turns.of(number, d.sources())
 	for try := range countPorts(d.chosen) {
-		local = netip.AddrPortFrom(addr, portAt(d.chosen, first+try))
-		if _, _, taken := to.link.holder(d, local, to.addr); !taken || try >= eager && d.vacate(local, to) {
-			return local, engine.Fault{}
+		t = tupleOf(netip.AddrPortFrom(addr, portAt(d.chosen, first+try)), to.addr)
+		if _, _, taken := to.link.holder(d, &t); !taken || try >= eager && d.vacate(&t, to) {
+			return t, engine.Fault{}
 		}
 	}
-	return local, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
+	return t, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
 }
 
 // sources is how many source addresses take turns.
@@ -200,8 +176,8 @@ func (d *driver) sources() uint64 {
 }
 
 // vacate reports whether a 5-tuple is free, once a connection in TIME-WAIT has been forgotten.
-func (d *driver) vacate(local netip.AddrPort, to *target) bool {
-	other, id, taken := to.link.holder(d, local, to.addr)
+func (d *driver) vacate(t *tuple, to *target) bool {
+	other, id, taken := to.link.holder(d, t)
 	switch {
 	case !taken:
 		return true
@@ -301,7 +277,7 @@ func (d *driver) forget(id uint32) {
 // newDriver returns a driver that has no routes yet.
 func newDriver(j *engine.Job) *driver {
 	d := &driver{
-		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)), targetOf: map[netip.AddrPort]uint32{},
+		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)),
 		shift: rand.Uint64N(1 << 32), // #nosec G404 -- spreads connections over ports, no secret
 		kept:  map[uint32][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
 	}

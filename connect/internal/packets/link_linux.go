@@ -94,9 +94,9 @@ func (l *link) take(frame []byte) {
 }
 
 func (l *link) takeSegment(e *wire.Ethernet, ip *wire.IP, s *wire.TCP) {
-	local, remote := netip.AddrPortFrom(ip.Dst, s.DstPort), netip.AddrPortFrom(ip.Src, s.SrcPort)
+	t := tupleOf(netip.AddrPortFrom(ip.Dst, s.DstPort), netip.AddrPortFrom(ip.Src, s.SrcPort))
 	for _, d := range l.drivers {
-		if id, ok := d.find(local, remote); ok && !d.datagram {
+		if id, ok := d.find(&t); ok && !d.datagram {
 			d.receive(id, s)
 			return
 		}
@@ -108,9 +108,9 @@ func (l *link) takeSegment(e *wire.Ethernet, ip *wire.IP, s *wire.TCP) {
 }
 
 func (l *link) takeDatagram(ip *wire.IP, u *wire.UDP) {
-	local, remote := netip.AddrPortFrom(ip.Dst, u.DstPort), netip.AddrPortFrom(ip.Src, u.SrcPort)
+	t := tupleOf(netip.AddrPortFrom(ip.Dst, u.DstPort), netip.AddrPortFrom(ip.Src, u.SrcPort))
 	for _, d := range l.drivers {
-		if id, ok := d.find(local, remote); ok && d.datagram {
+		if id, ok := d.find(&t); ok && d.datagram {
 			d.receiveDatagram(id, u.Payload)
 			return
 		}
@@ -118,9 +118,9 @@ func (l *link) takeDatagram(ip *wire.IP, u *wire.UDP) {
 }
 
 func (l *link) takeRejection(r *wire.Rejection) {
-	local, remote := netip.AddrPortFrom(r.Src, r.SrcPort), netip.AddrPortFrom(r.Dst, r.DstPort)
+	t := tupleOf(netip.AddrPortFrom(r.Src, r.SrcPort), netip.AddrPortFrom(r.Dst, r.DstPort))
 	for _, d := range l.drivers {
-		if id, ok := d.find(local, remote); ok && d.datagram == (r.Protocol == wire.ProtocolUDP) {
+		if id, ok := d.find(&t); ok && d.datagram == (r.Protocol == wire.ProtocolUDP) {
 			d.rejected(id, r)
 			return
 		}
@@ -128,12 +128,12 @@ func (l *link) takeRejection(r *wire.Rejection) {
 }
 
 // holder returns who has a connection with a 5-tuple, among the drivers of one's own protocol.
-func (l *link) holder(d *driver, local, remote netip.AddrPort) (other *driver, id uint32, taken bool) {
+func (l *link) holder(d *driver, t *tuple) (other *driver, id uint32, taken bool) {
 	for _, other = range l.drivers {
 		if other.datagram != d.datagram {
 			continue
 		}
-		if id, taken = other.find(local, remote); taken {
+		if id, taken = other.find(t); taken {
 			return other, id, true
 		}
 	}

@@ -162,13 +162,8 @@ func (d *driver) findRoutes() ([]route, error) {
 }
 
 func (d *driver) addTarget(i int, addr netip.AddrPort, from netip.Addr) {
-	same, known := d.targetOf[addr]
-	if !known {
-		same = uint32(i) // #nosec G115 -- fewer targets than that
-		d.targetOf[addr] = same
-		d.filter.Remotes = append(d.filter.Remotes, addr)
-	}
-	d.targets[i] = target{addr: addr, source: from, same: same}
+	d.targets[i] = target{addr: addr, source: from}
+	d.filter.Remotes = append(d.filter.Remotes, addr)
 }
 
 // makeFilter names the call's 5-tuples.
