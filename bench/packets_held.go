@@ -94,7 +94,7 @@ func atMost(name string, value, target float64, wanted bool) figure {
 // hold weighs a child that holds connections.
 func (w *wire) hold(ctx context.Context, count int) (bytes int64, cost heldCost, err error) {
 	f := flood{
-		Network: "tcp", Connections: count, Concurrency: 4 * concurrency, Targets: []netip.AddrPort{netip.MustParseAddrPort(packetsServer)},
+		Network: "tcp", Connections: count, Concurrency: 4 * concurrency, Targets: []netip.AddrPort{netip.MustParseAddrPort(xdpServer.address())},
 		Packets: true, Source: strangers,
 	}
 	c, err := startChild(ctx, "packet-holder", f, in(w.client)...)

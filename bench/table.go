@@ -15,11 +15,13 @@ k6: the engine through k6 run, with all metrics
 // print writes the machine, the rates for orientation, and the figures with their verdicts.
 func (r *report) print(to io.Writer) error {
 	fmt.Fprintf(to, "\n%v; %d rounds, concurrency %d\n", r.Machine, r.Rounds, concurrency)
-	fmt.Fprint(to, legend)
 	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	r.printRates(w)
-	if err := w.Flush(); err != nil {
-		return err
+	if len(r.Floods) > 0 {
+		fmt.Fprint(to, legend)
+		r.printRates(w)
+		if err := w.Flush(); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(to)
 	r.printFigures(w)
