@@ -72,7 +72,7 @@ function peersOf(server) {
 
 /** @param {string} server @returns {any} */
 function list(server) {
-  const response = http.get(`${server}/v1/peers`);
+  const response = http.get(`${server}/v1/peers`, { timeout: '10s' });
   if (response.status !== 200 || !`${response.body}`.includes('"SrvLoc"')) {
     throw new Error(`${server}/v1/peers: ${response.status || response.error}; no list of peers; want the URL of an mconnect-server -http that is part of a mesh, or of pingmesh, in SERVER`);
   }
