@@ -211,6 +211,11 @@ func TestTestRuns(t *testing.T) {
 			if !slices.EqualFunc(run.Spec.Initializer.Env, run.Spec.Runner.Env, func(a, b core.EnvVar) bool { return a == b }) {
 				t.Errorf("%s: the initializer has other variables", file)
 			}
+			for name, pod := range map[string]*testRunPod{"initializer": run.Spec.Initializer, "starter": &run.Spec.Starter, "runner": &run.Spec.Runner} {
+				if !pod.restricted() {
+					t.Errorf("%s: the namespace does not take the %s", file, name)
+				}
+			}
 			if !strings.Contains(run.Spec.Arguments, "--tag testid=") {
 				t.Errorf("%s: no tag testid", file)
 			}

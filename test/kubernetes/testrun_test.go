@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"slices"
+
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -23,6 +25,7 @@ type testRunSpec struct {
 		} `json:"configMap"`
 	} `json:"script"`
 	Initializer *testRunPod `json:"initializer,omitempty"`
+	Starter     testRunPod  `json:"starter,omitempty"`
 	Runner      testRunPod  `json:"runner"`
 }
 
@@ -32,4 +35,13 @@ type testRunPod struct {
 	Resources                core.ResourceRequirements `json:"resources,omitempty"`
 	SecurityContext          core.PodSecurityContext   `json:"securityContext,omitempty"`
 	ContainerSecurityContext core.SecurityContext      `json:"containerSecurityContext,omitempty"`
+}
+
+// restricted reports whether a namespace of the level restricted takes the pod.
+func (p *testRunPod) restricted() bool {
+	pod, container := p.SecurityContext, p.ContainerSecurityContext
+	return pod.RunAsNonRoot != nil && *pod.RunAsNonRoot && pod.RunAsUser != nil && *pod.RunAsUser != 0 &&
+		pod.SeccompProfile != nil && pod.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault &&
+		container.AllowPrivilegeEscalation != nil && !*container.AllowPrivilegeEscalation &&
+		container.Capabilities != nil && slices.Equal(container.Capabilities.Drop, []core.Capability{"ALL"})
 }
