@@ -292,6 +292,27 @@ func TestFaultMTU(t *testing.T) {
 	}
 }
 
+// A router rejects some segments of established connections, and no more after that. TCP sends them again, as for every other program.
+func TestFaultPassingICMP(t *testing.T) {
+	t.Parallel()
+	d := newDNAT(t, 3)
+	d.center.sysctl(t, "ipv4/icmp_ratelimit", "0")
+	d.center.rules(t, `table ip some {
+		chain some {
+			type filter hook forward priority 5
+			iifname to-100 tcp flags & psh == psh limit rate 1/day burst 20 packets counter reject with icmp host-unreachable
+		}
+	}`)
+	faultTest{ns: d.clients, body: `
+		const h = await hold('10.0.0.1:5001', { connections: 30, keepalive: '200ms', keepaliveTimeout: '20s' });
+		while (h.result().echo_time.max < 200) { // the segments that were rejected have been sent again
+			await new Promise((done) => setTimeout(done, 50));
+		}
+		await h.close();
+	`}.passes(t)
+	assert.Contains(t, d.center.run(t, "nft list table ip some"), "packets 20 ")
+}
+
 // A link that loses one datagram in seven: connections last, and packets do not.
 func TestFaultUDPLoss(t *testing.T) {
 	t.Parallel()

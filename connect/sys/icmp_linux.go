@@ -24,12 +24,18 @@ func (e ICMP) Prohibited() bool {
 }
 
 // KeepICMP makes the kernel keep the ICMP errors about a socket's packets, for ICMPError.
-func KeepICMP(fd, family int) {
+func KeepICMP(fd, family int) { receiveErrors(fd, family, 1) }
+
+// SurviveICMP undoes KeepICMP. While the kernel keeps ICMP errors, each ends an established TCP connection; else TCP sends again until it gives
+// up (RFC 1122, section 4.2.3.9), as it does for every other program.
+func SurviveICMP(fd, family int) { receiveErrors(fd, family, 0) }
+
+func receiveErrors(fd, family, value int) {
 	if family == unix.AF_INET6 {
-		_ = SetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+		_ = SetInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, value)
 		return
 	}
-	_ = SetInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+	_ = SetInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, value)
 }
 
 // ICMPError takes an error from the queue that KeepICMP has made; ok is false if there is none.

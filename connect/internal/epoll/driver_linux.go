@@ -280,6 +280,9 @@ func (d *driver) isOwn(key uint32, s *sock) bool {
 func (d *driver) connected(key uint32, s *sock) bool {
 	s.connected = true
 	life := s.life
+	if to := &d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))]; to.far {
+		sys.SurviveICMP(int(s.fd), to.family)
+	}
 	if header := d.job.Plan.Header; header != nil {
 		fd := int(s.fd)
 		d.header = header(d.header[:0], sys.Local(fd), d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))].local)

@@ -95,16 +95,17 @@ func (d *driver) receiveDatagram(id uint32, data []byte) {
 // datagramOpen is the state of a UDP flow that the core knows to be connected; before, it is tcp.Closed.
 const datagramOpen = tcp.Established
 
-// rejected takes an ICMP error. One about TCP must be about a segment that is on its way, which others can't guess (RFC 5927).
+// rejected takes an ICMP error. One about TCP must be about a SYN that is on its way, whose number others can't guess (RFC 5927). As in the
+// kernel, an established connection survives it, and sends again.
 func (d *driver) rejected(id uint32, r *wire.Rejection) {
 	c := d.conns.at(id)
 	errno, ends := errnoOf(r)
-	if c.key == noKey || !ends || !d.datagram && !c.InFlight(r.Seq) {
+	if c.key == noKey || !ends || !d.datagram && (c.State() != tcp.SynSent || !c.InFlight(r.Seq)) {
 		return
 	}
-	call := "read"
-	if c.State() == tcp.SynSent {
-		call = "connect"
+	call := "connect"
+	if d.datagram {
+		call = "read"
 	}
 	fault := d.fault(call, errno)
 	if prohibited(r) {
