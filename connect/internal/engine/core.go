@@ -83,6 +83,10 @@ func (c *Core) Handle(e *Event) {
 		c.rules.Data(e.Key, e.Data, e.At)
 	case Writable:
 		c.rules.Writable(e.Key, e.At)
+	case TooLarge:
+		if r, resends := c.rules.(Resender); resends {
+			r.TooLarge(e.Key, e.At)
+		}
 	case Ended:
 		c.rules.Ended(e.Key, e.Fault, e.At)
 	case Expired:
@@ -110,7 +114,7 @@ func (c *Core) dialed(conn *Conn, e *Event) {
 			return
 		}
 		c.failDial(e.Key, e.At, e.Fault)
-	case Data, Writable: // belong to established connections
+	case Data, Writable, TooLarge: // belong to established connections
 	}
 }
 

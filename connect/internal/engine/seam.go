@@ -19,6 +19,7 @@ const (
 	Data                  // bytes of a stream, or one datagram, have arrived
 	Writable              // Send, which took less than it was given, takes more
 	Ended                 // the peer has closed the connection, or it has failed
+	TooLarge              // the last datagram was too large for a link on the way; larger ones than that takes are sent in parts from now on
 	Expired               // the deadline has passed, and all that arrived before it has been reported
 )
 
@@ -61,6 +62,12 @@ type Driver interface {
 	Local(key uint32) netip.AddrPort
 	// Close ends the connection, with a RST if reset is set. No event of the key follows until it is dialed again.
 	Close(key uint32, reset bool)
+}
+
+// Resender are rules that send a datagram once more which was too large. Others take it for lost.
+type Resender interface {
+	// TooLarge is told that the last datagram did not arrive, which will if it is sent again.
+	TooLarge(key uint32, now int64)
 }
 
 // Rules are what a call does with its connections: events in, calls of the core's methods out. Each core has rules of its own.

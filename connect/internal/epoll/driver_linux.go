@@ -49,7 +49,12 @@ type sock struct {
 	again     bool // in ready
 	writing   bool // Send took less than it was given
 	mayBeOwn  bool // it may be connected to itself
+	tooLarge  uint8
 }
+
+// mostTooLarge is how often the network may say of a flow that a datagram was too large: a way may have several links, each of which takes less
+// than the one before.
+const mostTooLarge = 8
 
 // endpoint is a target as the kernel wants it.
 type endpoint struct {
@@ -178,6 +183,9 @@ func (d *driver) open(number int64, to *endpoint) (fd int, fault engine.Fault) {
 func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
 	s := &d.socks[key]
 	n, errno := sys.Write(int(s.fd), p)
+	if errno == unix.EMSGSIZE && d.datagram {
+		n, errno = sys.Write(int(s.fd), p) // the error was of one before
+	}
 	at = loop.Now()
 	d.clock = at
 	if isFull := errno == unix.EAGAIN || errno == unix.ENOBUFS && d.datagram; errno != sys.OK && !isFull {
@@ -304,6 +312,10 @@ func (d *driver) read(key uint32, ends bool) {
 	switch {
 	case errno == unix.EAGAIN:
 		return
+	case errno == unix.EMSGSIZE && s.tooLarge < mostTooLarge:
+		s.tooLarge++
+		_, _ = sys.ICMPError(int(s.fd)) // the kernel keeps only so many
+		e.Kind = engine.TooLarge
 	case errno != sys.OK:
 		e.Kind, e.Fault = engine.Ended, d.faultOf(s, "read", errno)
 	case n == 0 && !d.datagram:

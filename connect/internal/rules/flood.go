@@ -107,6 +107,12 @@ func (f *flood) Writable(key uint32, now int64) {
 	f.sent(key, at, fault)
 }
 
+// TooLarge implements engine.Resender.
+func (f *flood) TooLarge(key uint32, now int64) {
+	at, fault := f.send(key, now)
+	f.sent(key, at, fault)
+}
+
 // sent goes on with a connection on which the payload was sent, as far as it was.
 func (f *flood) sent(key uint32, at int64, fault engine.Fault) {
 	switch {

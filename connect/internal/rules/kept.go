@@ -32,6 +32,16 @@ func newKept(c *engine.Core, x *Exchange) kept {
 	return kept{exchanges: newExchanges(c, x), hosts: []string{""}, hostOf: map[string]uint16{}}
 }
 
+// TooLarge implements engine.Resender.
+func (k *kept) TooLarge(key uint32, now int64) {
+	if k.core.Outgoing(key).Mark == 0 {
+		return
+	}
+	if at, fault := k.send(key, now); fault.Class != class.None && fault.Err != engine.ReasonNotSent { //nolint:errorlint // a value, not a chain
+		k.Ended(key, fault, at)
+	}
+}
+
 // ask sends the payload, which must be answered within patience. A datagram that this host does not take is as good as lost.
 func (k *kept) ask(key uint32, now, patience int64) {
 	at, fault := k.send(key, now)
