@@ -239,8 +239,9 @@ type TrafficResult struct {
 
 // MTUHole is what swallows packets by their size.
 type MTUHole struct {
-	Passed int   // bytes of packets that came back
-	Stuck  int   // bytes of larger ones that never did on the same connection
+	Passed int   // bytes of packets that come back
+	Stuck  int   // bytes of larger ones that do not on the same connection
+	Worked bool  // on some connection they came back before
 	Hosts  Hosts // such connections, by host
 }
 

@@ -150,6 +150,25 @@ func TestMTUHole(t *testing.T) {
 			assert.EqualValues(t, 2, r.Down)
 		})
 	})
+	t.Run("UDP, under way", func(t *testing.T) {
+		t.Parallel()
+		onBoth(t, func(t *testing.T, e *Engine) {
+			large := map[netip.AddrPort]int{}
+			to := datagrams(t, func(from netip.AddrPort, data []byte) []byte {
+				if len(data) > 1000 {
+					if large[from]++; large[from] > 5 {
+						return nil
+					}
+				}
+				return named("web-2", data)
+			})
+			r := traffic(t, e, TrafficPlan{
+				Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: 2}, Duration: time.Second, Throughput: 200, PacketSizes: []int{72, 900, 1400},
+			})
+			assert.Equal(t, &MTUHole{Passed: 900, Stuck: 1400, Worked: true, Hosts: Hosts{"web-2": 2}}, r.Hole)
+			assert.EqualValues(t, 2, r.Down)
+		})
+	})
 	t.Run("by chance", func(t *testing.T) {
 		t.Parallel()
 		onBoth(t, func(t *testing.T, e *Engine) {

@@ -182,7 +182,7 @@ func (t *trafficTally) isRedialedInVain(o *Outcome) bool {
 	return t.plan.Protocol() == "udp" && o.Packets.Sent == 0 && len(t.down[o.Number]) > 0
 }
 
-// stuck takes note of a connection on which packets of a size never came back.
+// stuck takes note of a connection on which packets of a size do not come back.
 func (t *trafficTally) stuck(p *engine.Packets, host string) {
 	if p.Stuck == 0 {
 		return
@@ -190,6 +190,7 @@ func (t *trafficTally) stuck(p *engine.Packets, host string) {
 	if t.hole == nil {
 		t.hole = &MTUHole{Passed: p.Passed, Stuck: p.Stuck, Hosts: Hosts{}}
 	}
+	t.hole.Worked = t.hole.Worked || p.Worked
 	t.hole.Hosts.Add(host, 1)
 }
 

@@ -50,7 +50,11 @@ func sizesWhy(r *connect.TrafficResult) string {
 	if r.Hole == nil {
 		return ""
 	}
-	return fmt.Sprintf("; packets of %d bytes come back, those of %d never do (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", r.Hole.Passed, r.Hole.Stuck, shares(r.Hole.Hosts))
+	never := "never do"
+	if r.Hole.Worked {
+		never = "no longer do"
+	}
+	return fmt.Sprintf("; packets of %d bytes come back, those of %d %s (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", r.Hole.Passed, r.Hole.Stuck, never, shares(r.Hole.Hosts))
 }
 
 func judgeRecovered(j *judge, r *connect.TrafficResult) {

@@ -51,7 +51,8 @@ type Packets struct {
 	Answered                time.Duration // when the first echo came, since the call's start; 0 if none has
 	LastEcho                time.Duration // when the last one came
 	Missed                  time.Duration // if it fell silent, when the packet was sent whose echo never came; else 0
-	Stuck, Passed           int           // bytes of packets that never came back, and of the largest that did; 0 if size made no difference
+	Stuck, Passed           int           // bytes of packets that do not come back, and of the largest that do; 0 if size makes no difference
+	Worked                  bool          // packets of size Stuck had come back before
 	Local                   netip.AddrPort
 	Host                    string
 }

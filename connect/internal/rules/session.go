@@ -30,15 +30,31 @@ type life struct {
 	toCome  int     // of a stream: bytes of the last packet that are still to come back
 	spoilt  bool    // of a stream: some that have come were others than were sent
 
-	hello []byte      // the beginning of a stream, until it is complete
-	moved bool        // another host went on to answer
-	shut  bool        // the sending side has ended
-	sizes []SizeCount // of packets; nil if all have the same
+	hello []byte     // the beginning of a stream, until it is complete
+	moved bool       // another host went on to answer
+	shut  bool       // the sending side has ended
+	sizes []sizeFate // of packets; nil if all have the same
+}
+
+// sizeFate is what has become of a session's packets of one size.
+type sizeFate struct {
+	SizeCount
+	unheard int64 // sent since one came back
+}
+
+func newSizeFates(sizes []int) []sizeFate {
+	fates := make([]sizeFate, len(sizes))
+	for i, size := range sizes {
+		fates[i].Size = size
+	}
+	return fates
 }
 
 // begin takes note of a new connection. Echoes of the previous one, which come if that had the same port, are ignored.
 func (s *session) begin(key uint32) {
-	clear(s.sizes)
+	for i := range s.sizes {
+		s.sizes[i] = sizeFate{SizeCount: SizeCount{Size: s.sizes[i].Size}}
+	}
 	s.lives++
 	s.life = life{key: key, first: s.sequence + 1, due: s.due, sizes: s.sizes}
 }
@@ -58,23 +74,28 @@ const unheardPart = 4
 // further ones are sent that would show it.
 func (s *session) lacksLast() bool { return s.Received > 0 && s.unheard < unheardPart }
 
-// stuckAt finds the smallest size of packets of which at least so many have been sent in vain though smaller ones have come back.
-func (s *session) stuckAt(least int64) (stuck, passed int) {
+// stuckAt finds the smallest size of packets that are sent in vain though smaller ones come back. worked is set if packets of that size had come
+// back before. Of datagrams some get lost by chance, so it takes several in a row; over a stream all sizes end together, so that only one that
+// never came back tells.
+func (s *session) stuckAt(datagram bool) (stuck, passed int, worked bool) {
+	const inVain, few = 8, 4
+	longest := int64(0)
 	for _, n := range s.sizes {
-		if n.Received > 0 {
+		if n.Received > 0 && (!datagram || n.unheard < few) {
 			passed = max(passed, n.Size)
 		}
+		longest = max(longest, n.unheard)
 	}
 	stuck = math.MaxInt
 	for _, n := range s.sizes {
-		if n.Sent >= least && n.Size > passed {
-			stuck = min(stuck, n.Size)
+		if n.Size > passed && n.Size < stuck && (n.unheard >= few && longest >= inVain || !datagram && n.Sent > 0) {
+			stuck, worked = n.Size, n.Received > 0
 		}
 	}
 	if passed == 0 || stuck == math.MaxInt {
-		return 0, 0
+		return 0, 0, false
 	}
-	return stuck, passed
+	return stuck, passed, worked
 }
 
 // backoff is how long to wait before something is dialed again that has failed so often. It is ctraffic's.

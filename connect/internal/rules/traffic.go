@@ -271,9 +271,10 @@ func (t *traffic) sent(s *session, due, now int64) {
 	t.counts.BySize[size].Sent++
 	if len(t.sizes) > 1 {
 		if s.sizes == nil {
-			s.sizes = newSizeCounts(t.sizes)
+			s.sizes = newSizeFates(t.sizes)
 		}
 		s.sizes[size].Sent++
+		s.sizes[size].unheard++
 	}
 	if s.due == nil {
 		s.due = make([]int64, t.memory)
@@ -374,6 +375,7 @@ func (t *traffic) echoed(s *session, sequence uint64, corrupted bool, now int64)
 	t.counts.BySize[size].Received++
 	if s.sizes != nil {
 		s.sizes[size].Received++
+		s.sizes[size].unheard = 0
 	}
 	if corrupted {
 		s.Corrupted++
@@ -427,12 +429,8 @@ func (t *traffic) known(s *session, end class.Class) *engine.Packets {
 	if end == class.NoReply {
 		known.Missed = t.job.Since(s.since)
 	}
-	switch {
-	case t.datagram: // of which some get lost by chance
-		const least = 8
-		known.Stuck, known.Passed = s.stuckAt(least)
-	case end == class.NoReply:
-		known.Stuck, known.Passed = s.stuckAt(1)
+	if t.datagram || end == class.NoReply {
+		known.Stuck, known.Passed, known.Worked = s.stuckAt(t.datagram)
 	}
 	return &known
 }
