@@ -216,7 +216,44 @@ func (r *reader) members(o *sobek.Object) (any, error) {
 		}
 		object[name] = v
 	}
-	return object, nil
+	return object, r.inherited(o, object)
+}
+
+// inherited adds what an object has from its prototypes, such as defaults by Object.create() and a class's getters, but for methods.
+func (r *reader) inherited(o *sobek.Object, object map[string]any) error {
+	levels, ancestor := 0, r.rt.NewObject().Prototype()
+	for p := o.Prototype(); p != nil && p != ancestor; p = p.Prototype() {
+		if levels++; levels > maxDepth {
+			return fmt.Errorf("with more than %d prototypes", maxDepth)
+		}
+		names := p.GetOwnPropertyNames()
+		if len(names) > maxValues-r.values {
+			return errTooMuch
+		}
+		for _, name := range names {
+			if _, own := object[name]; own || name == "__proto__" {
+				continue
+			}
+			v, err := r.member("."+name, func() sobek.Value {
+				if v := o.Get(name); !isFunction(v) {
+					return v
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if v != nil {
+				object[name] = v
+			}
+		}
+	}
+	return nil
+}
+
+func isFunction(v sobek.Value) bool {
+	_, is := sobek.AssertFunction(v)
+	return is
 }
 
 // member reads a part of an object. What is wrong with a part of the argument itself is told in its place.
