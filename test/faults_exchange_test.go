@@ -38,6 +38,40 @@ func speaksRedis(n int64) func(*net.TCPConn) {
 	}
 }
 
+// Our own server tells its name at once, and answers a payload with it again. Both may come together, and no PROXY header is to blame.
+func TestPayloadToOurServer(t *testing.T) {
+	t.Parallel()
+	h := faultTest{body: `
+		const server = mconnect.listen({ hostname: 'web-1', tellSource: true });
+		tell('r', await flood(server.address, { connections: 500, payload: 'Hello', expect: { hosts: ['web-1'], source: true } }));
+		server.close();
+	`}.passes(t)
+	assert.Equal(t, map[string]int64{"web-1": 500}, tells[judgement](t, h, "r").Hosts)
+	faultTest{body: `
+		const server = mconnect.listen({ hostname: 'web-1' });
+		await flood(server.address, { connections: 500, payload: 'Hello', expect: { hosts: ['web-1'] } });
+		server.close();
+	`}.passes(t)
+}
+
+// Options count wherever a script has them: in defaults that others inherit from, and in a class's getters.
+func TestInheritedOptions(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"defaults": "Object.create({ connections: 20, expect: { hosts: ['web-2'] } })",
+		"a class":  "new (class { get connections() { return 20; } get expect() { return { hosts: ['web-2'] }; } })()",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faultTest{body: `
+				const server = mconnect.listen({ hostname: 'web-1' });
+				await flood(server.address, ` + options + `);
+				server.close();
+			`}.fails(t, map[string][]string{"hosts": {"web-2", "answers: web-1 20"}})
+		})
+	}
+}
+
 // A server that speaks only when spoken to, and answers every second client with an error.
 func TestFaultExchange(t *testing.T) {
 	t.Parallel()

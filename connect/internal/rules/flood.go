@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"net/netip"
 	"sync"
 
@@ -132,17 +133,34 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 	host, done, fault := f.take(key, data)
 	if done && len(f.names) > known && f.shared.meet(host) {
 		delete(f.names, host) // to be looked at again
-		fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
+		if half := HalfOf(host); f.speaks() {
+			host = f.names.Intern([]byte(half))
+		} else {
+			fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
+		}
 	}
 	switch {
 	case fault.Class != class.None:
 		f.fail(key, now, fault)
 	case done:
 		if f.shared.TellSource {
-			f.shared.compare(data, f.core.Local(key).Addr())
+			f.shared.compare(f.first(data, host), f.core.Local(key).Addr())
 		}
 		f.complete(key, now, host)
 	}
+}
+
+// speaks reports whether a payload is sent on a stream: our server answers that with its name, too, which may come together with the first one.
+func (f *flood) speaks() bool { return f.Payload != nil && !f.datagram }
+
+// first is the first one of two answers that have come together.
+func (f *flood) first(answers []byte, host string) []byte {
+	if f.speaks() && len(answers) > 0 {
+		if next := bytes.Index(answers[1:], append([]byte(host), reply.Separator)); next >= 0 {
+			return answers[:next+1]
+		}
+	}
+	return answers
 }
 
 // Ended implements engine.Rules.
