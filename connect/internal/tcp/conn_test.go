@@ -89,6 +89,8 @@ func TestConn(t *testing.T) {
 			synAck,
 			{sends: "hello", leaves: []wire.TCP{out(ack|wire.PSH, iss+1, irs+1, "hello")}, state: tcp.Established},
 			{after: 200, leaves: []wire.TCP{out(ack|wire.PSH, iss+1, irs+1, "hello")}, state: tcp.Established},
+			{after: 199, state: tcp.Established},
+			{after: 1, leaves: []wire.TCP{out(ack|wire.PSH, iss+1, irs+1, "hello")}, state: tcp.Established},
 			{after: 400, leaves: []wire.TCP{out(ack|wire.PSH, iss+1, irs+1, "hello")}, state: tcp.Established},
 			{arrives: seg(ack, irs+1, iss+3, ""), state: tcp.Established, what: tcp.Opened},
 			{after: 800, leaves: []wire.TCP{out(ack|wire.PSH, iss+3, irs+1, "llo")}, state: tcp.Established},

@@ -37,7 +37,8 @@ func (c *Conn) stopTimer() {
 	c.tries = 0
 }
 
-// timeout is how long the timer runs: RTO, doubled with each timeout (RFC 6298, section 5.5).
+// timeout is how long the timer runs: RTO, doubled with each timeout (RFC 6298, section 5.5). The first one of an established connection is a
+// tail loss probe, after which RTO is what it was (RFC 8985, section 7).
 func (c *Conn) timeout() uint32 {
 	switch c.state {
 	case TimeWait:
@@ -49,7 +50,11 @@ func (c *Conn) timeout() uint32 {
 	if c.srtt > 0 {
 		rto = max(leastTimeout, uint64(c.srtt)+max(granularity, 4*uint64(c.rttvar)))
 	}
-	return uint32(min(rto<<c.tries, mostTimeout)) // #nosec G115 -- below the bound
+	doublings := c.tries
+	if c.state != SynSent && doublings > 0 {
+		doublings--
+	}
+	return uint32(min(rto<<doublings, mostTimeout)) // #nosec G115 -- below the bound
 }
 
 // Deadline is when Expire is due: an instant not before now, Never if the timer does not run.
