@@ -37,10 +37,25 @@ func (c *connects) judge(j *judge, prompt bool) {
 	} else {
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}
-	j.part(Connected, c.begun-c.failed, c.begun, "were established", causes(c.errors, c.first)+c.theirs+c.held())
+	j.part(Connected, c.begun-c.failed, c.begun, "were established", causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
 	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
 	}
+}
+
+// someRefused tells what refuses connections where others are established: the server listens.
+func (c *connects) someRefused() string {
+	if c.errors[connect.ClassRefused] == 0 || c.failed == c.begun || c.theirs != "" {
+		return ""
+	}
+	return fmt.Sprintf("; %s established, so most likely one of several backends refuses, or a limit of connections does (of the target, a balancer or a firewall), or a backlog is full", were(c.begun-c.failed))
+}
+
+func were(n int64) string {
+	if n == 1 {
+		return "another one was"
+	}
+	return fmt.Sprintf("%d others were", n)
 }
 
 // held tells of a cause that only fixed source ports have: a connection table that has not forgotten their last connections.

@@ -18,7 +18,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
-		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout,
+		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, waited: r.ErrorTime,
 	}
 	c.judge(j, true)
 	judgeReplyTime(j, r.EchoTime, nil)
@@ -44,6 +44,9 @@ func keptWhy(r *connect.HoldResult) string {
 		text = fmt.Sprintf(": the peer closed %d and reset %d", fin, rst)
 	}
 	text += fmt.Sprintf(", after %s on average: a limit of connections or an idle timeout of the target or of a device on the way, or a backend that went", span(r.Lifetime.Avg))
+	if rst > 0 {
+		text += ", or a device that has forgotten connections (a flush of its table)"
+	}
 	if len(late) > 0 {
 		text += "; others failed" + causes(late, r.First)
 	}

@@ -59,7 +59,21 @@ func whyMissing(missing []string, want map[string]float64, answered connect.Host
 	case failures > 0 && float64(failures) >= theirs*float64(answers+failures)/2:
 		return fmt.Sprintf("most likely these are the %s that failed (%s): the balancer sends them there, and the backend is down, hangs or can't be reached; start it, or take it out of the balancer (health checks)", plural(failures, "connection"), byClass(failed))
 	}
-	return "the balancer sends nothing there (health check, weight, an old table), or the backend is down or tells another name"
+	return byChance(missing, want, answers+failures) + "the balancer sends nothing there (health check, weight, an old table), or the backend is down or tells another name"
+}
+
+// byChance says how often chance alone leaves out a host, where connections are few.
+func byChance(missing []string, want map[string]float64, connections int64) string {
+	const rare = 0.001
+	share := 1.0
+	for _, host := range missing {
+		share = min(share, want[host]/sum(want))
+	}
+	chance := math.Pow(1-share, float64(connections))
+	if chance < rare {
+		return ""
+	}
+	return fmt.Sprintf("that may be chance, which sends a host none of %s in %s of all runs, so use more; else ", plural(connections, "connection"), percent(chance))
 }
 
 // due counts the hosts that are due something.

@@ -29,6 +29,8 @@ func TestNamesakes(t *testing.T) {
 			fails: true, text: []string{"web-2 has about the share of 2 hosts"},
 		}},
 		"its share went to all":            {connect.Hosts{"web-1": 1500, "web-2": 1500}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
+		"few connections":                  {connect.Hosts{"web-1": 3, "web-2": 2}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"chance, which sends a host none of 5 connections in 13.17 % of all runs", "health check"}}},
+		"enough connections":               {connect.Hosts{"web-1": 30, "web-2": 20}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: "chance"}},
 		"too few to tell":                  {connect.Hosts{"web-1": 3, "web-2": 6}, 0, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
 		"of two hosts nothing can be told": {connect.Hosts{"web-1": 3000}, 0, equally("web-1", "web-2"), verdicts.Hosts, want{fails: true, text: []string{"health check"}, lacks: same}},
 		"its connections have failed":      {connect.Hosts{"web-1": 1000, "web-2": 2000}, 1000, equally("web-1", "web-2", "web-3"), verdicts.Hosts, want{fails: true, text: []string{"1000 connections that failed"}, lacks: same}},

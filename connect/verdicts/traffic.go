@@ -19,7 +19,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connections, begun: r.Begun, failed: r.FailedFirst, errors: r.FirstErrors, first: r.First,
-		timeout: r.Timeout, interrupted: r.Interrupted,
+		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime,
 	}
 	c.judge(j, false)
 	judgeKept(j, &r.Losses, r.Lost+r.Lasting, trafficWhy(r))
