@@ -9,8 +9,11 @@ import (
 
 // Advice says where to look for what the message tells.
 func (e Error) Advice() string {
-	if own(e.From) {
+	switch isOwn := own(e.From); {
+	case isOwn && (e.Kind == icmp4[[2]uint8{3, 1}] || e.Kind == icmp6[[2]uint8{1, 3}]):
 		return "this host says so itself: most likely nobody answers its ARP or neighbour requests (ip neigh); check that the target, or the router to it, is up and in this network"
+	case isOwn:
+		return fmt.Sprintf("%s says so, which is this host itself: look at its firewall (nft list ruleset) and routes (ip route get)", e.From)
 	}
 	return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", e.From)
 }
