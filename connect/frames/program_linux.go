@@ -1,6 +1,8 @@
 package frames
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 )
@@ -101,8 +103,8 @@ func (p *program) find() asm.Instructions {
 		return p.copyHeaders()
 	}
 	const dataField, endField = 0, 4
-	code := asm.Instructions{asm.LoadMem(packet, context, dataField, asm.Word), asm.LoadMem(end, context, endField, asm.Word)}
-	return append(code, p.has(ethernet)...)
+	bounds := asm.Instructions{asm.LoadMem(packet, context, dataField, asm.Word), asm.LoadMem(end, context, endField, asm.Word)}
+	return slices.Concat(bounds, p.has(ethernet))
 }
 
 // copyHeaders copies a packet's beginning to the stack. Packets with a VLAN tag, which the kernel keeps elsewhere, are for the VLAN's own interface.
