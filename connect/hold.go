@@ -22,6 +22,8 @@ type HoldPlan struct {
 	Keepalive time.Duration
 	// KeepaliveTimeout is the time within which a keepalive must be answered; 0 means Keepalive.
 	KeepaliveTimeout time.Duration
+	// Hosts are names that hosts are expected to have, with their weights; nil if nothing is known of them.
+	Hosts map[string]float64
 }
 
 func (p HoldPlan) withDefaults() HoldPlan {
@@ -120,7 +122,7 @@ func (e *Engine) newHold(plan HoldPlan) *Held {
 	tally := newHoldTally(&plan.Plan)
 	tally.interval = plan.Keepalive
 	return &Held{
-		job: j, rules: rules.Hold{Exchange: sign, Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout},
+		job: j, rules: rules.Hold{Exchange: sign, Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout, Expected: plan.Hosts},
 		tally: tally, settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
 	}
 }

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"io"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,6 +40,27 @@ func TestFaultProxyProtocol(t *testing.T) {
 			}
 			h := f.fails(t, test.fails)
 			assert.NotContains(t, tells[judgement](t, h, "flood").Hosts, "web-1web-1")
+		})
+	}
+}
+
+// Held connections tell their hosts' names, too, and a payload makes the server tell its name once more.
+func TestFaultProxyProtocolOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		body, verdict string
+	}{
+		"hold":                 {`const h = await hold(args.target, { connections: 20 }); await until(() => h.states().error > 0); await h.close();`, "kept"},
+		"hold with keepalives": {`const h = await hold(args.target, { connections: 20, keepalive: '5s' }); await until(() => h.states().error > 0); await h.close();`, "kept"},
+		"flood with a payload": {`await flood(args.target, { connections: 200, payload: 'Hello' });`, "answered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := startPeer(t, nil, func(conn *net.TCPConn) { // what comes of it, in one read
+				_, _ = io.WriteString(conn, "web-1web-1"+strings.Repeat("web-1", strings.Count(name, "payload")))
+				swallow(conn)
+			})
+			faultTest{args: object{"target": target.address}, body: test.body}.fails(t, map[string][]string{test.verdict: {"name twice over", "PROXY protocol"}})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -55,14 +56,13 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 // longName is how long a name is that nobody gives to a host twice over.
 const longName = 4
 
-// meet takes note of a host that is new to a core. It reports whether its name is that of a host twice over: then something has sent
-// data of its own before ours that the server has answered, too, such as a header of the PROXY protocol.
-func (f *Flood) meet(host string) (twice bool) {
+// meet takes note of a host that is new to a core. times is how often its name is that of a host, one after the other: if that is more than
+// once, something has sent data of its own before ours that the server has answered, too, such as a header of the PROXY protocol.
+func (f *Flood) meet(host string) (times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, expected := f.Expected[host]
-	if half := HalfOf(host); half != "" && !expected && (f.hosts[half] || len(half) >= longName) {
-		return true
+	if times := repeats(host, f.Expected, func(name string) bool { return f.hosts[name] }); times > 1 {
+		return times
 	}
 	if f.hosts == nil {
 		f.hosts = map[string]bool{}
@@ -70,16 +70,31 @@ func (f *Flood) meet(host string) (twice bool) {
 	if len(f.hosts) < engine.MaxHosts {
 		f.hosts[host] = true
 	}
-	return false
+	return 1
+}
+
+// repeats returns how often a name is that of a host, one after the other: 1, 2 or 3. A name that is expected is one.
+func repeats(name string, expected map[string]float64, known func(string) bool) int {
+	if _, isName := expected[name]; isName {
+		return 1
+	}
+	for times := 2; times <= 3; times++ {
+		if part := partOf(name, times); part != "" && (known(part) || len(part) >= longName) {
+			return times
+		}
+	}
+	return 1
 }
 
 // HalfOf returns the name that another consists of twice over, "" if it does not.
-func HalfOf(name string) string {
-	half := len(name) / 2
-	if len(name)%2 != 0 || name[:half] != name[half:] {
+func HalfOf(name string) string { return partOf(name, 2) }
+
+func partOf(name string, times int) string {
+	part := name[:len(name)/times]
+	if strings.Repeat(part, times) != name {
 		return ""
 	}
-	return name[:half]
+	return part
 }
 
 // New returns the rules of one core.
@@ -131,11 +146,13 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 	}
 	known := len(f.names)
 	host, done, fault := f.take(key, data)
-	if done && len(f.names) > known && f.shared.meet(host) {
-		delete(f.names, host) // to be looked at again
-		if half := HalfOf(host); f.speaks() {
-			host = f.names.Intern([]byte(half))
-		} else {
+	if done && len(f.names) > known {
+		switch times := f.shared.meet(host); {
+		case times == 2 && f.speaks():
+			delete(f.names, host) // to be looked at again
+			host = f.names.Intern([]byte(HalfOf(host)))
+		case times > 1:
+			delete(f.names, host)
 			fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
 		}
 	}

@@ -4,24 +4,27 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Hold keeps connections open, notices when the peer closes them, and asks for signs of life if there is an interval for that.
 type Hold struct {
-	Exchange               // the keepalive and its answer
-	Interval time.Duration // between keepalives; 0 sends none
-	Patience time.Duration // until a keepalive must have been answered; 0 means Interval
+	Exchange                    // the keepalive and its answer
+	Interval time.Duration      // between keepalives; 0 sends none
+	Patience time.Duration      // until a keepalive must have been answered; 0 means Interval
+	Expected map[string]float64 // names that hosts are expected to have
 }
 
 // New returns the rules of one core.
 func (h *Hold) New(c *engine.Core) engine.Rules {
-	return &hold{kept: newKept(c, &h.Exchange), interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval))}
+	return &hold{kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval))}
 }
 
 type hold struct {
 	kept
+	expected           map[string]float64
 	interval, patience int64
 }
 
@@ -43,6 +46,10 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 	conn := h.core.Conn(key)
 	if len(data) > 0 && h.core.Received(key) == int64(len(data)) {
 		if name, ok := reply.Parse(data); ok && !reply.IsProxyHeader(data) && (h.Any || h.Want.Any()) { // else an answer names the host, not a greeting
+			if h.isRepeated(key, string(name)) {
+				h.fail(key, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice})
+				return
+			}
 			h.name(conn, h.names.Intern(name))
 		}
 		h.report(key, now, engine.NewsSpoke)
@@ -62,6 +69,14 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 	}
 	h.nextKeepalive(key, max(h.core.Outgoing(key).Mark, now-h.interval))
 	h.echoed(key, now)
+}
+
+// isRepeated reports whether a greeting is a host's name more than once, though nothing was sent that the host could have answered.
+func (h *hold) isRepeated(key uint32, name string) bool {
+	if h.datagram || h.interval > 0 && h.core.Outgoing(key).Sent > 0 {
+		return false
+	}
+	return repeats(name, h.expected, func(part string) bool { return h.hostOf[part] > 0 }) > 1
 }
 
 // Expired implements engine.Rules: a connection is asked for a sign of life, unless it still owes one. Then it is dead.
