@@ -196,24 +196,6 @@ func TestIdleAsksAndJudges(t *testing.T) {
 	assert.Contains(t, r.Control.Message, "does not match")
 }
 
-// A peer that speaks once on each connection, and answers nothing, has greeted late: that tells nothing of a timeout.
-func TestIdleOfLateGreeting(t *testing.T) {
-	t.Parallel()
-	greets := peer(t, func(conn *net.TCPConn) {
-		_, _ = io.ReadFull(conn, make([]byte, 1))
-		_, _ = io.WriteString(conn, "web-1")
-		untilClosed(conn)
-	})
-	plan := shortIdle(greets)
-	plan.ConnectTimeout, plan.Expect = time.Second, 300*time.Millisecond
-	r, err := Idle(t.Context(), plan)
-	require.NoError(t, err)
-	assert.False(t, r.Control.Answered, "%+v", r)
-	assert.Equal(t, ClassNoReply, r.Control.Error)
-	assert.Empty(t, r.How)
-	assert.Nil(t, r.Timeout)
-}
-
 func TestIdleOfNobody(t *testing.T) {
 	t.Parallel()
 	r, err := Idle(t.Context(), shortIdle(refusing(t)))

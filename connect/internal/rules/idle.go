@@ -30,9 +30,8 @@ type Idle struct {
 
 	first    *probe // the control connection's
 	control  Control
-	once     engine.Fault // why the control connection did not answer a second time
-	found    bool         // the timeout is known
-	over     bool         // nothing is left to be found out, or there is no time
+	found    bool // the timeout is known
+	over     bool // nothing is left to be found out, or there is no time
 	expected Expected
 	hosts    map[string]bool // that have answered over UDP
 	greets   bool            // the peer speaks first
@@ -102,9 +101,6 @@ func (f *Idle) Found() Found {
 			found.AtLeast, found.AtMost = time.Duration(first), time.Duration(last)
 		}
 	}
-	if f.once.Class != class.None && found.How == HowSilently && likely.above == 0 { // nobody has answered twice: that was a greeting
-		found = Found{Control: Control{Number: f.control.Number, Fault: f.once}, Expected: Expected{Silence: f.expected.Silence}}
-	}
 	return found
 }
 
@@ -160,9 +156,6 @@ type probe struct {
 	host    string
 	source  string
 	planned int64 // when its core was told to use it
-
-	sure bool // it is used again, as its first answer may have been a greeting
-	took int64
 }
 
 // speaks takes note of what the peer says by itself.
@@ -179,7 +172,6 @@ type probePhase uint8
 const (
 	greeting probePhase = iota // may speak first
 	trying                     // is used for the first time
-	doubted                    // the control connection's first answer may be a late greeting
 	silent
 	asking // is used after a silence
 )
@@ -281,7 +273,6 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 	case greeting:
 		f.greets = true
 		f.ask(key, p, trying, now)
-	case doubted: // the answer behind a greeting
 	case silent: // whatever is on the way has seen this, too
 		p.speaks(now)
 		f.changed()
@@ -304,10 +295,6 @@ func (f *idle) answered(key uint32, p *probe, host string, data []byte, now int6
 	o := f.core.Report(key, now, engine.NewsEchoed)
 	o.Reply, o.Host = time.Duration(took), host
 	switch {
-	case p == f.first && p.phase == trying && !p.sure && !f.datagram:
-		p.phase, p.host, p.took, p.sends = doubted, host, took, 0
-		f.core.Deadline(key, now+greetingNs)
-		return
 	case p.phase == trying:
 		f.worked(p, host, data, time.Duration(took), now)
 	case f.datagram && p.isElsewhere(host, data):
@@ -410,25 +397,13 @@ func (f *idle) Ended(key uint32, fault engine.Fault, now int64) {
 
 // end takes note of a connection that has ended, or has answered in a wrong way.
 func (f *idle) end(key uint32, p *probe, fault engine.Fault, now int64) {
-	once := p.phase == doubted || p.phase == trying && p.sure
-	if once {
-		f.worked(p, p.host, nil, time.Duration(p.took), now)
-	}
 	switch p.phase {
-	case doubted:
-		f.noteEnd(p, now-p.asked-p.took, howOf(fault))
 	case greeting, trying:
 		if fault.Class == class.None {
 			fault = engine.Fault{Class: class.Closed, Err: engine.ReasonClosedUnanswered}
 		}
 		f.leave(key, p)
 		f.core.Fail(key, now, fault)
-		if once {
-			f.once = fault
-			f.again(now)
-			f.changed()
-			return
-		}
 		f.lacks(p, fault, now)
 		return
 	case silent:
@@ -521,9 +496,6 @@ func (f *idle) Expired(key uint32, seen int64) {
 	p := f.mine[key]
 	switch p.phase {
 	case greeting:
-		f.ask(key, p, trying, seen)
-	case doubted:
-		p.sure = true
 		f.ask(key, p, trying, seen)
 	case silent:
 		f.ask(key, p, asking, seen)
