@@ -57,6 +57,11 @@ func judgeIdle(j *judge, r *connect.IdleResult) {
 		if r.Timeout != nil {
 			text += fmt.Sprintf(": after %s", span(*r.Timeout))
 		}
-		j.say(Idle, false, "%s; a firewall, NAT or load balancer on the way, or the target, has a shorter idle timeout: raise it, or send keepalives more often", text)
+		if how == connect.IdleSilently && r.AtLeast == 0 {
+			text += "; no connection has answered a second time, so most likely the target answers nothing, and the first words of the one that was used at once were a late greeting: idle() needs a service that echoes, or payload and reply; else"
+		} else {
+			text += ";"
+		}
+		j.say(Idle, false, "%s a firewall, NAT or load balancer on the way, or the target, has a shorter idle timeout: raise it, or send keepalives more often", text)
 	}
 }

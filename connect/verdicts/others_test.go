@@ -91,6 +91,17 @@ func TestIdleWithoutAnAnswer(t *testing.T) {
 	want{fails: true, text: []string{"allow more time"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
 }
 
+// If no connection has answered after a silence, the answer to the one that was used at once may have been a late greeting.
+func TestIdleOfLateGreeting(t *testing.T) {
+	t.Parallel()
+	found := second / 10
+	r := &connect.IdleResult{Timeout: &found, How: connect.IdleSilently, Finished: true, Control: connect.IdleControl{Answered: true}}
+	expect := &verdicts.Expect{IdleTimeout: 5 * second}
+	want{fails: true, text: []string{"a late greeting", "a firewall"}}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+	r.AtLeast = second
+	want{fails: true, text: []string{"a firewall"}, lacks: "greeting"}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+}
+
 // The silence that is asked about is not tried where less is too long: that is the finding, and not a lack of time.
 func TestIdleExpected(t *testing.T) {
 	t.Parallel()
