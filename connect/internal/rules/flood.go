@@ -3,7 +3,6 @@ package rules
 import (
 	"bytes"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -53,9 +52,6 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 	}
 }
 
-// longName is how long a name is that nobody gives to a host twice over.
-const longName = 4
-
 // meet takes note of a host that is new to a core. times is how often its name is that of a host, one after the other: if that is more than
 // once, something has sent data of its own before ours that the server has answered, too, such as a header of the PROXY protocol.
 func (f *Flood) meet(host string) (times int) {
@@ -71,30 +67,6 @@ func (f *Flood) meet(host string) (times int) {
 		f.hosts[host] = true
 	}
 	return 1
-}
-
-// repeats returns how often a name is that of a host, one after the other: 1, 2 or 3. A name that is expected is one.
-func repeats(name string, expected map[string]float64, known func(string) bool) int {
-	if _, isName := expected[name]; isName {
-		return 1
-	}
-	for times := 2; times <= 3; times++ {
-		if part := partOf(name, times); part != "" && (known(part) || len(part) >= longName) {
-			return times
-		}
-	}
-	return 1
-}
-
-// HalfOf returns the name that another consists of twice over, "" if it does not.
-func HalfOf(name string) string { return partOf(name, 2) }
-
-func partOf(name string, times int) string {
-	part := name[:len(name)/times]
-	if strings.Repeat(part, times) != name {
-		return ""
-	}
-	return part
 }
 
 // New returns the rules of one core.
