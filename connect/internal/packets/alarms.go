@@ -18,7 +18,7 @@ const (
 // its entry comes, as does one that is farther away than the wheel goes; one that is set earlier gets another entry, and the old one is
 // void.
 type alarms struct {
-	slots [horizon][]uint32
+	slots [horizon][]connID
 	taken [horizon / 64]uint64 // slots that have entries
 	done  int64                // the last tick whose entries have all come
 	count int
@@ -55,7 +55,7 @@ func (a *alarms) next() int64 {
 }
 
 // add adds an entry, and returns its tick.
-func (a *alarms) add(id uint32, at int64) tick {
+func (a *alarms) add(id connID, at int64) tick {
 	t := a.clamp(at)
 	slot := t % horizon
 	a.slots[slot] = append(a.slots[slot], id)
@@ -70,7 +70,7 @@ func (a *alarms) isBefore(at int64, other tick) bool {
 }
 
 // pop returns an entry that has come by now, and its tick.
-func (a *alarms) pop(now int64) (id uint32, t tick, ok bool) {
+func (a *alarms) pop(now int64) (id connID, t tick, ok bool) {
 	last := now / tickNs
 	for a.count > 0 && a.done < last {
 		slot := (a.done + 1) % horizon

@@ -5,27 +5,108 @@ import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
 // conn is a connection from its dial to the end of TIME-WAIT. It has no pointers, so the garbage collector never looks at it.
 type conn struct {
 	tcp.Conn
-	number uint32 // in the job; tells source address and target
-	key    uint32 // the core's, noKey once that has closed it
-	port   uint16 // local
-	alarm  tick   // of its entry in alarms
-	marks  marks
+	port  uint16 // local; 0 if there is no connection here
+	alarm tick   // of its entry in alarms
+	marks marks
 }
-
-// noKey is the key of a connection that the core has closed.
-const noKey = 1<<32 - 1
 
 // marks are what a driver notes about a connection.
 type marks uint8
 
 const (
-	used    marks = 1 << iota
-	dirty         // in the driver's list of those that may have something to send
-	armed         // has an entry in alarms
-	writing       // Send took less than it was given
+	dirty   marks = 1 << iota // in the driver's list of those that may have something to send
+	armed                     // has an entry in alarms
+	writing                   // Send took less than it was given
 )
 
-// chunkSize makes a chunk of connections whole pages of memory, so that none of it is lost.
+// connID names a connection: by the core's key, or, once the core has closed it, by its place among those that linger.
+type connID uint32
+
+func idOf(key uint32) connID     { return connID(key << 1) }
+func lingererAt(i uint32) connID { return connID(i<<1 | 1) }
+func (id connID) lingers() bool  { return id&1 != 0 }
+func (id connID) index() uint32  { return uint32(id >> 1) }
+
+// conns are a driver's connections.
+type conns struct {
+	blocks    blocks // of those that the core knows, by key
+	lingerers chunks[lingerer]
+	free      []uint32 // lingerers' places
+	ever      uint32   // places ever used
+}
+
+// lingerer is a connection that the core has closed, and the peer has not, or that is in TIME-WAIT.
+type lingerer struct {
+	conn
+	number uint32 // in the job
+}
+
+// at returns a connection, valid until blocks rest.
+func (s *conns) at(id connID) *conn {
+	if id.lingers() {
+		return &s.lingerers.at(id.index()).conn
+	}
+	return s.blocks.at(id.index())
+}
+
+// awake returns a connection, nil if it is asleep.
+func (s *conns) awake(id connID) *conn {
+	if id.lingers() || s.blocks.isAwake(id.index()) {
+		return s.at(id)
+	}
+	return nil
+}
+
+// port returns a connection's own port, 0 if there is none.
+func (s *conns) port(id connID) uint16 {
+	if id.lingers() {
+		return s.lingerers.at(id.index()).port
+	}
+	return s.blocks.port(id.index())
+}
+
+// add takes a connection that the core has begun.
+func (s *conns) add(key uint32, port uint16) (connID, *conn) {
+	s.blocks.makeRoom(key)
+	c := s.blocks.at(key)
+	*c = conn{port: port, marks: c.marks & dirty} // it may still be in the list
+	return idOf(key), c
+}
+
+// linger gives a connection that the core has closed an id of its own.
+func (s *conns) linger(c *conn, number uint32) (connID, *conn) {
+	i := s.ever
+	if last := len(s.free) - 1; last >= 0 {
+		i, s.free = s.free[last], s.free[:last]
+	} else {
+		s.ever++
+		s.lingerers.makeRoom(i)
+	}
+	l := s.lingerers.at(i)
+	*l = lingerer{conn{Conn: c.Conn, port: c.port, marks: l.marks & dirty}, number}
+	return lingererAt(i), &l.conn
+}
+
+func (s *conns) remove(id connID) {
+	if !id.lingers() {
+		s.blocks.remove(id.index())
+		return
+	}
+	l := s.lingerers.at(id.index())
+	*l = lingerer{conn: conn{marks: l.marks & dirty}}
+	s.free = append(s.free, id.index())
+}
+
+// eachLingerer calls do for every connection that the core has closed.
+func (s *conns) eachLingerer(do func(connID, *conn)) {
+	for i := range s.ever {
+		if c := &s.lingerers.at(i).conn; c.port != 0 {
+			do(lingererAt(i), c)
+		}
+	}
+}
+
+// chunkSize makes a chunk whole pages of memory, so that none of it is lost.
 const chunkSize = 1 << 11
 
 // chunks is an array that grows by chunks, which never move: growing copies nothing and leaves no garbage.
@@ -36,41 +117,5 @@ func (c chunks[T]) at(i uint32) *T { return &c[i/chunkSize][i%chunkSize] }
 func (c *chunks[T]) makeRoom(i uint32) {
 	for int(i/chunkSize) >= len(*c) {
 		*c = append(*c, new([chunkSize]T))
-	}
-}
-
-// conns is the slab of a driver's connections, known by their index.
-type conns struct {
-	chunks[conn]
-	free []uint32
-	used uint32 // indices ever used
-}
-
-func (s *conns) add(c conn) (id uint32) {
-	if last := len(s.free) - 1; last >= 0 {
-		id, s.free = s.free[last], s.free[:last]
-	} else {
-		id = s.used
-		s.used++
-		s.makeRoom(id)
-	}
-	at := s.at(id)
-	c.marks = used | at.marks&dirty // it may still be in the list
-	*at = c
-	return id
-}
-
-func (s *conns) remove(id uint32) {
-	c := s.at(id)
-	*c = conn{key: noKey, marks: c.marks & dirty}
-	s.free = append(s.free, id)
-}
-
-// each calls do for every connection; do may remove it.
-func (s *conns) each(do func(id uint32, c *conn)) {
-	for id := range s.used {
-		if c := s.at(id); c.marks&used != 0 {
-			do(id, c)
-		}
 	}
 }

@@ -38,13 +38,13 @@ type driver struct {
 	filter   frames.Filter
 
 	conns  conns
-	keys   chunks[uint32] // the connection of each key
 	flows  flows
-	kept   map[uint32][]byte // what has been sent and not been acknowledged, or is about to be sent
-	dirty  []uint32
+	kept   map[connID][]byte // what has been sent and not been acknowledged, or is about to be sent
+	dirty  []connID
+	restAt int64         // when connections are to be put to sleep
 	timers timers.Timers // of the rules, by key
 	alarms alarms        // of TCP, by connection
-	fresh  []uint32      // UDP, which is connected at once
+	fresh  []connID      // UDP, which is connected at once
 	errors engine.CallErrors
 	header []byte
 
@@ -67,19 +67,26 @@ type target struct {
 }
 
 // hashOf is the hash of a connection's 5-tuple.
-func (d *driver) hashOf(id uint32) uint64 {
-	c := d.conns.at(id)
-	to := d.to(c)
-	return tupleOf(d.localTo(c, to), to.addr).hash
+func (d *driver) hashOf(id connID) uint64 {
+	to := d.to(id)
+	return tupleOf(d.localTo(id, to), to.addr).hash
 }
 
-func (d *driver) to(c *conn) *target { return &d.targets[d.job.TargetOf(int64(c.number))] }
+// number is a connection's number in the job, which tells its source address and target.
+func (d *driver) number(id connID) uint32 {
+	if id.lingers() {
+		return d.conns.lingerers.at(id.index()).number
+	}
+	return d.core.Conn(id.index()).Number
+}
+
+func (d *driver) to(id connID) *target { return &d.targets[d.job.TargetOf(int64(d.number(id)))] }
 
 // local is a connection's own address.
-func (d *driver) local(c *conn) netip.AddrPort { return d.localTo(c, d.to(c)) }
+func (d *driver) local(id connID) netip.AddrPort { return d.localTo(id, d.to(id)) }
 
-func (d *driver) localTo(c *conn, to *target) netip.AddrPort {
-	return netip.AddrPortFrom(d.source(uint64(c.number), to), c.port)
+func (d *driver) localTo(id connID, to *target) netip.AddrPort {
+	return netip.AddrPortFrom(d.source(uint64(d.number(id)), to), d.conns.port(id))
 }
 
 func (d *driver) source(number uint64, to *target) netip.Addr {
@@ -90,14 +97,13 @@ func (d *driver) source(number uint64, to *target) netip.Addr {
 }
 
 // find returns the connection with a 5-tuple.
-func (d *driver) find(t *tuple) (id uint32, ok bool) {
-	return d.flows.find(t.hash, func(id uint32) bool {
-		c := d.conns.at(id)
-		if c.port != t.local.Port() {
+func (d *driver) find(t *tuple) (id connID, ok bool) {
+	return d.flows.find(t.hash, func(id connID) bool {
+		if d.conns.port(id) != t.local.Port() {
 			return false
 		}
-		to := d.to(c)
-		return to.addr == t.remote && d.source(uint64(c.number), to) == t.local.Addr()
+		to := d.to(id)
+		return to.addr == t.remote && d.source(uint64(d.number(id)), to) == t.local.Addr()
 	})
 }
 
@@ -129,17 +135,14 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	if fault.Class != class.None {
 		return loop.Now(), fault
 	}
-	d.keys.makeRoom(key)
 	at = loop.Now()
-	id := d.conns.add(conn{number: uint32(number), key: key, port: own.local.Port()}) // #nosec G115 -- at most connect.MaxConnections
-	*d.keys.at(key) = id
+	id, c := d.conns.add(key, own.local.Port())
 	d.flows.add(id, own.hash)
 	if d.datagram {
 		d.fresh = append(d.fresh, id)
 		return at, engine.Fault{}
 	}
-	const tick = 4096 // ns; RFC 6528 has 4 µs
-	c := d.conns.at(id)
+	const tick = 4096                                    // ns; RFC 6528 has 4 µs
 	c.Open(uint32(at/tick)+uint32(own.hash>>32), to.mss) // #nosec G115 -- modulo 2^32
 	d.touch(id, c)
 	return at, engine.Fault{}
@@ -190,11 +193,11 @@ func (d *driver) vacate(t *tuple, to *target) bool {
 
 // Send implements engine.Driver.
 func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
-	id := *d.keys.at(key)
+	id := idOf(key)
 	c := d.conns.at(id)
 	at = loop.Now()
 	if d.datagram {
-		return d.sendDatagram(c, p), at, engine.Fault{}
+		return d.sendDatagram(id, p), at, engine.Fault{}
 	}
 	n = min(len(p), c.Room(len(d.kept[id])))
 	if n > 0 {
@@ -209,20 +212,20 @@ func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault
 	return n, at, engine.Fault{}
 }
 
-func (d *driver) sendDatagram(c *conn, p []byte) (n int) {
-	to := d.to(c)
+func (d *driver) sendDatagram(id connID, p []byte) (n int) {
+	to := d.to(id)
 	frame := to.link.device.Buffer()
 	if frame == nil || len(p) > to.most {
 		return 0
 	}
-	local := d.local(c)
+	local := d.local(id)
 	to.link.commit(wire.PutUDP(frame, &to.path, local.Addr(), to.addr.Addr(), &wire.UDP{SrcPort: local.Port(), DstPort: to.addr.Port(), Payload: p}))
 	return len(p)
 }
 
 // Shut implements engine.Driver.
 func (d *driver) Shut(key uint32) {
-	id := *d.keys.at(key)
+	id := idOf(key)
 	c := d.conns.at(id)
 	c.Shut()
 	d.touch(id, c)
@@ -233,42 +236,55 @@ func (d *driver) Deadline(key uint32, at int64) { d.timers.Set(key, at) }
 
 // Handshake implements engine.Driver.
 func (d *driver) Handshake(key uint32) engine.Handshake {
-	c := d.conns.at(*d.keys.at(key))
+	c := d.conns.at(idOf(key))
 	return engine.Handshake{RTT: c.RTT(), Retransmits: c.Retransmits()}
 }
 
 // Local implements engine.Driver.
-func (d *driver) Local(key uint32) netip.AddrPort { return d.local(d.conns.at(*d.keys.at(key))) }
+func (d *driver) Local(key uint32) netip.AddrPort { return d.local(idOf(key)) }
 
 // Close implements engine.Driver.
 func (d *driver) Close(key uint32, reset bool) {
-	id := *d.keys.at(key)
-	c := d.conns.at(id)
+	id := idOf(key)
+	c := d.conns.blocks.copy(key)
 	d.timers.Set(key, never)
-	c.key = noKey
 	if reset {
-		d.abort(c)
+		d.abort(id, &c)
 	}
 	c.Shut()
-	if d.datagram || !c.Lingers() {
-		if c.State() != tcp.TimeWait {
-			d.forget(id)
-		}
+	if !d.datagram && (c.Lingers() || c.State() == tcp.TimeWait) {
+		d.linger(id, &c)
 		return
 	}
-	d.lingering++
-	d.touch(id, c)
+	d.forget(id)
+}
+
+// linger keeps a connection until the peer has closed its side, too, and for TIME-WAIT.
+func (d *driver) linger(before connID, c *conn) {
+	hash := d.hashOf(before)
+	d.flows.remove(before, hash)
+	id, l := d.conns.linger(c, d.number(before))
+	d.flows.add(id, hash)
+	if kept, some := d.kept[before]; some {
+		d.kept[id] = kept
+		delete(d.kept, before)
+	}
+	d.conns.remove(before)
+	if l.Lingers() {
+		d.lingering++
+	}
+	d.touch(id, l)
 }
 
 // abort ends a connection with a RST. If that can't be sent now, the peer gets it for its next segment.
-func (d *driver) abort(c *conn) {
+func (d *driver) abort(id connID, c *conn) {
 	if rst, ok := c.Abort(); ok {
-		d.transmit(c, &rst)
+		d.transmit(id, &rst)
 	}
 }
 
 // forget removes a connection.
-func (d *driver) forget(id uint32) {
+func (d *driver) forget(id connID) {
 	d.flows.remove(id, d.hashOf(id))
 	d.conns.remove(id)
 	delete(d.kept, id)
@@ -279,8 +295,11 @@ func newDriver(j *engine.Job) *driver {
 	d := &driver{
 		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)),
 		shift: rand.Uint64N(1 << 32), // #nosec G404 -- spreads connections over ports, no secret
-		kept:  map[uint32][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
+		kept:  map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
 	}
 	d.flows.hash = d.hashOf
+	if j.Plan.Keeps {
+		d.flows.reserve(j.Plan.Connections)
+	}
 	return d
 }

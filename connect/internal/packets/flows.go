@@ -10,7 +10,7 @@ type flows struct {
 	buckets []bucket
 	idBits  int // of a slot, for id + 1
 	count   int
-	hash    func(id uint32) uint64
+	hash    func(id connID) uint64
 }
 
 const slotsPerBucket = 15
@@ -21,7 +21,7 @@ type bucket struct {
 }
 
 // find returns the connection with that hash for which is holds.
-func (f *flows) find(hash uint64, is func(id uint32) bool) (id uint32, ok bool) {
+func (f *flows) find(hash uint64, is func(id connID) bool) (id connID, ok bool) {
 	if f.count == 0 {
 		return 0, false
 	}
@@ -41,17 +41,28 @@ func (f *flows) find(hash uint64, is func(id uint32) bool) (id uint32, ok bool) 
 	}
 }
 
+// mostTaken of ofSlots may be taken: above, many buckets are full.
+const mostTaken, ofSlots = 13, 16
+
+// reserve makes room for so many connections. A table that has to grow instead leaves garbage of its own size.
+func (f *flows) reserve(n int64) {
+	buckets := 1
+	for int64(buckets)*slotsPerBucket*mostTaken < n*ofSlots {
+		buckets *= 2
+	}
+	f.resize(buckets)
+}
+
 // add takes a connection whose 5-tuple is not there.
-func (f *flows) add(id uint32, hash uint64) {
-	const most, of = 13, 16 // of the slots may be taken: above, many buckets are full
-	for f.count*of >= len(f.buckets)*slotsPerBucket*most || bits.Len32(id+1) > f.idBits {
-		f.grow()
+func (f *flows) add(id connID, hash uint64) {
+	for f.count*ofSlots >= len(f.buckets)*slotsPerBucket*mostTaken || bits.Len32(uint32(id)+1) > f.idBits {
+		f.resize(max(2*len(f.buckets), 1))
 	}
 	f.put(id, hash)
 	f.count++
 }
 
-func (f *flows) put(id uint32, hash uint64) {
+func (f *flows) put(id connID, hash uint64) {
 	for at := f.home(hash); ; at = f.after(at) {
 		b := &f.buckets[at]
 		for i, slot := range b.slots {
@@ -64,10 +75,10 @@ func (f *flows) put(id uint32, hash uint64) {
 	}
 }
 
-func (f *flows) grow() {
+func (f *flows) resize(count int) {
 	before := *f
-	f.buckets = make([]bucket, max(2*len(before.buckets), 1))
-	f.idBits = bits.Len(uint(len(f.buckets) * slotsPerBucket))
+	f.buckets = make([]bucket, count)
+	f.idBits = bits.Len(uint(len(f.buckets)*slotsPerBucket)) + 1 // for those that linger
 	for i := range before.buckets {
 		for _, slot := range before.buckets[i].slots {
 			if slot != 0 {
@@ -79,7 +90,7 @@ func (f *flows) grow() {
 }
 
 // remove takes a connection out, which must be there.
-func (f *flows) remove(id uint32, hash uint64) {
+func (f *flows) remove(id connID, hash uint64) {
 	f.count--
 	wanted := f.slot(hash, id+1)
 	for at := f.home(hash); ; at = f.after(at) {
@@ -94,8 +105,8 @@ func (f *flows) remove(id uint32, hash uint64) {
 	}
 }
 
-func (f *flows) slot(hash uint64, id uint32) uint32 { return uint32(hash>>32)<<f.idBits | id } // #nosec G115 -- some of the bits
-func (f *flows) idOf(slot uint32) uint32            { return slot&(1<<f.idBits-1) - 1 }
+func (f *flows) slot(hash uint64, id connID) uint32 { return uint32(hash>>32)<<f.idBits | uint32(id) } // #nosec G115 -- some of the bits
+func (f *flows) idOf(slot uint32) connID            { return connID(slot&(1<<f.idBits-1) - 1) }
 func (f *flows) home(hash uint64) uint32            { return uint32(hash) & f.mask() }    // #nosec G115 -- some of the bits
 func (f *flows) mask() uint32                       { return uint32(len(f.buckets)) - 1 } // #nosec G115 -- fewer than 2^32
 func (f *flows) after(at uint32) uint32             { return (at + 1) & f.mask() }

@@ -11,11 +11,11 @@ import (
 func TestFlows(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- repeatable
-	hash := func(id uint32) uint64 { return uint64(id%29) | uint64(id%31)<<32 }
+	hash := func(id connID) uint64 { return uint64(id%29) | uint64(id%31)<<32 }
 	f := flows{hash: hash}
-	in := map[uint32]bool{}
+	in := map[connID]bool{}
 	for range 20_000 {
-		id := r.Uint32N(600)
+		id := connID(r.Uint32N(600))
 		if in[id] {
 			f.remove(id, hash(id))
 			delete(in, id)
@@ -23,8 +23,8 @@ func TestFlows(t *testing.T) {
 			f.add(id, hash(id))
 			in[id] = true
 		}
-		probe := r.Uint32N(600)
-		found, ok := f.find(hash(probe), func(other uint32) bool { return other == probe })
+		probe := connID(r.Uint32N(600))
+		found, ok := f.find(hash(probe), func(other connID) bool { return other == probe })
 		assert.Equal(t, in[probe], ok)
 		assert.True(t, !ok || found == probe)
 		assert.Equal(t, len(in), f.count)
@@ -42,16 +42,16 @@ func TestFlowsAreFoundAtOnce(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6)) // #nosec G404 -- repeatable
 	hashes := make([]uint64, 100_000)
-	f := flows{hash: func(id uint32) uint64 { return hashes[id] }}
+	f := flows{hash: func(id connID) uint64 { return hashes[id] }}
 	for id := range hashes {
 		hashes[id] = r.Uint64()
-		f.add(uint32(id), hashes[id]) // #nosec G115 -- few
+		f.add(connID(id), hashes[id]) // #nosec G115 -- few
 	}
 	looks := 0
 	for id := range hashes {
-		_, ok := f.find(hashes[id], func(other uint32) bool {
+		_, ok := f.find(hashes[id], func(other connID) bool {
 			looks++
-			return other == uint32(id) // #nosec G115 -- few
+			return other == connID(id) // #nosec G115 -- few
 		})
 		assert.True(t, ok)
 	}
@@ -63,10 +63,10 @@ func TestAlarms(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4)) // #nosec G404 -- repeatable
 	var a alarms
-	due := map[uint32]int64{}
-	ticks, far := map[uint32]tick{}, map[uint32]bool{}
+	due := map[connID]int64{}
+	ticks, far := map[connID]tick{}, map[connID]bool{}
 	assert.EqualValues(t, never, a.next())
-	now, id := int64(1e9), uint32(0)
+	now, id := int64(1e9), connID(0)
 	for range 20_000 {
 		if r.IntN(3) > 0 {
 			due[id] = now + r.Int64N(2e9)

@@ -128,7 +128,7 @@ func (l *link) takeRejection(r *wire.Rejection) {
 }
 
 // holder returns who has a connection with a 5-tuple, among the drivers of one's own protocol.
-func (l *link) holder(d *driver, t *tuple) (other *driver, id uint32, taken bool) {
+func (l *link) holder(d *driver, t *tuple) (other *driver, id connID, taken bool) {
 	for _, other = range l.drivers {
 		if other.datagram != d.datagram {
 			continue

@@ -12,18 +12,18 @@ import (
 )
 
 // receive takes a segment of a connection, and tells the core what it has brought.
-func (d *driver) receive(id uint32, s *wire.TCP) {
+func (d *driver) receive(id connID, s *wire.TCP) {
 	c, now := d.conns.at(id), d.loop.Now()
 	lingered := c.Lingers()
-	n := c.Receive(s, d.to(c).window, now)
+	n := c.Receive(s, d.to(id).window, now)
 	if n.Reply != nil {
-		d.transmit(c, n.Reply)
+		d.transmit(id, n.Reply)
 	}
 	if n.Acked > 0 {
 		d.release(id, n.Acked)
 	}
-	if key := c.key; key != noKey {
-		d.tell(key, id, c, &n)
+	if !id.lingers() {
+		d.tell(id, c, &n)
 	} else if lingered && !c.Lingers() {
 		d.left(now)
 	}
@@ -31,10 +31,10 @@ func (d *driver) receive(id uint32, s *wire.TCP) {
 }
 
 // settle sees to what is left of a connection: something to send, or nothing at all.
-func (d *driver) settle(id uint32, c *conn) {
+func (d *driver) settle(id connID, c *conn) {
 	switch {
-	case c.marks&used == 0:
-	case c.State() == tcp.Closed && c.key == noKey:
+	case c.port == 0:
+	case c.State() == tcp.Closed && id.lingers():
 		d.forget(id)
 	default:
 		d.touch(id, c)
@@ -42,27 +42,27 @@ func (d *driver) settle(id uint32, c *conn) {
 }
 
 // tell reports what has happened, in the order in which it has. The core may close the connection meanwhile.
-func (d *driver) tell(key, id uint32, c *conn, n *tcp.News) {
+func (d *driver) tell(id connID, c *conn, n *tcp.News) {
 	d.loop.Wake()
-	e := engine.Event{Key: key, At: d.loop.Now()}
+	e := engine.Event{Key: id.index(), At: d.loop.Now()}
 	if n.Has(tcp.Connected) {
 		d.begin(id, c)
 		e.Kind = engine.Connected
 		d.core.Handle(&e)
 	}
-	if len(n.Data) > 0 && c.key == key {
+	if len(n.Data) > 0 && c.port != 0 {
 		e.Kind, e.Data = engine.Data, n.Data
-		if e.At == d.core.Conn(key).Since {
+		if e.At == d.core.Conn(e.Key).Since {
 			e.At = loop.Now() // it came with the handshake's end: this is as early as it can be known
 		}
 		d.core.Handle(&e)
 	}
-	if n.Has(tcp.Opened) && c.key == key && c.marks&writing != 0 && c.Room(len(d.kept[id])) > 0 {
+	if n.Has(tcp.Opened) && c.port != 0 && c.marks&writing != 0 && c.Room(len(d.kept[id])) > 0 {
 		c.marks &^= writing
 		e.Kind, e.Data = engine.Writable, nil
 		d.core.Handle(&e)
 	}
-	if n.Has(tcp.Refused|tcp.Reset|tcp.PeerDone) && c.key == key {
+	if n.Has(tcp.Refused|tcp.Reset|tcp.PeerDone) && c.port != 0 {
 		e.Kind, e.Data = engine.Ended, nil
 		switch {
 		case n.Has(tcp.Refused):
@@ -75,21 +75,21 @@ func (d *driver) tell(key, id uint32, c *conn, n *tcp.News) {
 }
 
 // begin sends what a stream begins with.
-func (d *driver) begin(id uint32, c *conn) {
+func (d *driver) begin(id connID, c *conn) {
 	if header := d.job.Plan.Header; header != nil {
-		d.header = header(d.header[:0], d.local(c), d.to(c).addr)
+		d.header = header(d.header[:0], d.local(id), d.to(id).addr)
 		d.keep(id, d.header[:min(len(d.header), c.Room(0))])
 	}
 }
 
 // receiveDatagram takes a datagram of a flow.
-func (d *driver) receiveDatagram(id uint32, data []byte) {
+func (d *driver) receiveDatagram(id connID, data []byte) {
 	c := d.conns.at(id)
 	if c.State() != datagramOpen { // not connected, as far as the core knows
 		return
 	}
 	d.loop.Wake()
-	d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Data, At: d.loop.Now(), Data: data})
+	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Data, At: d.loop.Now(), Data: data})
 }
 
 // datagramOpen is the state of a UDP flow that the core knows to be connected; before, it is tcp.Closed.
@@ -97,10 +97,10 @@ const datagramOpen = tcp.Established
 
 // rejected takes an ICMP error. One about TCP must be about a SYN that is on its way, whose number others can't guess (RFC 5927). As in the
 // kernel, an established connection survives it, and sends again.
-func (d *driver) rejected(id uint32, r *wire.Rejection) {
+func (d *driver) rejected(id connID, r *wire.Rejection) {
 	c := d.conns.at(id)
 	errno, ends := errnoOf(r)
-	if c.key == noKey || !ends || !d.datagram && (c.State() != tcp.SynSent || !c.InFlight(r.Seq)) {
+	if id.lingers() || !ends || !d.datagram && (c.State() != tcp.SynSent || !c.InFlight(r.Seq)) {
 		return
 	}
 	call := "connect"
@@ -113,6 +113,6 @@ func (d *driver) rejected(id uint32, r *wire.Rejection) {
 	}
 	fault.Err = icmp.Error{Err: fault.Err, From: r.From, Kind: icmp.Kind(r.V6, r.Type, r.Code)}
 	d.loop.Wake()
-	d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Ended, At: d.loop.Now(), Fault: fault})
+	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Ended, At: d.loop.Now(), Fault: fault})
 	d.settle(id, c)
 }

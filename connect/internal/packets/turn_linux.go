@@ -23,7 +23,7 @@ func (d *driver) Tick(now int64) (wake int64) {
 	wake = d.core.Turn(now, d.loop.Seen())
 	more = d.connectDatagrams() || more
 	more = d.send() || more
-	wake = min(wake, d.endIfQuiet(now))
+	wake = min(wake, d.endIfQuiet(now), d.rest(now))
 	if more {
 		return now
 	}
@@ -37,25 +37,23 @@ func (d *driver) retransmit(now int64) (more bool) {
 		if !ok {
 			return false
 		}
-		c := d.conns.at(id)
-		if c.marks&armed == 0 || c.alarm != at {
-			continue // void
+		if c := d.conns.awake(id); c != nil && c.marks&armed != 0 && c.alarm == at { // else it is void
+			c.marks &^= armed
+			d.timer(id, c, now)
 		}
-		c.marks &^= armed
-		d.timer(id, c, now)
 	}
 	return true
 }
 
-func (d *driver) timer(id uint32, c *conn, now int64) {
+func (d *driver) timer(id connID, c *conn, now int64) {
 	lingered := c.Lingers()
 	if c.Expire(now) {
 		d.touch(id, c)
 		d.setAlarm(id, c, now)
 		return
 	}
-	if c.key != noKey {
-		d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Ended, At: now, Fault: d.fault("read", unix.ETIMEDOUT)})
+	if !id.lingers() {
+		d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Ended, At: now, Fault: d.fault("read", unix.ETIMEDOUT)})
 	} else if lingered {
 		d.left(now)
 	}
@@ -63,7 +61,7 @@ func (d *driver) timer(id uint32, c *conn, now int64) {
 }
 
 // setAlarm makes sure that a connection's timer is looked at in time.
-func (d *driver) setAlarm(id uint32, c *conn, now int64) {
+func (d *driver) setAlarm(id connID, c *conn, now int64) {
 	at := c.Deadline(now)
 	if at == tcp.Never {
 		return
@@ -93,11 +91,11 @@ func (d *driver) connectDatagrams() (some bool) {
 	now := loop.Now()
 	for _, id := range d.fresh {
 		c := d.conns.at(id)
-		if c.marks&used == 0 || c.key == noKey || c.State() == datagramOpen {
+		if c.port == 0 || c.State() == datagramOpen {
 			continue
 		}
 		c.Accept()
-		d.core.Handle(&engine.Event{Key: c.key, Kind: engine.Connected, At: now})
+		d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Connected, At: now})
 	}
 	some = len(d.fresh) > 0
 	d.fresh = d.fresh[:0]
@@ -105,7 +103,7 @@ func (d *driver) connectDatagrams() (some bool) {
 }
 
 // touch notes that a connection may have something to send.
-func (d *driver) touch(id uint32, c *conn) {
+func (d *driver) touch(id connID, c *conn) {
 	if c.marks&dirty == 0 {
 		c.marks |= dirty
 		d.dirty = append(d.dirty, id)
@@ -133,20 +131,32 @@ func (d *driver) send() (more bool) {
 	return len(d.dirty) > 0
 }
 
+// rest puts connections to sleep that are at rest, a few now and then.
+func (d *driver) rest(now int64) (wake int64) {
+	if now >= d.restAt {
+		d.restAt = now + restEvery
+		d.conns.blocks.rest()
+	}
+	if len(d.conns.blocks.awake) == 0 {
+		return never
+	}
+	return d.restAt
+}
+
 // emit sends all that a connection has to send now. ok is false if there is no room for it.
-func (d *driver) emit(id uint32, c *conn, now int64) (n int, ok bool) {
-	if c.marks&used == 0 || d.datagram {
+func (d *driver) emit(id connID, c *conn, now int64) (n int, ok bool) {
+	if c.port == 0 || d.datagram {
 		return 0, true
 	}
 	for {
-		if d.to(c).link.device.Buffer() == nil {
+		if d.to(id).link.device.Buffer() == nil {
 			return n, false
 		}
 		s, some := c.Next(d.kept[id], now)
 		if !some {
 			break
 		}
-		d.transmit(c, &s)
+		d.transmit(id, &s)
 		n++
 	}
 	d.setAlarm(id, c, now)
@@ -154,9 +164,9 @@ func (d *driver) emit(id uint32, c *conn, now int64) (n int, ok bool) {
 }
 
 // transmit sends a segment of a connection.
-func (d *driver) transmit(c *conn, s *wire.TCP) {
-	to := d.to(c)
-	local := d.localTo(c, to)
+func (d *driver) transmit(id connID, s *wire.TCP) {
+	to := d.to(id)
+	local := d.localTo(id, to)
 	s.SrcPort, s.DstPort = local.Port(), to.addr.Port()
 	if !s.Has(wire.RST) {
 		s.Window = to.window
@@ -165,10 +175,10 @@ func (d *driver) transmit(c *conn, s *wire.TCP) {
 }
 
 // keep adds bytes to those that a connection has not seen acknowledged.
-func (d *driver) keep(id uint32, p []byte) { d.kept[id] = append(d.kept[id], p...) }
+func (d *driver) keep(id connID, p []byte) { d.kept[id] = append(d.kept[id], p...) }
 
 // release drops the first of them.
-func (d *driver) release(id uint32, n int) {
+func (d *driver) release(id connID, n int) {
 	if kept := d.kept[id]; n < len(kept) {
 		d.kept[id] = kept[:copy(kept, kept[n:])]
 		return
@@ -191,7 +201,7 @@ func (d *driver) endIfQuiet(now int64) (wake int64) {
 	case d.lingering > 0 && now < d.idleSince+patience:
 		return d.idleSince + patience
 	}
-	d.conns.each(func(_ uint32, c *conn) { d.abort(c) })
+	d.conns.eachLingerer(d.abort)
 	close(d.quiet)
 	d.quiet = nil
 	return never

@@ -38,6 +38,7 @@ type network struct {
 	client  tcp.Conn
 	service *packets.Service
 	resets  int
+	rests   int // of the client, between one segment and the next
 
 	kept     []byte // by the client, until it is acknowledged
 	received []byte
@@ -93,6 +94,7 @@ func (n *network) step() bool {
 		s.Window = window
 		n.send(true, s)
 	}
+	n.rest()
 	timer := n.client.Deadline(n.now)
 	if len(n.way) == 0 || timer < n.way[0].at {
 		if timer == tcp.Never {
@@ -121,6 +123,15 @@ func (n *network) step() bool {
 	return true
 }
 
+// rest puts the client to rest and wakes it, if that can be.
+func (n *network) rest() {
+	if n.client.Rests() {
+		r := n.client.Rest(0)
+		n.client = r.Conn()
+		n.rests++
+	}
+}
+
 // until lets time pass until something is so.
 func (n *network) until(t *testing.T, is func() bool) {
 	t.Helper()
@@ -144,6 +155,7 @@ func (n *network) requireNoSurprises(t *testing.T, seed uint64) {
 // Whatever the network does, a client gets each byte back that it has sent, once and in order, and the connection ends in peace.
 func TestEchoesOverALossyNetwork(t *testing.T) {
 	t.Parallel()
+	rests := 0
 	for seed := range uint64(300) {
 		n := newNetwork(seed, newService(nil))
 		n.until(t, func() bool { return n.client.State() == tcp.Established })
@@ -158,12 +170,18 @@ func TestEchoesOverALossyNetwork(t *testing.T) {
 			n.kept = append(n.kept, packet...)
 			n.until(t, func() bool { return len(n.received) >= len(sent) && len(n.kept) == 0 })
 			require.True(t, bytes.Equal(sent, n.received), "seed %d", seed)
+			pause := n.rand.IntN(2) == 0
+			for pause && !n.client.Rests() {
+				pause = n.step()
+			}
 		}
 		n.client.Shut()
 		n.requireNoSurprises(t, seed)
 		assert.Len(t, n.received, len(sent), "seed %d", seed)
 		assert.GreaterOrEqual(t, n.service.Count.Received.Load(), int64(len(sent)), "seed %d", seed)
+		rests += n.rests
 	}
+	assert.Positive(t, rests)
 }
 
 // A client that asks gets the greeting once, even if the one that followed the handshake was lost.
