@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -278,10 +279,7 @@ func (e *evidence) explain(limit Limit) string {
 	case LimitIntermittent:
 		return e.explainIntermittent()
 	case LimitRefused:
-		if e.established == 0 {
-			return "the target refuses every connection: nothing listens there, or a firewall rejects this client" + e.quote(ClassRefused)
-		}
-		return "the target refuses further connections: its listener is gone, or a firewall or its system rejects them"
+		return e.explainRefused()
 	case LimitUnreachable:
 		if e.established == 0 {
 			return "no connect succeeds; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
@@ -295,6 +293,21 @@ func (e *evidence) explain(limit Limit) string {
 		return "the call ended before a limit was found, so the target may hold more: allow a longer timeout" + e.retries()
 	}
 	return ""
+}
+
+func (e *evidence) explainRefused() string {
+	first := e.first[ClassRefused]
+	told, ok := errors.AsType[ICMPError](first.Err)
+	byFirewall := ok && !told.NotListening(first.Network, first.Addr.Addr())
+	switch {
+	case byFirewall && e.established == 0:
+		return "a firewall rejects every connection" + e.quote(ClassRefused) + ": " + told.Advice()
+	case byFirewall:
+		return "a firewall rejects further connections" + e.quote(ClassRefused) + ": " + told.Advice()
+	case e.established == 0:
+		return "the target refuses every connection: nothing listens there, or a firewall rejects this client" + e.quote(ClassRefused)
+	}
+	return "the target refuses further connections: its listener is gone, or a firewall or its system rejects them"
 }
 
 func (e *evidence) explainApplication() string {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -275,6 +276,13 @@ func TestCapacityQuotesTheCause(t *testing.T) {
 		require.Contains(t, cut.explain(LimitUnreachable), "(no host)")
 	}
 	assert.NotContains(t, cut.explain(LimitRefused), "(")
+	rejected := evidence{errors: map[Class]int64{ClassRefused: 1}, first: map[Class]Failure{
+		ClassRefused: {Network: "tcp", Err: ICMPError{Err: ReasonStopped, From: netip.MustParseAddr("127.0.0.1"), Kind: "port unreachable"}},
+	}}
+	assert.Contains(t, rejected.explain(LimitRefused), "a firewall rejects every connection")
+	assert.Contains(t, rejected.explain(LimitRefused), "127.0.0.1 says so, which is this host itself")
+	rejected.established = 1
+	assert.Contains(t, rejected.explain(LimitRefused), "a firewall rejects further connections")
 
 	pool, err := source.ParsePool("127.77.5.1")
 	require.NoError(t, err)

@@ -168,11 +168,13 @@ func TestBadNetworks(t *testing.T) {
 	ns := newNamespace(t)
 	ns.run(t, "ip route add unreachable 198.51.100.0/24")
 	ns.run(t, "ip route add prohibit 192.0.2.0/24")
+	ns.run(t, "ip route add blackhole 192.0.2.128/25")
 	ns.rules(t, `table inet e2e {
 		chain in {
 			type filter hook input priority 0
 			meta l4proto {tcp, udp} th dport 9 drop
 			tcp dport 10 reject with tcp reset
+			tcp dport 12 reject with icmpx port-unreachable
 			tcp dport 11 meta nfproto ipv6 reject with icmpv6 admin-prohibited
 		}
 	}`)
@@ -190,6 +192,9 @@ func TestBadNetworks(t *testing.T) {
 		{"no route", "203.0.113.1:5001", nil, "net_unreachable", false},
 		{"unreachable", "198.51.100.1:5001", nil, "host_unreachable", false},
 		{"forbidden by a route", "192.0.2.1:5001", nil, "blocked", false},
+		{"swallowed by a route", "192.0.2.129:5001", nil, "blocked", false},
+		{"swallowed by a route, on package net", "192.0.2.129:5001", object{"network": "tls"}, "blocked", false},
+		{"no such interface", "[fe80::1%none]:5001", nil, "net_unreachable", false},
 		{"UDP forbidden by a route", "192.0.2.1:5001", object{"network": "udp"}, "blocked", false},
 		{"forbidden by a router", "[::1]:11", nil, "blocked", false},
 		{"TLS, forbidden by a router", "[::1]:11", object{"network": "tls"}, "blocked", false},
@@ -208,6 +213,20 @@ func TestBadNetworks(t *testing.T) {
 		faultTest{ns: ns, body: `await mconnect.ping('http://[::1]:11/');`}.fails(t, map[string][]string{
 			"connected": {"ping http://[::1]:11/", "ICMP: administratively prohibited, from ::1", "::1 says so"},
 		})
+	})
+	t.Run("this host is told as the cause", func(t *testing.T) {
+		const firewall = "says so, which is this host itself: look at its firewall"
+		for body, says := range map[string]string{
+			`await mconnect.flood('127.0.0.1:12');`:        firewall,
+			`await mconnect.tcpPing('[::1]:12');`:          firewall,
+			`await mconnect.ping('http://127.0.0.1:12/');`: firewall,
+			`await mconnect.flood('192.0.2.129:5001');`:    "this host itself forbids it: look at its firewall (nft list ruleset) and at its routes",
+			`await mconnect.ping('http://192.0.2.129/');`:  "route (ip route: prohibit, blackhole)",
+			`await mconnect.flood('[fe80::1%none]:5001');`: "this host has no interface \"none\"",
+		} {
+			faultTest{ns: ns, body: body}.fails(t, map[string][]string{"connected": {says}})
+		}
+		faultTest{ns: ns, body: `await mconnect.capacity('127.0.0.1:12');`}.fails(t, map[string][]string{"capacity": {"a firewall rejects every connection", firewall}})
 	})
 	t.Run("lost SYNs are counted", func(t *testing.T) {
 		done := floodTest{calls: []call{{"127.0.0.1:9", object{"connections": 20, "connectTimeout": "1500ms"}}}, ns: ns}.flood(t)

@@ -44,7 +44,7 @@ func (r *Result) advice() string {
 	if r.Class == class.Timeout && r.FailedIn == PhaseTLS {
 		return "the server accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time"
 	}
-	if told, ok := errors.AsType[icmp.Error](r.Err); ok && r.Class != class.Refused {
+	if told, ok := errors.AsType[icmp.Error](r.Err); ok {
 		return told.Advice()
 	}
 	return advice[r.Class]
@@ -107,7 +107,7 @@ var advice = map[class.Class]string{
 	class.TLS:              "check the certificate, the host name and the TLS options",
 	class.AddrNotAvailable: "use a source of this host, of the target's IP version",
 	class.FDLimit:          "raise the limit of open files (ulimit -n, LimitNOFILE= of a service)",
-	class.Blocked:          "the caller's rules, this host's firewall or a route (ip route: prohibit), or a router on the way forbid the target",
+	class.Blocked:          "the caller's rules, this host's firewall or a route (ip route: prohibit, blackhole), or a router on the way forbid the target",
 }
 
 // adviceInAnswer is for answers that begin, and do not end as they should.

@@ -3,6 +3,7 @@ package ping
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -34,8 +35,12 @@ func ParseURL(text string) (*url.URL, error) {
 	if u.Host, err = hostHeader(u.Host); err != nil {
 		return nil, fmt.Errorf("URL %s: the host is %w; %s", shown, err, accepted)
 	}
-	if _, port, err := endpoint(u); err != nil || port == 0 {
+	host, port, err := endpoint(u)
+	if err != nil || port == 0 {
 		return nil, fmt.Errorf("URL %s: the port is %s; want 1 to 65535", shown, quote.Cut(u.Port(), shownInput))
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "" {
+		return nil, fmt.Errorf("URL %s: a link-local address needs the interface that it is on; want http://[%s%%25eth0]/, for example", shown, addr)
 	}
 	return u, nil
 }

@@ -100,6 +100,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"a broken escape":          "http://a/%zz",
 		"a port that is too large": "http://a:99999/",
 		"a port of letters":        "http://a:ü/",
+		"no interface":             "http://[fe80::1]/",
 		"another scheme":           "gopher://a/",
 		"a scheme of control":      "\x1b://a/",
 		"no end":                   "http://a/" + strings.Repeat("ü", 1<<20),

@@ -147,11 +147,19 @@ func (d *driver) launch(number int64, to *endpoint) (fd int, mayBeOwn bool, faul
 			break
 		}
 	}
-	fault = engine.Fault{Class: class.OfCall("connect", errno), Err: d.errors.Of("connect", errno)}
+	fault = engine.Fault{Class: class.OfConnect(errno, d.sourceOf(number), d.job.Plan.Targets[d.job.TargetOf(number)].Addr.Addr()), Err: d.errors.Of("connect", errno)}
 	if errno == unix.EADDRNOTAVAIL && d.job.Plan.Sources.Ports.Count() > 0 {
 		fault.Class = class.AddrInUse // the port it may use is taken: another connection has the same 5-tuple
 	}
 	return -1, false, fault
+}
+
+// sourceOf is the address that a connection comes from, which is not valid if the system chooses it.
+func (d *driver) sourceOf(number int64) netip.Addr {
+	if !d.job.Plan.Sources.Chosen() {
+		return netip.Addr{}
+	}
+	return d.job.Plan.Sources.At(uint64(number)).Addr() // #nosec G115 -- connections count from 0
 }
 
 // open opens a socket, and binds it if a source is wanted.

@@ -50,7 +50,7 @@ func (r *runner) dialFault(err error) engine.Fault {
 	}
 	if call, ok := errors.AsType[*os.SyscallError](err); ok && !inHandshake {
 		if errno, ok := errors.AsType[syscall.Errno](call); ok {
-			return r.callFault(call.Syscall, errno)
+			return r.callFault(class.Of(err), call.Syscall, errno)
 		}
 	}
 	fault := engine.Fault{Class: class.Of(err), Err: err}
@@ -73,8 +73,8 @@ func (r *runner) toldFault(told icmp.Error) engine.Fault {
 	return fault
 }
 
-func (r *runner) callFault(call string, errno syscall.Errno) engine.Fault {
-	fault := engine.Fault{Class: class.OfCall(call, errno), Err: engine.CallError{Call: call, Errno: errno}}
+func (r *runner) callFault(of class.Class, call string, errno syscall.Errno) engine.Fault {
+	fault := engine.Fault{Class: of, Err: engine.CallError{Call: call, Errno: errno}}
 	if call == "connect" && errno == syscall.EADDRNOTAVAIL && r.job.Plan.Sources.Ports.Count() > 0 {
 		fault.Class = class.AddrInUse // the port it may use is taken: another connection has the same 5-tuple
 	}

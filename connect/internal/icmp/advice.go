@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Advice says where to look for what the message tells.
@@ -14,8 +15,16 @@ func (e Error) Advice() string {
 		return "this host says so itself: most likely nobody answers its ARP or neighbour requests (ip neigh); check that the target, or the router to it, is up and in this network"
 	case isOwn:
 		return fmt.Sprintf("%s says so, which is this host itself: look at its firewall (nft list ruleset) and routes (ip route get)", e.From)
+	case e.Kind == icmp4[[2]uint8{3, 3}]: // the same over IPv6
+		return fmt.Sprintf("%s says so: a firewall or balancer there rejects it (a rule REJECT; kube-proxy does so for a service without endpoints)", e.From)
 	}
 	return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", e.From)
+}
+
+// NotListening reports whether the message can come from a target where nobody listens: over UDP the target itself sends it (RFC 1122,
+// 4.1.3.1). A TCP sends RST instead (RFC 9293, 3.10.7.1), so such a message about TCP is a firewall's.
+func (e Error) NotListening(network string, target netip.Addr) bool {
+	return strings.HasPrefix(network, "udp") && e.From == target.WithZone("").Unmap()
 }
 
 // own reports whether an interface of this host has the address.

@@ -2,12 +2,14 @@
 package advice
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -104,7 +106,7 @@ func adviceOn(f connect.Failure) string {
 	if _, otherFamily := errors.AsType[*source.FamilyError](f.Err); otherFamily {
 		return "" // says it already
 	}
-	if icmp, ok := errors.AsType[connect.ICMPError](f.Err); ok && f.Class != connect.ClassRefused {
+	if icmp, ok := errors.AsType[connect.ICMPError](f.Err); ok && (f.Class != connect.ClassRefused || !icmp.NotListening(f.Network, f.Addr.Addr())) {
 		return icmp.Advice()
 	}
 	if _, plain := errors.AsType[tls.RecordHeaderError](f.Err); plain {
@@ -138,11 +140,11 @@ func likelyReason(f connect.Failure) connect.Reason {
 func ownFault(f connect.Failure) string {
 	switch f.Class {
 	case connect.ClassTimeout, connect.ClassBlocked:
-		return ownConntrack()
+		return cmp.Or(ownConntrack(), ownRule(f.Err))
 	case connect.ClassAddrNotAvailable:
 		return ownPorts(f.Addr)
 	case connect.ClassNetUnreachable:
-		return foreignSource(f.Source.Addr())
+		return cmp.Or(noInterface(f.Addr.Addr()), foreignSource(f.Source.Addr()))
 	}
 	return ""
 }
@@ -155,6 +157,14 @@ func ownConntrack() string {
 		return ""
 	}
 	return fmt.Sprintf("this host's own connection table is full (%d of %d, nf_conntrack), so its packets are dropped: raise it (sysctl -w net.netfilter.nf_conntrack_max=%d), or do without tracking (nft … notrack)", count, most, 4*most)
+}
+
+// ownRule tells that this host's own system forbids a connection, "" if it is somebody else who does.
+func ownRule(err error) string {
+	if _, bySystem := errors.AsType[syscall.Errno](err); !bySystem {
+		return ""
+	}
+	return "this host itself forbids it: look at its firewall (nft list ruleset) and at its routes of type prohibit and blackhole (ip route get)"
 }
 
 // ownPorts tells that most of this host's ports to a target are used, "" if they are not, or that is not known.

@@ -3,7 +3,9 @@ package advice
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	other := errors.New("other")
+	rejected := connect.ICMPError{Err: other, From: netip.MustParseAddr("192.0.2.254"), Kind: "port unreachable"}
 	for name, row := range map[string]struct {
 		failure connect.Failure
 		says    string
@@ -37,6 +40,12 @@ func TestAdvice(t *testing.T) {
 		"a source of another host":            {connect.Failure{Class: connect.ClassNetUnreachable, Source: netip.MustParseAddrPort("192.0.2.1:0"), Err: other}, "the source 192.0.2.1 does not belong to this host"},
 		"no route from a source of this host": {connect.Failure{Class: connect.ClassNetUnreachable, Source: netip.MustParseAddrPort("127.0.0.1:0"), Err: other}, "this host has no route there"},
 		"no route, from no source":            {connect.Failure{Class: connect.ClassNetUnreachable, Err: other}, "this host has no route there"},
+		"no such interface":                   {connect.Failure{Class: connect.ClassNetUnreachable, Addr: netip.MustParseAddrPort("[fe80::1%none]:80"), Err: other}, `this host has no interface "none"`},
+		"forbidden by this host":              {connect.Failure{Class: connect.ClassBlocked, Err: fmt.Errorf("connect: %w", syscall.EINVAL)}, "this host itself forbids it"},
+		"forbidden by k6's options":           {connect.Failure{Class: connect.ClassBlocked, Err: other}, "blockHostnames"},
+		"rejected by a firewall":              {connect.Failure{Class: connect.ClassRefused, Network: "tcp", Err: rejected}, "192.0.2.254 says so: a firewall"},
+		"rejected by a firewall, for UDP":     {connect.Failure{Class: connect.ClassRefused, Network: "udp", Addr: netip.MustParseAddrPort("192.0.2.1:53"), Err: rejected}, "192.0.2.254 says so: a firewall"},
+		"nobody listens, as the target says":  {connect.Failure{Class: connect.ClassRefused, Network: "udp", Addr: netip.MustParseAddrPort("192.0.2.254:53"), Err: rejected}, "check that a server listens there"},
 		"no TLS on this port":                 {connect.Failure{Class: connect.ClassTLS, Err: connect.HandshakeError{Err: tls.RecordHeaderError{Msg: "first record"}}}, "does not speak TLS on this port"},
 		"the call's time":                     {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}, "(option timeout, and duration of traffic)"},
 	} {
