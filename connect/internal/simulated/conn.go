@@ -40,6 +40,7 @@ type Conn struct {
 	Verdict   Verdict // of the last answer
 	LastHost  string  // that the last of these has named
 	Moved     bool    // another host than before has answered
+	Unasked   int     // how often the peer has begun to speak, a pause after it was established or had spoken, without owing an answer
 	Sent      int64   // bytes
 	Received  int64   // bytes that the core was told
 
@@ -77,6 +78,7 @@ type Conn struct {
 	stamps   map[uint64]datagram // those without an echo
 	last     uint64              // the last one's
 	got      int64               // bytes that the peer has got
+	spoke    int64               // when the peer has begun to speak last, or has answered since it did so unasked
 	active   int64               // when something passes last on its way
 	forgot   bool                // something on the way has forgotten the connection
 	first    Verdict             // of the first answer
@@ -316,7 +318,7 @@ func (c *Conn) tookData(a *arrival, now int64) {
 	c.Gap, c.LastTold = now-max(c.LastTold, c.Established), now
 	switch {
 	case !c.Script.Answers.Echo:
-		c.tookAnswer(a.data)
+		c.tookAnswer(a.data, now)
 	case c.driver.datagram:
 		c.tookDatagram(a, now)
 	default:
@@ -325,8 +327,11 @@ func (c *Conn) tookData(a *arrival, now int64) {
 }
 
 // tookAnswer notes bytes of an answer.
-func (c *Conn) tookAnswer(data []byte) {
+func (c *Conn) tookAnswer(data []byte, now int64) {
 	if c.Answered {
+		if now-max(c.spoke, c.Established) > c.Script.Pause {
+			c.Unasked, c.spoke = c.Unasked+1, now
+		}
 		return
 	}
 	v := Verdict{Complete: true, Right: true}
@@ -337,7 +342,9 @@ func (c *Conn) tookAnswer(data []byte) {
 	if c.Begun = !v.Complete; c.Begun {
 		return
 	}
-	now := c.driver.World.now
+	if c.Unasked > 0 {
+		c.spoke = now
+	}
 	c.Took = now - c.SentFirst
 	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, now
 	if c.Answers++; c.Answers == 1 {

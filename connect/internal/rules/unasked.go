@@ -1,0 +1,42 @@
+package rules
+
+// unasked knows the peers that speak although they owe no answer. One that greets, or whose answer comes in parts, does so for a moment; of one
+// that goes on, nobody can tell whether what it says after a question is the answer.
+type unasked struct {
+	pause int64 // what comes within it belongs to what came before
+	last  map[uint32]spoken
+}
+
+// spoken is when a peer spoke last, with or without having been asked, and how often it has begun to without.
+type spoken struct {
+	at    int64
+	times int
+}
+
+const (
+	// mostUnasked is how often a peer may begin to speak without having been asked: late greetings and datagrams that come twice do, too.
+	mostUnasked = 2
+	// pausePart is which part of the interval between questions separates what a peer says.
+	pausePart = 4
+)
+
+// speaks takes note of what a peer says that owes no answer. It reports whether it has done so too often. begun is when the peer had its first
+// occasion to speak.
+func (u *unasked) speaks(key uint32, begun, now int64) (tooOften bool) {
+	last, has := u.last[key]
+	if !has {
+		last.at = begun
+	}
+	if now-last.at > u.pause {
+		last = spoken{now, last.times + 1}
+		u.last[key] = last
+	}
+	return last.times > mostUnasked
+}
+
+// answers takes note of an answer, the rest of which may still come.
+func (u *unasked) answers(key uint32, now int64) {
+	if last, has := u.last[key]; has {
+		u.last[key] = spoken{now, last.times}
+	}
+}
