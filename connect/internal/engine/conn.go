@@ -1,6 +1,10 @@
 package engine
 
-import "math"
+import (
+	"math"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/arena"
+)
 
 // Conn is a connection from its dial to its end. It has no pointers, so the garbage collector never looks at it, and 32 bytes.
 type Conn struct {
@@ -47,6 +51,7 @@ const chunkSize = 1 << 8 // calls with a connection or two are made by the thous
 
 // slab keeps the connections of a core. A connection's key is its index. It grows by chunks, which never move.
 type slab struct {
+	arena    arena.Arena
 	chunks   []*[chunkSize]Conn
 	outgoing []*[chunkSize]Outgoing // nil where nothing was ever sent
 	free     []uint32
@@ -58,7 +63,7 @@ func (s *slab) at(key uint32) *Conn { return &s.chunks[key/chunkSize][key%chunkS
 func (s *slab) outgoingAt(key uint32) *Outgoing {
 	chunk := &s.outgoing[key/chunkSize]
 	if *chunk == nil {
-		*chunk = new([chunkSize]Outgoing)
+		*chunk = arena.New[[chunkSize]Outgoing](&s.arena)
 	}
 	return &(*chunk)[key%chunkSize]
 }
@@ -99,7 +104,7 @@ func (s *slab) put(c Claim) (key uint32) {
 		key = s.used
 		s.used++
 		if int(key/chunkSize) == len(s.chunks) {
-			s.chunks, s.outgoing = append(s.chunks, new([chunkSize]Conn)), append(s.outgoing, nil)
+			s.chunks, s.outgoing = append(s.chunks, arena.New[[chunkSize]Conn](&s.arena)), append(s.outgoing, nil)
 		}
 	}
 	conn := s.at(key)

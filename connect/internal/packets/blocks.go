@@ -1,6 +1,9 @@
 package packets
 
-import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/arena"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+)
 
 // blockSize is how many connections fall asleep together: few enough that waking them all for one is no matter.
 const blockSize = 1 << 6
@@ -13,6 +16,7 @@ type block struct {
 
 // blocks is an array of connections.
 type blocks struct {
+	arena       arena.Arena
 	all         []block
 	awake       []uint32 // indices of blocks
 	next        int      // of these, to be looked at
@@ -40,7 +44,7 @@ func (s *blocks) isAwake(i uint32) bool { return s.all[i/blockSize].awake != nil
 func (s *blocks) wake(index uint32) {
 	s.awake = append(s.awake, index)
 	b := &s.all[index]
-	b.awake = s.spareAwake.get()
+	b.awake = s.spareAwake.get(&s.arena)
 	if b.asleep == nil {
 		return
 	}
@@ -112,7 +116,7 @@ func (s *blocks) putToSleep(b *block) (ok bool) {
 		some = some || c.port != 0
 	}
 	if some {
-		b.asleep = s.spareAsleep.get()
+		b.asleep = s.spareAsleep.get(&s.arena)
 		for i := range b.awake {
 			b.asleep[i] = b.awake[i].rest()
 		}
@@ -143,11 +147,11 @@ func wakened(r *tcp.Rest) conn {
 // pool keeps what is to be used again.
 type pool[T any] []*T
 
-// get returns something that is zero.
-func (p *pool[T]) get() *T {
+// get returns something that is zero, from the arena if there is nothing to be used again.
+func (p *pool[T]) get(from *arena.Arena) *T {
 	last := len(*p) - 1
 	if last < 0 {
-		return new(T)
+		return arena.New[T](from)
 	}
 	t := (*p)[last]
 	*p = (*p)[:last]

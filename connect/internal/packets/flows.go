@@ -1,14 +1,21 @@
 package packets
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+	"runtime"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/arena"
+)
 
 // flows finds connections by the hash of their 5-tuple. It is a hash table of buckets, a cache line each, in which nothing moves: a
 // connection that finds its bucket full goes to the next one, and those that it has passed count it. A slot has a connection's id, and in
-// the bits above as much of the hash as there is room for, so that connections are hardly ever looked at in vain. That takes 5 to 11 bytes
-// for each.
+// the bits above as much of the hash as there is room for, so that connections are hardly ever looked at in vain. That takes 5 bytes for each,
+// up to twice as much where their number was not known before.
 type flows struct {
 	buckets []bucket
-	idBits  int // of a slot, for id + 1
+	memory  *arena.Arena // of the buckets
+	idBits  int          // of a slot, for id + 1
 	count   int
 	hash    func(id connID) uint64
 }
@@ -44,13 +51,9 @@ func (f *flows) find(hash uint64, is func(id connID) bool) (id connID, ok bool) 
 // mostTaken of ofSlots may be taken: above, many buckets are full.
 const mostTaken, ofSlots = 13, 16
 
-// reserve makes room for so many connections. A table that has to grow instead leaves garbage of its own size.
+// reserve makes room for so many connections, and no more.
 func (f *flows) reserve(n int64) {
-	buckets := 1
-	for int64(buckets)*slotsPerBucket*mostTaken < n*ofSlots {
-		buckets *= 2
-	}
-	f.resize(buckets)
+	f.resize(int(n*ofSlots/(slotsPerBucket*mostTaken)) + 1)
 }
 
 // add takes a connection whose 5-tuple is not there.
@@ -77,7 +80,8 @@ func (f *flows) put(id connID, hash uint64) {
 
 func (f *flows) resize(count int) {
 	before := *f
-	f.buckets = make([]bucket, count)
+	f.memory = new(arena.Arena)
+	f.buckets = arena.Make[bucket](f.memory, count)
 	f.idBits = bits.Len(uint(len(f.buckets)*slotsPerBucket)) + 1 // for those that linger
 	for i := range before.buckets {
 		for _, slot := range before.buckets[i].slots {
@@ -87,6 +91,7 @@ func (f *flows) resize(count int) {
 			}
 		}
 	}
+	runtime.KeepAlive(before.memory)
 }
 
 // remove takes a connection out, which must be there.
@@ -107,6 +112,15 @@ func (f *flows) remove(id connID, hash uint64) {
 
 func (f *flows) slot(hash uint64, id connID) uint32 { return uint32(hash>>32)<<f.idBits | uint32(id) } // #nosec G115 -- some of the bits
 func (f *flows) idOf(slot uint32) connID            { return connID(slot&(1<<f.idBits-1) - 1) }
-func (f *flows) home(hash uint64) uint32            { return uint32(hash) & f.mask() }    // #nosec G115 -- some of the bits
-func (f *flows) mask() uint32                       { return uint32(len(f.buckets)) - 1 } // #nosec G115 -- fewer than 2^32
-func (f *flows) after(at uint32) uint32             { return (at + 1) & f.mask() }
+
+// home is the bucket where the search begins, by a multiplication that takes the place of a division.
+func (f *flows) home(hash uint64) uint32 {
+	return uint32(hash & math.MaxUint32 * uint64(len(f.buckets)) >> 32) // #nosec G115 -- a bucket's index
+}
+
+func (f *flows) after(at uint32) uint32 {
+	if at++; int(at) < len(f.buckets) {
+		return at
+	}
+	return 0
+}
