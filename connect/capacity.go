@@ -82,7 +82,8 @@ type CapacityResult struct {
 	StartTime      time.Time         `json:"start_time"`
 	Duration       time.Duration     `json:"duration"`
 
-	Steps []CapacityStep `json:"-"` // in the order in which they were taken
+	Steps       []CapacityStep `json:"-"` // in the order in which they were taken
+	TellsServed bool           `json:"-"` // connections that are held are known to be served, not only established
 }
 
 // CapacityStep is what was found when one more step of a search had been watched.
@@ -201,9 +202,13 @@ func (e *evidence) unserved() int64 {
 // unservedOpen is the part of unserved that may still be served.
 func (e *evidence) unservedOpen() int64 { return e.unserved() - e.dials.handshakes }
 
-// connections is how many are held.
+// connections is how many are held. Where something puts data of its own before ours, that the target has not answered it on some tells
+// nothing of these.
 func (e *evidence) connections() int64 {
-	if e.hasServed {
+	switch {
+	case e.isMisplaced():
+		return 0
+	case e.hasServed:
 		return e.served
 	}
 	return e.established
@@ -216,7 +221,7 @@ func (e *evidence) limit() Limit {
 		return here
 	}
 	switch {
-	case e.closed+e.dials.hungUp+e.errors[ClassBadReply] > 0 && !e.getsThrough():
+	case e.isApplication():
 		return LimitApplication
 	case e.unserved() > 0 && e.dials.inVain > 0:
 		return LimitAcceptQueue
@@ -234,6 +239,11 @@ func (e *evidence) limit() Limit {
 		return LimitUnreachable
 	}
 	return LimitNone
+}
+
+// isApplication reports whether the application closes or answers wrongly what is too much, or whatever comes.
+func (e *evidence) isApplication() bool {
+	return e.isMisplaced() || e.closed+e.dials.hungUp+e.errors[ClassBadReply] > 0 && !e.getsThrough()
 }
 
 // limitHere is what this host lacks.
@@ -264,7 +274,7 @@ func (e *evidence) servesAll() bool {
 func (e *evidence) explain(limit Limit) string {
 	switch limit {
 	case LimitNone:
-		return "every connection was held; the target may hold more, try more connections"
+		return "every connection was held; the target may hold more, try more connections" + e.untold()
 	case LimitApplication:
 		return e.explainApplication()
 	case LimitNotAccepted:
@@ -312,8 +322,11 @@ func (e *evidence) explainRefused() string {
 
 func (e *evidence) explainApplication() string {
 	switch {
+	case e.isMisplaced():
+		return "something on the way puts data of its own before ours, which the target answers, too, or sends back, so no connection counts as served: most likely a header of the PROXY protocol " +
+			"(HAProxy's send-proxy, or this call's own proxyProtocol); switch it off there, or on at the target, too (mconnect-server -proxy-protocol)" + e.quote(ClassBadReply)
 	case e.connections() == 0 && e.errors[ClassBadReply] == 0:
-		return "the target closes every connection: check that it serves this port, and this client"
+		return "the target closes every connection: check that it serves this port, and this client, and whether it wants a header of the PROXY protocol first (proxyProtocol)"
 	case e.connections() == 0:
 		return "the target answers, but with something else than was asked for, so no connection counts as served: check payload, reply, and that this service listens there" + e.quote(ClassBadReply)
 	case e.errors[ClassBadReply] > 0 && e.closed == 0:
@@ -323,6 +336,20 @@ func (e *evidence) explainApplication() string {
 			"it closes some so late that more seem to fit than do: allow more patience"
 	}
 	return "the target closes connections when there are more: a limit of the application, such as a maximum number of connections"
+}
+
+// isMisplaced reports whether answers show a header of the PROXY protocol that the target does not want.
+func (e *evidence) isMisplaced() bool {
+	err := e.first[ClassBadReply].Err
+	return errors.Is(err, ReasonTwice) || errors.Is(err, ReasonProxyHeader)
+}
+
+// untold says that a target may hold connections without serving them, where that is so.
+func (e *evidence) untold() string {
+	if e.hasServed || e.protocol != "tcp" {
+		return ""
+	}
+	return "; whether they are served can't be told, since the target sends nothing by itself (an mconnect server tells its name, with -proxy-protocol after a header of the PROXY protocol): give a payload that it answers"
 }
 
 func (e *evidence) explainNotAccepted() string {

@@ -211,6 +211,7 @@ func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 		StartTime:      s.started,
 		Duration:       time.Since(s.started),
 		Steps:          s.found,
+		TellsServed:    found.untold() == "",
 	}
 }
 

@@ -65,6 +65,41 @@ func TestFaultProxyProtocolOfOthers(t *testing.T) {
 	}
 }
 
+// capacity() and idle() count nobody as served whom a header of the PROXY protocol has reached that does not want one, or who waits for one.
+func TestFaultProxyProtocolOfSearches(t *testing.T) {
+	t.Parallel()
+	const (
+		misplaced = `await capacity(args.target, { connections: 100 });`
+		asked     = `await capacity(args.target, { connections: 100, payload: 'PING' });`
+		silences  = `await mconnect.idle(args.target, { from: '100ms', to: '1s' });`
+		own       = `proxyProtocol: 1, `
+	)
+	withOwn := func(call string) string { return strings.Replace(call, "{ ", "{ "+own, 1) }
+	for name, test := range map[string]struct {
+		server []string // flags
+		echo   bool
+		body   string
+		fails  map[string][]string
+	}{
+		"capacity, not wanted":                {body: withOwn(misplaced), fails: map[string][]string{"capacity": {"held 0 connections", "PROXY protocol", "twice over"}}},
+		"capacity with a payload, not wanted": {body: withOwn(asked), fails: map[string][]string{"capacity": {"held 0 connections", "PROXY protocol"}}},
+		"capacity with a payload, wanted":     {server: []string{"-proxy-protocol"}, body: asked, fails: map[string][]string{"capacity": {"closes every connection", "wants a header of the PROXY protocol"}}},
+		"idle, not wanted":                    {echo: true, body: withOwn(silences), fails: map[string][]string{"answered": {"more came back than was sent", "PROXY protocol"}, "complete": {"could not begin"}}},
+		"idle, wanted":                        {server: []string{"-proxy-protocol"}, body: silences, fails: map[string][]string{"answered": {"wants a header of the PROXY protocol first"}, "complete": {"could not begin"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			flags := append([]string{"-hostname", "web-1"}, test.server...)
+			c := startCompanion(t, nil, "127.0.0.1", append(flags, "-echo", "127.0.0.1:0")...)
+			target := c.address
+			if test.echo {
+				target = c.logged(t, `"Echo on; `).Address
+			}
+			faultTest{args: object{"target": target}, body: test.body}.fails(t, test.fails)
+		})
+	}
+}
+
 // The client's own header, over TCP and TLS: the server sees the source that the header tells.
 func TestFaultProxyProtocolOfTheClient(t *testing.T) {
 	t.Parallel()

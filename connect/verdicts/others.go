@@ -18,6 +18,8 @@ func CapacityOf(r *connect.CapacityResult, e *Expect) connect.Judged {
 	text := fmt.Sprintf("the target held %s (at least %d expected)", plural(r.Connections, "connection"), want)
 	if r.Connections < want {
 		text += capacityWhy(r)
+	} else if !r.TellsServed {
+		text += "; whether it serves them can't be told, since it sends nothing by itself: give a payload that it answers"
 	}
 	j.say(Capacity, r.Connections >= want, "%s", text)
 	return j.result()

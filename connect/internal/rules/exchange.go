@@ -49,9 +49,15 @@ func (x *exchanges) goOn(key uint32, now int64) (at int64, fault engine.Fault) {
 	return at, fault
 }
 
+// wantsAny reports whether no service but ours is known to be there, so that a host's name may come.
+func (x *exchanges) wantsAny() bool { return x.Any || x.Want.Any() }
+
 // take takes what has arrived. done says that the answer is complete; a fault, that it is wrong.
 func (x *exchanges) take(key uint32, data []byte) (host string, done bool, fault engine.Fault) {
 	if x.Any {
+		if reply.IsProxyHeader(data) {
+			return "", true, wrong(engine.ReasonProxyHeader, data)
+		}
 		return "", true, engine.Fault{}
 	}
 	before, hasBefore := x.parts[key]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Fill keeps connections open, to see how many of them the peer serves. It reports for each when the peer speaks first, when it answers, and
@@ -43,7 +44,14 @@ func (f *fill) Connected(key uint32, now int64) {
 
 // Data implements engine.Rules.
 func (f *fill) Data(key uint32, data []byte, now int64) {
-	if len(data) > 0 && f.core.Received(key) == int64(len(data)) {
+	if f.isFirst(key, data) {
+		if fault := f.greeted(key, data, f.kept.Payload != nil, nil); fault.Class != class.None {
+			f.fail(key, now, fault)
+			return
+		}
+		if name, ok := reply.Parse(data); ok {
+			f.know(f.names.Intern(name))
+		}
 		f.core.LeaveLane(key)
 		f.core.Report(key, now, engine.NewsSpoke)
 	}

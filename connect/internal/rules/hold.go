@@ -46,12 +46,12 @@ func (h *hold) nextKeepalive(key uint32, from int64) {
 // Data implements engine.Rules.
 func (h *hold) Data(key uint32, data []byte, now int64) {
 	conn := h.core.Conn(key)
-	if len(data) > 0 && h.core.Received(key) == int64(len(data)) {
-		if name, ok := reply.Parse(data); ok && !reply.IsProxyHeader(data) && (h.Any || h.Want.Any()) { // else an answer names the host, not a greeting
-			if h.isRepeated(key, string(name)) {
-				h.fail(key, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice})
-				return
-			}
+	if h.isFirst(key, data) {
+		if fault := h.greeted(key, data, h.interval > 0, h.expected); fault.Class != class.None {
+			h.fail(key, now, fault)
+			return
+		}
+		if name, ok := reply.Parse(data); ok && h.wantsAny() { // else an answer names the host, not a greeting
 			h.name(conn, h.names.Intern(name))
 		}
 		h.report(key, now, engine.NewsSpoke)
@@ -83,14 +83,6 @@ func (h *hold) spoke(key uint32, now int64) {
 	if h.Any && h.unasked.speaks(key, h.core.Conn(key).Since, now) {
 		h.fail(key, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonUnasked})
 	}
-}
-
-// isRepeated reports whether a greeting is a host's name more than once, though nothing was sent that the host could have answered.
-func (h *hold) isRepeated(key uint32, name string) bool {
-	if h.datagram || h.interval > 0 && h.core.Outgoing(key).Sent > 0 {
-		return false
-	}
-	return repeats(name, h.expected, func(part string) bool { return h.hostOf[part] > 0 }) > 1
 }
 
 // Expired implements engine.Rules: a connection is asked for a sign of life, unless it still owes one. Then it is dead.

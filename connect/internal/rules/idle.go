@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"sync"
@@ -271,6 +272,10 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 	p := f.mine[key]
 	switch p.phase {
 	case greeting:
+		if fault := misplaced(data, nil, func(string) bool { return false }); f.wantsAny() && fault.Class != class.None {
+			f.end(key, p, fault, now)
+			return
+		}
 		f.greets = true
 		f.ask(key, p, trying, now)
 	case silent: // whatever is on the way has seen this, too
@@ -281,10 +286,18 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 		switch {
 		case fault.Class != class.None:
 			f.end(key, p, fault, now)
+		case p.phase == trying && f.echoesMore(data):
+			f.end(key, p, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch}, now)
 		case done:
 			f.answered(key, p, host, data, now)
 		}
 	}
+}
+
+// echoesMore reports whether an echo server has sent back more than its hello, which ends in NULs: something has put data of its own before that.
+func (f *idle) echoesMore(answer []byte) bool {
+	x := f.exchanges
+	return x.Any && len(x.Payload) == HelloSize && len(answer) > HelloSize && len(bytes.Trim(x.Payload, "\x00"))+len(bytes.Trim(answer[HelloSize:], "\x00")) == 0
 }
 
 // answered takes note of an answer.

@@ -43,6 +43,20 @@ func (k *kept) TooLarge(key uint32, now int64) {
 	}
 }
 
+// isFirst reports whether these are the first words of a peer.
+func (k *kept) isFirst(key uint32, data []byte) bool {
+	return len(data) > 0 && k.core.Received(key) == int64(len(data))
+}
+
+// greeted is a fault if the first words of a peer show that something has put data of its own before ours. If this side has spoken, too, the
+// peer may have answered that together with its greeting.
+func (k *kept) greeted(key uint32, data []byte, speaks bool, expected map[string]float64) engine.Fault {
+	if k.datagram || !k.wantsAny() || speaks && k.core.Outgoing(key).Sent > 0 {
+		return engine.Fault{}
+	}
+	return misplaced(data, expected, func(name string) bool { return k.hostOf[name] > 0 })
+}
+
 // ask sends the payload, which must be answered within patience. A datagram that this host does not take is as good as lost.
 func (k *kept) ask(key uint32, now, patience int64) {
 	at, fault := k.send(key, now)
@@ -123,12 +137,15 @@ func (k *kept) report(key uint32, now int64, news engine.News) *engine.Outcome {
 func (k *kept) host(key uint32) string { return k.hosts[k.core.Conn(key).Tag] }
 
 // name notes which host a connection is to.
-func (k *kept) name(conn *engine.Conn, host string) {
+func (k *kept) name(conn *engine.Conn, host string) { conn.Tag = k.know(host) }
+
+// know returns the index of a host, which is known from now on.
+func (k *kept) know(host string) (at uint16) {
 	at, known := k.hostOf[host]
 	if !known {
 		at = uint16(len(k.hosts)) // #nosec G115 -- at most engine.MaxHosts
 		k.hosts = append(k.hosts, host)
 		k.hostOf[host] = at
 	}
-	conn.Tag = at
+	return at
 }

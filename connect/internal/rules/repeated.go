@@ -1,6 +1,12 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
+)
 
 // longName is how long a name is that nobody gives to a host twice over.
 const longName = 4
@@ -24,4 +30,16 @@ func HalfOf(name string) string {
 		return ""
 	}
 	return half
+}
+
+// misplaced is a fault if what a peer says by itself shows that something has put data of its own before ours, such as a header of the PROXY
+// protocol: it comes back, or the peer has answered it, too.
+func misplaced(greeting []byte, expected map[string]float64, known func(string) bool) engine.Fault {
+	if reply.IsProxyHeader(greeting) {
+		return wrong(engine.ReasonProxyHeader, greeting)
+	}
+	if name, ok := reply.Parse(greeting); ok && repeats(string(name), expected, known) > 1 {
+		return engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
+	}
+	return engine.Fault{}
 }

@@ -83,7 +83,7 @@ var adviceOnReason = map[connect.Reason]string{
 	connect.ReasonKeepalive: "the connection is up, but the application hangs or is gone, or a device on the way has forgotten the connection: look at the backend and its log, and at idle timeouts on the way; " +
 		"if the service does not answer this payload at all, give one that it does",
 	connect.ReasonUnasked:   "whether the service answers can't be told, since it sends data by itself all the time (a feed, a stream, a log): hold it without keepalive, which notices when the peer closes or resets; or hold a service that speaks only when it is asked",
-	connect.ReasonTooMuch:   "the server sends something by itself, or echoes more than it gets: traffic() needs a server that echoes what it gets and no more (mconnect-server -echo); or something on the way puts data of its own before ours, such as a header of the PROXY protocol (HAProxy's send-proxy): switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
+	connect.ReasonTooMuch:   "the server sends something by itself, or echoes more than it gets: it takes a server that echoes what it gets and no more (mconnect-server -echo); or something on the way puts data of its own before ours, such as a header of the PROXY protocol (HAProxy's send-proxy): switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
 	connect.ReasonForgotten: forgotten,
 	connect.ReasonElsewhere: forgotten,
 }
@@ -196,8 +196,8 @@ func OnStart(err error) error {
 var byClass = map[connect.Class]string{
 	connect.ClassRefused:          "check that a server listens there and that its backlog is larger than the concurrency",
 	connect.ClassTimeout:          "check the route and firewalls, the server's backlog, that answers to the source come back to this host, and that this host keeps up (its processors; a lower rate or concurrency)",
-	connect.ClassReset:            "the target, or a firewall or balancer on the way, resets the connection, as one does that has forgotten it (a flush of its table): check its log, its limit of connections, and that its backend is up",
-	connect.ClassClosed:           "the target, or a balancer on the way, closes the connection: check its log, its limit of connections, and that its backend is up",
+	connect.ClassReset:            "the target, or a firewall or balancer on the way, resets the connection, as one does that has forgotten it (a flush of its table): check its log, its limit of connections, that its backend is up, and whether it wants a header of the PROXY protocol (proxyProtocol)",
+	connect.ClassClosed:           "the target, or a balancer on the way, closes the connection: check its log, its limit of connections, that its backend is up, and whether it wants a header of the PROXY protocol (proxyProtocol)",
 	connect.ClassHostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
 	connect.ClassNetUnreachable:   "this host has no route there, or none from the source: check its routes (ip route get), and that it has an address of this IP version",
 	connect.ClassAddrInUse:        "other sockets, or other connections of this call, have these source ports: use others, fewer connections than sources x ports x targets, or close: 'rst'",
