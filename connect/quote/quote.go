@@ -12,8 +12,9 @@ import (
 
 // Printable leaves printable text alone and escapes everything else as Go does (\n, \x1b, \u202e): control characters, invalid UTF-8,
 // line separators, and format characters, which reorder text (bidirectional overrides) or can't be seen. Spaces of any width count as
-// printable. Printable(Printable(s)) is Printable(s).
+// printable. What a CI system would obey in a job's log is escaped, too. Printable(Printable(s)) is Printable(s).
 func Printable(s string) string {
+	s = withoutCommands(s)
 	plain := printablePrefix(s)
 	if plain == len(s) {
 		return s
@@ -25,7 +26,7 @@ func Printable(s string) string {
 		if isPrintable(r, size) {
 			out.WriteString(rest[:size])
 		} else {
-			escaped := strconv.Quote(rest[:size])
+			escaped := strconv.QuoteToASCII(rest[:size])
 			out.WriteString(escaped[1 : len(escaped)-1])
 		}
 		rest = rest[size:]
@@ -49,7 +50,17 @@ func isPrintable(r rune, size int) bool {
 	if r == utf8.RuneError && size <= 1 {
 		return false // a byte that is not UTF-8
 	}
-	return unicode.IsPrint(r) || unicode.Is(unicode.Zs, r)
+	return Visible(r) || unicode.Is(unicode.Zs, r)
+}
+
+// Visible reports whether a character shows something, or is the space. Some letters and marks show nothing (Default_Ignorable_Code_Point
+// of Unicode's DerivedCoreProperties.txt, and the blank of Braille): with one of these, two names can look like one.
+func Visible(r rune) bool {
+	if r < utf8.RuneSelf {
+		return ' ' <= r && r <= '~'
+	}
+	const blankBraille = '\u2800'
+	return unicode.IsPrint(r) && r != blankBraille && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Cut shortens a text of more than most bytes, and ends it with "…" then. It cuts neither a character nor an escape sequence in two.
@@ -132,9 +143,9 @@ func escape(s string, length int) int {
 // Text is s in quotes, escaped as Go does, and cut to about most bytes of it.
 func Text(s string, most int) string {
 	if len(s) <= most {
-		return strconv.Quote(s)
+		return Printable(strconv.Quote(s))
 	}
-	return strconv.Quote(s[:boundary(s, most)]) + "…"
+	return Printable(strconv.Quote(s[:boundary(s, most)])) + "…"
 }
 
 // maxError is how many bytes of an error are shown.

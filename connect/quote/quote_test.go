@@ -28,6 +28,10 @@ func TestPrintable(t *testing.T) {
 		"bidirectional overrides":    {"a\u202ecod.exe\u2066b\u200f", `a\u202ecod.exe\u2066b\u200f`},
 		"characters without a width": {"a\u200bb\ufeff\u00ad\u2060", `a\u200bb\ufeff\u00ad\u2060`},
 		"tags":                       {"a\U000e0041", `a\U000e0041`},
+		"letters that show nothing":  {"a\u3164\u115f\uffa0\u034f\ufe0f\u2800", `a\u3164\u115f\uffa0\u034f\ufe0f\u2800`},
+		"a CI system's commands":     {"##vso[task.setvariable variable=PATH]x ##[error] ##teamcity[x", `\x23\x23vso[task.setvariable variable=PATH]x \x23\x23[error] \x23\x23teamcity[x`},
+		"GitHub's commands":          {"::error file=a,line=1::oops ::stop-commands:::x::", `\x3a\x3aerror file=a,line=1\x3a\x3aoops \x3a\x3astop-commands\x3a\x3a:x::`},
+		"no command":                 {"# web-1 ## [::1]:80 from [fe80::a]:9, ::ffff:10.0.0.1, dead::beef::", "# web-1 ## [::1]:80 from [fe80::a]:9, ::ffff:10.0.0.1, dead::beef::"},
 		"private use":                {"a\ue000", `a\ue000`},
 		"bytes that are no UTF-8":    {"a\xff\xc3", `a\xff\xc3`},
 		"a surrogate":                {"a\xed\xa0\x80", `a\xed\xa0\x80`},
@@ -81,6 +85,7 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `"a\x1b"`, quote.Text("a\x1b", 5))
 	assert.Equal(t, `"ab"…`, quote.Text("abü", 3))
+	assert.Equal(t, `"a\u3164"`, quote.Text("a\u3164", 5))
 	assert.Less(t, len(quote.Text(strings.Repeat("\x1b", 1<<20), 80)), 400)
 }
 

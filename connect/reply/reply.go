@@ -5,8 +5,9 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // MaxLength is the longest host name accepted, in bytes.
@@ -82,7 +83,7 @@ func Valid(name []byte) bool {
 			continue
 		}
 		r, size := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) {
+		if r == utf8.RuneError && size == 1 || !quote.Visible(r) {
 			return false
 		}
 		rest = rest[size:]

@@ -37,6 +37,8 @@ func TestParse(t *testing.T) {
 		"a cut rune":                    {"web\xd0", "", false},
 		"a replacement rune in earnest": {"web\uFFFD", "web\uFFFD", true},
 		"a bidirectional override":      {"web\u202e1", "", false},
+		"a letter that shows nothing":   {"web-1\u3164", "", false},
+		"a mark that shows nothing":     {"web-1\u034f", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
