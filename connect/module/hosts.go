@@ -1,6 +1,10 @@
 package module
 
-import "sync"
+import (
+	"strconv"
+	"strings"
+	"sync"
+)
 
 // maxHostTags bounds the time series of mconnect_replies.
 const maxHostTags = 1000
@@ -14,7 +18,11 @@ type hostLimit struct {
 	known map[string]bool
 }
 
+// tag is the value of the tag that stands for a host. In InfluxDB's line protocol no value can end with a backslash: such a name is quoted.
 func (l *hostLimit) tag(host string) string {
+	if strings.HasSuffix(host, `\`) {
+		host = strconv.Quote(host)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known[host] {
