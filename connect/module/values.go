@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func (r *reader) value(v sobek.Value) (any, error) {
 	}
 	object, ok := v.(*sobek.Object)
 	if !ok {
-		return v.Export(), nil
+		return primitive(v), nil
 	}
 	if k, met := r.known[object]; met {
 		if k.size == 0 {
@@ -134,6 +135,17 @@ func (r *reader) value(v sobek.Value) (any, error) {
 	r.inside = r.inside[:len(r.inside)-1]
 	r.known[object] = known{value, r.values - before}
 	return value, nil
+}
+
+// primitive reads what is no object.
+func primitive(v sobek.Value) any {
+	if _, isSymbol := v.(*sobek.Symbol); isSymbol {
+		return options.Unreadable{Reason: "a Symbol"}
+	}
+	if n, isBig := v.Export().(*big.Int); isBig {
+		return options.Unreadable{Reason: "a BigInt, " + quote.Cut(n.String(), 40) + "n (Number(…) makes a number of it)"}
+	}
+	return v.Export()
 }
 
 // object reads what is more than a text, a number or the like.

@@ -24,6 +24,8 @@ var wrongOfCalls = []wrongOption{
 	{"connections", "0", "0", "whole number from 1 to 100000000"},
 	{"connections", "1.5", "1.5", "whole number from 1"},
 	{"connections", "'5'", `"5"`, "Number(…)"},
+	{"connections", "5n", "a BigInt, 5n", "Number(…)"},
+	{"connections", "Symbol('5')", "a Symbol", "whole number"},
 	{"connections", "Infinity", "Infinity", "whole number"},
 	{"concurrency", "1000001", "1000001", "from 1 to 1000000"},
 	{"rate", "-1", "-1", "number from 0"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Change is what a script announces with change().
@@ -34,10 +35,28 @@ func ParseChange(what, options any) (*Change, error) {
 	if !ok {
 		return nil, fmt.Errorf("change(): options: got %s; want an object such as {hosts: ['web-1'], within: '10s'}", show(options))
 	}
-	if err := parse(object, map[string]setter{"hosts": some(names(&c.Hosts)), "within": duration(&c.Within)}); err != nil {
+	if err := parse(object, map[string]setter{"hosts": some(hostNames(&c.Hosts)), "within": duration(&c.Within)}); err != nil {
 		return nil, fmt.Errorf("change(): %w", quote.Shorten(err, 2*maxReason))
 	}
 	return c, nil
+}
+
+// hostNames refuses what no host can answer with, which a change would wait for in vain.
+func hostNames(to *[]string) setter {
+	of := names(to)
+	set := of.set
+	of.set = func(v any) error {
+		if err := set(v); err != nil {
+			return err
+		}
+		for _, name := range *to {
+			if !reply.Valid([]byte(name)) {
+				return fmt.Errorf("%s is no host's name; want 1 to %d bytes that can be printed, as the backend answers with them", quote.Text(name, readable), reply.MaxLength)
+			}
+		}
+		return nil
+	}
+	return of
 }
 
 // some refuses a list without elements: hosts that were looked for and not found are not all hosts.

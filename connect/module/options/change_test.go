@@ -45,6 +45,8 @@ func TestParseChangeErrors(t *testing.T) {
 		"no object":        {"restart", "web-1", []string{"options: got \"web-1\"", "{hosts: ['web-1'], within: '10s'}"}},
 		"an unknown part":  {"restart", object{"host": "web-1"}, []string{`option "host" is unknown`, "hosts, within"}},
 		"a number of host": {"restart", object{"hosts": int64(1)}, []string{`option "hosts": got 1`, "name of a backend"}},
+		"an empty host":    {"restart", object{"hosts": ""}, []string{`option "hosts": got ""`, `"" is no host's name`}},
+		"half a name":      {"restart", object{"hosts": []any{"web-1", "web\x1b"}}, []string{`option "hosts": got ["web-1","web\x1b"]`, `"web\x1b" is no host's name`}},
 		"no time":          {"restart", object{"within": "0s"}, []string{`option "within": got "0s"`, "a duration above 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
