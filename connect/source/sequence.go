@@ -56,15 +56,28 @@ func (s *Sequence) Share(part, of uint64) uint64 {
 // At returns the source of the call's connection number n. An invalid address or port 0 is the operating system's choice.
 func (s *Sequence) At(n uint64) netip.AddrPort {
 	address, port := s.draw(n)
-	var ip netip.Addr
-	if s.Pool != nil {
-		ip = s.Pool.At(address)
-	}
+	ip := s.addr(address)
 	ports := s.Ports.Count()
 	if ports == 0 {
 		return netip.AddrPortFrom(ip, 0)
 	}
 	return netip.AddrPortFrom(ip, s.Ports.First+uint16(port%ports)) // #nosec G115 -- the range ends below 65536
+}
+
+// Addr returns the address of At.
+func (s *Sequence) Addr(n uint64) netip.Addr {
+	if !s.Random {
+		return s.addr(s.Start + n)
+	}
+	address, _ := s.draw(n)
+	return s.addr(address)
+}
+
+func (s *Sequence) addr(place uint64) netip.Addr {
+	if s.Pool == nil {
+		return netip.Addr{}
+	}
+	return s.Pool.At(place)
 }
 
 // draw returns the places of connection n's address and port, still to be taken modulo their numbers.

@@ -19,7 +19,7 @@ func TestArena(t *testing.T) {
 	a := &Arena{}
 	var records []*record
 	var bytes []*byte
-	for i := range 200_000 { // 3 MB
+	for i := range 100_000 { // 1.7 MB
 		r, b := New[record](a), New[byte](a)
 		require.Zero(t, *r)
 		require.Zero(t, *b)

@@ -90,7 +90,7 @@ func (d *driver) localTo(id connID, to *target) netip.AddrPort {
 }
 
 func (d *driver) source(number uint64, to *target) netip.Addr {
-	if from := d.job.Plan.Sources.At(number).Addr(); from.IsValid() {
+	if from := d.job.Plan.Sources.Addr(number); from.IsValid() {
 		return from.WithZone("")
 	}
 	return to.source
@@ -261,10 +261,8 @@ func (d *driver) Close(key uint32, reset bool) {
 
 // linger keeps a connection until the peer has closed its side, too, and for TIME-WAIT.
 func (d *driver) linger(before connID, c *conn) {
-	hash := d.hashOf(before)
-	d.flows.remove(before, hash)
 	id, l := d.conns.linger(c, d.number(before))
-	d.flows.add(id, hash)
+	d.flows.rename(before, id, d.hashOf(before))
 	if kept, some := d.kept[before]; some {
 		d.kept[id] = kept
 		delete(d.kept, before)

@@ -97,16 +97,30 @@ func (f *flows) resize(count int) {
 // remove takes a connection out, which must be there.
 func (f *flows) remove(id connID, hash uint64) {
 	f.count--
+	*f.slotOf(id, hash, func(b *bucket) { b.passed-- }) = 0
+}
+
+// rename gives a connection, which must be there, another id.
+func (f *flows) rename(id, other connID, hash uint64) {
+	if bits.Len32(uint32(other)+1) > f.idBits {
+		f.remove(id, hash)
+		f.add(other, hash)
+		return
+	}
+	*f.slotOf(id, hash, func(*bucket) {}) = f.slot(hash, other+1)
+}
+
+// slotOf returns the slot of a connection, which must be there, and the buckets that it has passed.
+func (f *flows) slotOf(id connID, hash uint64, passed func(*bucket)) *uint32 {
 	wanted := f.slot(hash, id+1)
 	for at := f.home(hash); ; at = f.after(at) {
 		b := &f.buckets[at]
-		for i, slot := range b.slots {
-			if slot == wanted {
-				b.slots[i] = 0
-				return
+		for i := range b.slots {
+			if b.slots[i] == wanted {
+				return &b.slots[i]
 			}
 		}
-		b.passed--
+		passed(b)
 	}
 }
 

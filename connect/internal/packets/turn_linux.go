@@ -1,6 +1,8 @@
 package packets
 
 import (
+	"net/netip"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
@@ -148,15 +150,16 @@ func (d *driver) emit(id connID, c *conn, now int64) (n int, ok bool) {
 	if c.port == 0 || d.datagram {
 		return 0, true
 	}
+	way := d.wayOf(id)
 	for {
-		if d.to(id).link.device.Buffer() == nil {
+		if way.to.link.device.Buffer() == nil {
 			return n, false
 		}
 		s, some := c.Next(d.kept[id], now)
 		if !some {
 			break
 		}
-		d.transmit(id, &s)
+		way.transmit(&s)
 		n++
 	}
 	d.setAlarm(id, c, now)
@@ -165,13 +168,27 @@ func (d *driver) emit(id connID, c *conn, now int64) (n int, ok bool) {
 
 // transmit sends a segment of a connection.
 func (d *driver) transmit(id connID, s *wire.TCP) {
+	way := d.wayOf(id)
+	way.transmit(s)
+}
+
+// way is where a connection's segments go, and come from.
+type way struct {
+	local netip.AddrPort
+	to    *target
+}
+
+func (d *driver) wayOf(id connID) way {
 	to := d.to(id)
-	local := d.localTo(id, to)
-	s.SrcPort, s.DstPort = local.Port(), to.addr.Port()
+	return way{d.localTo(id, to), to}
+}
+
+func (w *way) transmit(s *wire.TCP) {
+	s.SrcPort, s.DstPort = w.local.Port(), w.to.addr.Port()
 	if !s.Has(wire.RST) {
-		s.Window = to.window
+		s.Window = w.to.window
 	}
-	to.link.send(&to.path, local.Addr(), to.addr.Addr(), s)
+	w.to.link.send(&w.to.path, w.local.Addr(), w.to.addr.Addr(), s)
 }
 
 // keep adds bytes to those that a connection has not seen acknowledged.
