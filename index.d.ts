@@ -895,11 +895,11 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  *   descriptors or threads
  * - `accept_queue`: SYNs are no longer answered, and not all established connections are served, or that can't be told: the queue of
  *   connections to accept is full
- * - `path`: SYNs are no longer answered, although all established connections are served: they vanish on the way, where a connection table,
+ * - `path`: SYNs, or further flows over UDP, are no longer answered, although all connections before them are served: they vanish on the way, where a connection table,
  *   the ports for address translation, or a firewall's limit are used up
  * - `intermittent`: connects fail, or connections are closed or not served, but later ones get through: packets are lost by chance, one 5-tuple in n
  *   leads nowhere, or one backend of several does not serve
- * - `refused`, `unreachable`: further connects are refused, or fail otherwise
+ * - `refused`, `unreachable`: further connects are refused, or fail otherwise; over UDP, nobody answers
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
  * - `time`: the call's `timeout` came first
  */

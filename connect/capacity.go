@@ -44,7 +44,7 @@ const (
 	LimitApplication  Limit = "application"  // it closes further connections: a limit of its own
 	LimitNotAccepted  Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
 	LimitAcceptQueue  Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
-	LimitPath         Limit = "path"         // SYNs are no longer answered, though all that is established is served: they vanish on the way
+	LimitPath         Limit = "path"         // SYNs, or flows over UDP, are no longer answered, though all before them are served: they vanish on the way
 	LimitIntermittent Limit = "intermittent" // connections go wrong, but later ones get through
 	LimitRefused      Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
 	LimitUnreachable  Limit = "unreachable"  // connects fail in another way
@@ -228,7 +228,7 @@ func (e *evidence) limit() Limit {
 	case e.getsThrough():
 		return LimitIntermittent
 	case e.unserved() > 0:
-		return LimitNotAccepted
+		return e.limitUnserved()
 	case e.dials.inVain > 0 && e.established > 0 && e.servesAll():
 		return LimitPath
 	case e.dials.inVain > 0 && e.established > 0:
@@ -239,6 +239,18 @@ func (e *evidence) limit() Limit {
 		return LimitUnreachable
 	}
 	return LimitNone
+}
+
+// limitUnserved judges connections that are established, but not served. Over UDP no kernel accepts them: either nobody answers, or there is no
+// room for more flows.
+func (e *evidence) limitUnserved() Limit {
+	switch {
+	case e.protocol != "udp":
+		return LimitNotAccepted
+	case e.served == 0:
+		return LimitUnreachable
+	}
+	return LimitPath
 }
 
 // isApplication reports whether the application closes or answers wrongly what is too much, or whatever comes.
@@ -282,19 +294,13 @@ func (e *evidence) explain(limit Limit) string {
 	case LimitAcceptQueue:
 		return e.explainAcceptQueue()
 	case LimitPath:
-		return e.silence() + fmt.Sprintf(", while all %d that are established are served: SYNs vanish between here and the target. ", e.established) +
-			"A device on the way has no room for more: a connection table (conntrack -C against net.netfilter.nf_conntrack_max, \"table full\" in its log), " +
-			"ports for address translation, or a firewall's limit; look there, and try more source addresses (source). " +
-			"Less likely is a full accept queue of the target: nstat TcpExtListenOverflows there counts those"
+		return e.explainPath()
 	case LimitIntermittent:
 		return e.explainIntermittent()
 	case LimitRefused:
 		return e.explainRefused()
 	case LimitUnreachable:
-		if e.established == 0 {
-			return "no connect succeeds; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
-		}
-		return "further connects fail; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
+		return e.explainUnreachable()
 	case LimitLocalFDs:
 		return "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes"
 	case LimitLocalPorts:
@@ -353,12 +359,7 @@ func (e *evidence) untold() string {
 }
 
 func (e *evidence) explainNotAccepted() string {
-	switch {
-	case e.protocol == "udp" && e.served == 0:
-		return "no datagram gets an answer: nothing listens there, the way is closed, or the payload is none that this service answers"
-	case e.protocol == "udp":
-		return "further datagrams get no answer: the target, or the network, drops them"
-	case e.dials.handshakes > 0:
+	if e.dials.handshakes > 0 {
 		return fmt.Sprintf("%d further connections were established over TCP, but their TLS handshake was not answered in time: ", e.dials.handshakes) +
 			"the target's kernel takes them, but the application no longer accepts, or does not serve them, being out of file descriptors, threads or time"
 	}
@@ -366,6 +367,29 @@ func (e *evidence) explainNotAccepted() string {
 		return "the target's kernel takes connections, but the application serves none: it does not accept, hangs, or waits for more than payload; try a payload and reply that this service has"
 	}
 	return "the target's kernel takes further connections, but the application does not serve them: it no longer accepts, being out of file descriptors, threads or time"
+}
+
+func (e *evidence) explainPath() string {
+	if e.protocol == "udp" {
+		return fmt.Sprintf("%d further flows get no answer, while %d were answered: datagrams vanish between here and the target, or there. ", e.unserved(), e.served) +
+			"A device on the way has no room for more flows: a connection table (conntrack -C against net.netfilter.nf_conntrack_max, \"table full\" in its log), " +
+			"ports for address translation, or a firewall's limit; look there, and try more source addresses (source). Less likely, the target serves no more clients"
+	}
+	return e.silence() + fmt.Sprintf(", while all %d that are established are served: SYNs vanish between here and the target. ", e.established) +
+		"A device on the way has no room for more: a connection table (conntrack -C against net.netfilter.nf_conntrack_max, \"table full\" in its log), " +
+		"ports for address translation, or a firewall's limit; look there, and try more source addresses (source). " +
+		"Less likely is a full accept queue of the target: nstat TcpExtListenOverflows there counts those"
+}
+
+func (e *evidence) explainUnreachable() string {
+	what := "further connects fail"
+	switch {
+	case e.unserved() > 0:
+		return "no datagram gets an answer: nothing listens there, the way is closed, or the payload is none that this service answers"
+	case e.established == 0:
+		what = "no connect succeeds"
+	}
+	return what + "; see the errors" + e.quote(slices.Sorted(maps.Keys(e.errors))...)
 }
 
 func (e *evidence) explainAcceptQueue() string {

@@ -185,7 +185,8 @@ func TestCapacityExplains(t *testing.T) {
 	}{
 		"closes all":   {"tcp", nil, func(t *testing.T) Target { return peer(t, closeAtOnce) }, LimitApplication, "closes every connection"},
 		"closes late":  {"tcp", nil, lazy, LimitApplication, "allow more patience"},
-		"loses all":    {"udp", []byte("x"), func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, LimitNotAccepted, "datagram gets an answer"},
+		"loses all":    {"udp", []byte("x"), func(t *testing.T) Target { return udpPeer(t, func([]byte) []byte { return nil }) }, LimitUnreachable, "datagram gets an answer"},
+		"has no room":  {"udp", []byte("x"), func(t *testing.T) Target { return answersFirst(t, 25) }, LimitPath, "connection table"},
 		"accepts less": {"tcp", nil, func(t *testing.T) Target { return greetsFirst(t, 5) }, LimitNotAccepted, "no longer accepts"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,6 +200,17 @@ func TestCapacityExplains(t *testing.T) {
 			assert.Contains(t, r.Explanation, row.says)
 		})
 	}
+}
+
+// answersFirst answers its first n datagrams.
+func answersFirst(t *testing.T, n int64) Target {
+	var seen atomic.Int64
+	return udpPeer(t, func(datagram []byte) []byte {
+		if seen.Add(1) > n {
+			return nil
+		}
+		return datagram
+	})
 }
 
 // greetsFirst greets its first n connections, and keeps the others waiting.
