@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/grafana/sobek"
@@ -33,6 +34,7 @@ type RootModule struct {
 	maxShare, pValue *worst // of all floods
 	ledger           recording.Ledger
 	stdout           io.Writer // for what k6 does not print
+	writable         sync.Map  // names of files that summaries are to write, and can
 	test             delay     // of its end
 }
 

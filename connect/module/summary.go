@@ -18,6 +18,9 @@ import (
 // summary is summary(options) of the JS API: a function for handleSummary.
 func (i *instance) summary(opts sobek.Value) func(data sobek.Value) sobek.Value {
 	o, err := options.ParseSummary(i.exported(opts))
+	if err == nil {
+		err = i.root.checkWritable(o)
+	}
 	if err != nil {
 		i.throw("summary", err)
 	}

@@ -54,10 +54,28 @@ func TestSummaryErrors(t *testing.T) {
 		`summary('a')`:                           "want an object such as {html: 'report.html'}",
 		`summary()()`:                            "got no data; want what k6 hands to handleSummary()",
 		`summary()({metrics: 1})`:                "got other data",
-		`summary({html: '` + taken + `/a'})({})`: "can't write a file",
+		`summary({junit: '` + taken + `/a'})`:    "option \"junit\": got \"" + taken + "/a\"; want a name that this process can write to: ",
+		`summary({json: '` + t.TempDir() + `'})`: "it is a directory",
+		`summary({svg: '` + taken + `'})`:        "not a directory",
 	} {
 		out := v.run(t, script)
 		assert.True(t, out.Thrown, script)
 		assert.Contains(t, out.Text, says, script)
 	}
+}
+
+// What can be written at first, and later can't, is told by k6's handleSummary.
+func TestSummaryThatFailsLate(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	v := newProcess(t).newVU(t).begin(t, settings{setup: true})
+	out := v.run(t, `globalThis.write = summary({html: '`+folder+`/new/a.html', json: '/dev/null', svg: '`+folder+`/charts'})`)
+	require.False(t, out.Thrown, out.Text)
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, left, "to try leaves no trace")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "new"), nil, 0o600))
+	out = v.run(t, `write({metrics: {}})`)
+	assert.True(t, out.Thrown)
+	assert.Contains(t, out.Text, "can't write a file")
 }
