@@ -23,6 +23,7 @@ type settings struct {
 	version    bool
 	logFormat  string
 	logSources bool
+	isAsked    bool // -address was given
 }
 
 // lookup is os.LookupEnv.
@@ -65,6 +66,7 @@ func parse(args []string, env lookup, help io.Writer) (*settings, error) {
 	if err := fromEnv(flags, env); err != nil {
 		return nil, err
 	}
+	flags.Visit(func(f *flag.Flag) { s.isAsked = s.isAsked || f.Name == "address" })
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -172,6 +174,14 @@ func inFlags(err error) error {
 	}
 	if listen, ok := errors.AsType[*server.ListenError](err); ok {
 		return &server.ListenError{Option: "-" + flagOf[listen.Option], Address: listen.Address, Err: listen.Err}
+	}
+	return err
+}
+
+// unasked says where an address comes from on which this can't listen, if nobody has given it.
+func (s *settings) unasked(err error) error {
+	if listen, ok := errors.AsType[*server.ListenError](err); ok && listen.Option == "-address" && !s.isAsked {
+		return fmt.Errorf("%w; no -address was given, so this is its default, for the responder, which always runs (another mconnect-server may have it): give it one that is free, such as -address [::1]:0", err)
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func Run(p Process) int {
 	}
 	defer endCloudWatch()
 	srv, err := server.Start(s.options)
-	if err = inFlags(err); err != nil {
+	if err = s.unasked(inFlags(err)); err != nil {
 		fmt.Fprintln(p.Stderr, "mconnect-server:", err)
 		return exitCode(err)
 	}
