@@ -79,7 +79,7 @@ func (t *Traffic) settleUDP() error {
 	const smallest, largest = connect.MinDatagramSize, connect.MaxDatagramSize
 	for _, size := range t.PacketSizes {
 		if size < smallest || size > largest {
-			return fmt.Errorf("option \"packetSize\": got %d with network '%s'; want %d to %d with it, as the end of each datagram carries its number", size, t.Plan.Network, smallest, largest)
+			return fmt.Errorf("option \"packetSize\": got %d with network '%s'; want %d to %d with it: the beginning of each datagram is for the server's name (64 bytes), and its end carries its number (8)", size, t.Plan.Network, smallest, largest)
 		}
 	}
 	return nil
