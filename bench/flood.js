@@ -2,14 +2,14 @@
 import { flood, report } from 'k6/x/mconnect';
 import { Gauge } from 'k6/metrics';
 
-const { network, connections, concurrency, targets } = JSON.parse(__ENV.TASK);
+const { network, connections, concurrency, targets, packets, source } = JSON.parse(__ENV.TASK);
 const elapsed = new Gauge('elapsed'); // ms until the script goes on, with every sample out
 
 export const options = { summaryTrendStats: ['count'] };
 
 export default async function () {
   const start = Date.now();
-  await flood(targets, { network, connections, concurrency });
+  await flood(targets, { network, connections, concurrency, ...(packets && { driver: 'packets', source }) });
   elapsed.add(Date.now() - start);
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,11 +25,11 @@ type k6Result struct {
 	Samples   map[string]float64 `json:"samples"` // how many connections a metric knows of
 }
 
-// byK6 makes a flood in the k6 at that path.
-func byK6(path string) func(context.Context, flood) (time.Duration, error) {
+// byK6 makes a flood in the k6 at that path, which the wrapper runs.
+func byK6(path string, wrapper ...string) func(context.Context, flood) (time.Duration, error) {
 	return func(ctx context.Context, f flood) (time.Duration, error) {
 		r := &k6Result{}
-		if _, err := runScript(ctx, path, floodScript, f, r); err != nil {
+		if _, err := runScript(ctx, append(wrapper, path), floodScript, f, r); err != nil {
 			return 0, err
 		}
 		return r.Duration, r.check(f)
@@ -36,7 +37,7 @@ func byK6(path string) func(context.Context, flood) (time.Duration, error) {
 }
 
 // runScript gives a script its task and reads the result that it leaves. It returns what is known of the process, which has ended.
-func runScript(ctx context.Context, path string, script []byte, task, to any) (*os.ProcessState, error) {
+func runScript(ctx context.Context, k6 []string, script []byte, task, to any) (*os.ProcessState, error) {
 	dir, err := os.MkdirTemp("", "mconnect-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for the script: %w", err)
@@ -51,19 +52,19 @@ func runScript(ctx context.Context, path string, script []byte, task, to any) (*
 		return nil, fmt.Errorf("writing the task: %w", err)
 	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, path, "run", "--quiet", "--no-usage-report",
-		"--env", "TASK="+string(given), "--env", "RESULT="+result, file) // #nosec G204 -- the user's own k6
+	command := append(slices.Clone(k6), "run", "--quiet", "--no-usage-report", "--env", "TASK="+string(given), "--env", "RESULT="+result, file)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...) // #nosec G204 -- the user's own k6
 	cmd.Env = withoutK6(os.Environ())
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s run: %w", path, explain(err, stderr.String()))
+		return nil, fmt.Errorf("%s run: %w", k6, explain(err, stderr.String()))
 	}
 	text, err := os.ReadFile(result) // #nosec G304 -- in a directory of our own
 	if err != nil {
-		return nil, fmt.Errorf("%s run left no result: %w", path, err)
+		return nil, fmt.Errorf("%s run left no result: %w", k6, err)
 	}
 	if err := json.Unmarshal(text, to); err != nil {
-		return nil, fmt.Errorf("%s run left a result that can't be read: %w", path, err)
+		return nil, fmt.Errorf("%s run left a result that can't be read: %w", k6, err)
 	}
 	return cmd.ProcessState, nil
 }

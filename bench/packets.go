@@ -19,19 +19,21 @@ type packetFlood struct {
 	packets bool // by the packet driver; else by sockets
 	reset   bool // closes with RST, so that a connection has fewer frames
 	frames  frames.Way
+	k6      bool // through k6, with all metrics; else by the Go library
 }
 
 var packetFloods = []packetFlood{
-	{"sockets", "tcp", kernelServer, false, false, 0},
-	{"packets", "tcp", kernelServer, true, false, frames.XDP},
-	{"packets at both ends", "tcp", xdpServer, true, false, frames.XDP},
-	{"packets by AF_PACKET", "tcp", kernelServer, true, false, frames.Packet},
-	{"packets by AF_PACKET at both ends", "tcp", afPacketServer, true, false, frames.Packet},
-	{"sockets, RST", "tcp", kernelServer, false, true, 0},
-	{"packets, RST", "tcp", kernelServer, true, true, frames.XDP},
-	{"packets at both ends, RST", "tcp", xdpServer, true, true, frames.XDP},
-	{"sockets, UDP", "udp", kernelServer, false, false, 0},
-	{"packets at both ends, UDP", "udp", xdpServer, true, false, frames.XDP},
+	{"sockets", "tcp", kernelServer, false, false, 0, false},
+	{"packets", "tcp", kernelServer, true, false, frames.XDP, false},
+	{"packets at both ends", "tcp", xdpServer, true, false, frames.XDP, false},
+	{"packets at both ends, through k6", "tcp", xdpServer, true, false, frames.AnyWay, true},
+	{"packets by AF_PACKET", "tcp", kernelServer, true, false, frames.Packet, false},
+	{"packets by AF_PACKET at both ends", "tcp", afPacketServer, true, false, frames.Packet, false},
+	{"sockets, RST", "tcp", kernelServer, false, true, 0, false},
+	{"packets, RST", "tcp", kernelServer, true, true, frames.XDP, false},
+	{"packets at both ends, RST", "tcp", xdpServer, true, true, frames.XDP, false},
+	{"sockets, UDP", "udp", kernelServer, false, false, 0, false},
+	{"packets at both ends, UDP", "udp", xdpServer, true, false, frames.XDP, false},
 }
 
 // packetRatios are what the packet driver aims for.
@@ -41,6 +43,7 @@ var packetRatios = []struct {
 }{
 	{"packets", "sockets", 2.2},
 	{"packets at both ends", "sockets", 6},
+	{"packets at both ends, through k6", "sockets", 5},
 	{"packets by AF_PACKET", "sockets", 1.5},
 	{"packets by AF_PACKET at both ends", "sockets", 3},
 	{"packets, RST", "sockets, RST", 2.2},
@@ -56,6 +59,14 @@ func (p *packetFlood) flood(s *settings) flood {
 		f.Source, f.Connections, f.Concurrency = strangers, more*f.Connections, inFlight
 	}
 	return f
+}
+
+// runIn makes the flood on a wire.
+func (p *packetFlood) runIn(w *wire, k6 string) func(context.Context, flood) (time.Duration, error) {
+	if p.k6 {
+		return byK6(k6, in(w.client)...)
+	}
+	return w.run
 }
 
 // racePackets compares the packet driver with sockets. It is left out where it can't be: it takes Linux and root.
@@ -79,7 +90,7 @@ func racePackets(ctx context.Context, s *settings, r *report) error {
 			p := &packetFloods[at]
 			f := p.flood(s)
 			time.Sleep(rest)
-			took, err := bounded(ctx, f, wires[p.to].run)
+			took, err := bounded(ctx, f, p.runIn(wires[p.to], s.k6))
 			if err != nil {
 				return fmt.Errorf("%s, round %d: %w", p.name, round, err)
 			}

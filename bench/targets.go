@@ -22,7 +22,7 @@ func weighTargets(ctx context.Context, s *settings, r *report) error {
 	}
 	defer server.stop()
 	var result k6Result
-	state, err := runScript(ctx, s.k6, targetsScript, map[string]any{"count": manyTargets, "port": server.port}, &result)
+	state, err := runScript(ctx, []string{s.k6}, targetsScript, map[string]any{"count": manyTargets, "port": server.port}, &result)
 	if err != nil {
 		return err
 	}

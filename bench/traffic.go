@@ -188,7 +188,7 @@ var trafficScript []byte
 // trafficByK6 makes the traffic in the k6 at that path.
 func trafficByK6(path string) func(context.Context, traffic) (echoed, error) {
 	return func(ctx context.Context, task traffic) (e echoed, err error) {
-		_, err = runScript(ctx, path, trafficScript, task, &e)
+		_, err = runScript(ctx, []string{path}, trafficScript, task, &e)
 		return e, err
 	}
 }
