@@ -40,6 +40,7 @@ type driver struct {
 	conns  conns
 	flows  flows
 	kept   map[connID][]byte // what has been sent and not been acknowledged, or is about to be sent
+	early  early             // what has arrived before its turn
 	dirty  []connID
 	restAt int64         // when connections are to be put to sleep
 	timers timers.Timers // of the rules, by key
@@ -267,6 +268,7 @@ func (d *driver) linger(before connID, c *conn) {
 		d.kept[id] = kept
 		delete(d.kept, before)
 	}
+	d.early.forget(before)
 	d.conns.remove(before)
 	if l.Lingers() {
 		d.lingering++
@@ -286,6 +288,7 @@ func (d *driver) forget(id connID) {
 	d.flows.remove(id, d.hashOf(id))
 	d.conns.remove(id)
 	delete(d.kept, id)
+	d.early.forget(id)
 }
 
 // newDriver returns a driver that has no routes yet.

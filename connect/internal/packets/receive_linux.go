@@ -11,11 +11,31 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// receive takes a segment of a connection, and tells the core what it has brought.
+// receive takes a segment of a connection, and what has waited for it.
 func (d *driver) receive(id connID, s *wire.TCP) {
+	if c := d.conns.at(id); c.Misses(s, d.to(id).window) {
+		d.early.keep(id, s)
+	}
+	d.take(id, s, false)
+	for len(d.early.of) > 0 {
+		waited, ok := d.early.next(id, func(s *wire.TCP) bool { return d.conns.at(id).Misses(s, d.to(id).window) })
+		if !ok {
+			return
+		}
+		d.take(id, &waited, true)
+	}
+}
+
+// take takes a segment of a connection, which may have waited, and tells the core what it has brought.
+func (d *driver) take(id connID, s *wire.TCP, waited bool) {
 	c, now := d.conns.at(id), d.loop.Now()
 	lingered := c.Lingers()
-	n := c.Receive(s, d.to(id).window, now)
+	var n tcp.News
+	if waited {
+		n = c.Resume(s, now)
+	} else {
+		n = c.Receive(s, d.to(id).window, now)
+	}
 	if n.Reply != nil {
 		d.transmit(id, n.Reply)
 	}

@@ -105,6 +105,22 @@ func (c *Conn) acceptable(s *wire.TCP, window uint16) bool {
 	return first.within(c.rcv, wnd) || (first+seq(length)-1).within(c.rcv, wnd)
 }
 
+// Resume takes a segment that has come before its turn: what it acknowledges is known from then.
+func (c *Conn) Resume(s *wire.TCP, now int64) (n News) {
+	c.take(s, now, &n)
+	return n
+}
+
+// Misses reports whether a segment is to be taken once others have come that are missing before it (see [Conn.Resume]). [Conn.Receive] asks
+// for those again.
+func (c *Conn) Misses(s *wire.TCP, window uint16) bool {
+	switch c.state {
+	case Established, FinWait1, FinWait2:
+		return s.Has(wire.ACK) && !s.Has(wire.RST) && !s.Has(wire.SYN) && s.Length() > 0 && c.rcv.before(seq(s.Seq)) && c.acceptable(s, window)
+	}
+	return false
+}
+
 // acknowledge takes the ACK field (section 3.10.7.4, fifth). It returns false for a segment that is to be dropped.
 func (c *Conn) acknowledge(s *wire.TCP, now int64, n *News) (ok bool) {
 	ack := seq(s.Ack)
