@@ -132,6 +132,10 @@ type IdleResult struct {
 	RTT            stats.Summary     `json:"rtt"`
 	SYNRetransmits int64             `json:"syn_retransmits"`
 
+	// OnlyOnce is set if no connection has answered a second time, on a stream whose answers may be anything: what seemed to be the first answer may
+	// have been a late greeting.
+	OnlyOnce bool `json:"-"`
+
 	From      time.Duration `json:"-"` // the plan's
 	To        time.Duration `json:"-"`
 	Precision time.Duration `json:"-"` // 0 is a twentieth of the result

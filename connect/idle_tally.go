@@ -56,6 +56,7 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		SYNRetransmits: t.synRetransmits,
 		From:           c.plan.From, To: c.plan.To, Precision: c.plan.Precision,
 	}
+	r.OnlyOnce = found.How == rules.HowSilently && found.AtLeast == 0 && c.plan.Want == nil && c.plan.Protocol() != "udp"
 	if fault := found.Control.Fault; fault.Class != class.None {
 		failure := t.failed[found.Control.Number]
 		r.Control.Error, r.Control.Failure, r.Control.Message = fault.Class, &failure, failure.Error()

@@ -243,3 +243,19 @@ func TestIdlePlanSaysWhatIsWrong(t *testing.T) {
 		assert.ErrorContains(t, err, says)
 	}
 }
+
+// A peer that speaks once on each connection, late, and answers nothing, is not taken for one whose connections are forgotten.
+func TestIdleOfLateGreeting(t *testing.T) {
+	t.Parallel()
+	late := peer(t, func(conn *net.TCPConn) {
+		_, _ = io.ReadFull(conn, make([]byte, 1))
+		_, _ = io.WriteString(conn, "web-1")
+		untilClosed(conn)
+	})
+	r, err := Idle(t.Context(), shortIdle(late))
+	require.NoError(t, err)
+	assert.True(t, r.OnlyOnce, "%+v", r)
+	r, err = Idle(t.Context(), shortIdle(peer(t, echo)))
+	require.NoError(t, err)
+	assert.False(t, r.OnlyOnce, "%+v", r)
+}

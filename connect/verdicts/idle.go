@@ -19,13 +19,17 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	}
 	j.say(Complete, r.Finished, "%s", text)
 	text = fmt.Sprintf("a connection that was used at once was answered after %s", span(r.Control.Time))
-	if !r.Control.Answered {
+	switch {
+	case r.OnlyOnce:
+		text += fmt.Sprintf(", but none was a second time, so that this may have been a late greeting of a target that answers nothing: idle() needs a service that echoes (mconnect-server -echo), or payload and reply; "+
+			"if it does, connections are forgotten within %s: take a shorter from", span(r.From))
+	case !r.Control.Answered:
 		text = "a connection that was used at once should be answered, but was not: " + r.Control.Message
 		if r.Control.Error == connect.ClassNone { // none was established
 			text += causes(r.Errors, r.First)
 		}
 	}
-	j.say(Answered, r.Control.Answered, "%s", text)
+	j.say(Answered, r.Control.Answered && !r.OnlyOnce, "%s", text)
 	if want := j.expect.IdleTimeout; want > 0 {
 		judgeIdle(j, r)
 	}
@@ -57,7 +61,7 @@ func judgeIdle(j *judge, r *connect.IdleResult) {
 		if r.Timeout != nil {
 			text += fmt.Sprintf(": after %s", span(*r.Timeout))
 		}
-		if how == connect.IdleSilently && r.AtLeast == 0 {
+		if r.OnlyOnce {
 			text += "; no connection has answered a second time, so most likely the target answers nothing, and the first words of the one that was used at once were a late greeting: idle() needs a service that echoes, or payload and reply; else"
 		} else {
 			text += ";"

@@ -95,10 +95,12 @@ func TestIdleWithoutAnAnswer(t *testing.T) {
 func TestIdleOfLateGreeting(t *testing.T) {
 	t.Parallel()
 	found := second / 10
-	r := &connect.IdleResult{Timeout: &found, How: connect.IdleSilently, Finished: true, Control: connect.IdleControl{Answered: true}}
+	r := &connect.IdleResult{Timeout: &found, How: connect.IdleSilently, Finished: true, Control: connect.IdleControl{Answered: true}, OnlyOnce: true, From: second}
+	want{fails: true, text: []string{"none was a second time", "late greeting", "within 1s: take a shorter from"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
 	expect := &verdicts.Expect{IdleTimeout: 5 * second}
 	want{fails: true, text: []string{"a late greeting", "a firewall"}}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
-	r.AtLeast = second
+	r.AtLeast, r.OnlyOnce = second, false
+	want{}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
 	want{fails: true, text: []string{"a firewall"}, lacks: "greeting"}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
 }
 
