@@ -313,6 +313,26 @@ func TestFaultPassingICMP(t *testing.T) {
 	assert.Contains(t, d.center.run(t, "nft list table ip some"), "packets 45 ")
 }
 
+// One of four backends rejects by ICMP, of which only some is sent, and the balancer chooses anew for each SYN: most connections get through to another one.
+func TestFaultRejectedSYNs(t *testing.T) {
+	t.Parallel()
+	d := newDNAT(t, 3)
+	d.center.rules(t, `table ip some {
+		chain some {
+			type filter hook forward priority 5
+			iifname to-100 tcp flags & (syn | ack) == syn numgen inc mod 4 == 0 reject with icmp admin-prohibited
+		}
+	}`)
+	const told = "ICMP (communication administratively prohibited, from 10.0.0.1)"
+	faultTest{ns: d.clients, body: `
+		await flood('10.0.0.1:5001', { connections: 400, timeout: '20s', expect: { hosts: ['web-1', 'web-2', 'web-3', 'web-4'] } });
+	`}.fails(t, map[string][]string{
+		"connected": {"blocked", "communication administratively prohibited"},
+		"prompt":    {told, "took a further SYN"},
+		"hosts":     {"no answer came from web-4: most likely it is there that connections are rejected, since " + told},
+	})
+}
+
 // A link has a smaller MTU, and its ICMP says so: the kernel divides the datagrams that follow, so that all is well.
 func TestFaultPathMTU(t *testing.T) {
 	t.Parallel()

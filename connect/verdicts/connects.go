@@ -66,6 +66,10 @@ func (c *connects) held() string {
 	return "; the source ports are fixed: if they were used shortly before, a connection table on the way may still hold their last connections, and drop the new SYNs (conntrack, a firewall, TIME_WAIT), or a backend does, which their FIN or RST did not reach; try other sourcePorts, or wait some minutes between the calls"
 }
 
+func (c *connects) rejections() rejections {
+	return rejectionsOf(c.errors, c.first, c.retried, c.begun)
+}
+
 func (c *connects) judgePrompt(j *judge) {
 	most := j.expect.Retransmits
 	if !j.expect.HasRetransmits {
@@ -73,7 +77,12 @@ func (c *connects) judgePrompt(j *judge) {
 	}
 	share := float64(c.retried) / float64(c.begun)
 	text := fmt.Sprintf("%d of %s took more than one SYN (at most %s expected)", c.retried, plural(c.begun, "connect"), percent(most))
-	if share > most {
+	rejected := c.rejections()
+	switch {
+	case share <= most:
+	case rejected.share() > 0:
+		text += fmt.Sprintf(": SYNs are rejected or lost, most likely rejected, since %s; look at the firewall of that sender, and at the service behind it", &rejected)
+	default:
 		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}
 	j.say(Prompt, share <= most, "%s", text)

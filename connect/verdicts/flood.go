@@ -22,7 +22,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	if answers {
 		judgeAnswers(j, r, &c)
 		judgeReplyTime(j, r.ReplyTime, r.ByHost)
-		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors)
+		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 		judgeBalance(j, r)
 	}
 	judgeAffinity(j, r)

@@ -23,7 +23,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	c.judge(j, true)
 	judgeReplyTime(j, r.EchoTime, nil)
 	judgeKept(j, &r.Losses, r.EstablishedTotal, keptWhy(r))
-	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors)
+	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 	r.Judged = j.result()
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // judgeHosts compares who has answered with who should. failed are the connections that nobody answered.
-func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64) (missing []string, unexpected connect.Hosts) {
+func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64, rejected rejections) (missing []string, unexpected connect.Hosts) {
 	missing, unexpected = []string{}, connect.Hosts{}
 	want := j.expect.Hosts
 	if want == nil {
@@ -34,7 +34,7 @@ func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64
 		text = fmt.Sprintf("%d of %s answered", due(want)-len(missing), plural(int64(due(want)), "expected host"))
 	}
 	if len(missing) > 0 {
-		text += fmt.Sprintf("; no answer came from %s: ", names(missing)) + whyMissing(missing, want, answered, failed)
+		text += fmt.Sprintf("; no answer came from %s: ", names(missing)) + whyMissing(missing, want, answered, failed, &rejected)
 	}
 	if len(unexpected) > 0 {
 		text += fmt.Sprintf("; answers came from %s, which %s: %s", shares(unexpected), unexpectedAs(unexpected, want), whyUnexpected(unexpected, want))
@@ -47,7 +47,7 @@ func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64
 }
 
 // whyMissing says what has become of hosts that did not answer. If about as many connections failed as they were due, these were theirs.
-func whyMissing(missing []string, want map[string]float64, answered connect.Hosts, failed map[connect.Class]int64) string {
+func whyMissing(missing []string, want map[string]float64, answered connect.Hosts, failed map[connect.Class]int64, rejected *rejections) string {
 	answers, failures := sum(answered), sum(failed)
 	theirs := shareOf(missing, want)
 	double := namesake(missing, want, answered)
@@ -56,6 +56,8 @@ func whyMissing(missing []string, want map[string]float64, answered connect.Host
 		return "no connection was answered by anybody; see the other verdicts"
 	case failures == 0 && double != "":
 		return sameName(missing, double)
+	case rejected.share() > 0 && rejected.share() >= theirs/2:
+		return fmt.Sprintf("most likely it is there that connections are rejected, since %s; look at that backend's firewall and service, or take it out of the balancer (health checks)", rejected)
 	case failures > 0 && float64(failures) >= theirs*float64(answers+failures)/2:
 		return fmt.Sprintf("most likely these are the %s that failed (%s): the balancer sends them there, and the backend is down, hangs or can't be reached; start it, or take it out of the balancer (health checks)", plural(failures, "connection"), byClass(failed))
 	}

@@ -2,6 +2,7 @@ package verdicts_test
 
 import (
 	"maps"
+	"net/netip"
 	"testing"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -154,4 +155,38 @@ func TestWhoseConnectsFailed(t *testing.T) {
 	r.Errors = r.ConnectErrors
 	verdicts.Flood(r, nil, true)
 	want{fails: true, text: []string{"2010 refused", "web-2 lacks about as many answers"}}.check(t, r.Judged, verdicts.Connected)
+}
+
+// Where some connections fail by ICMP, and others take a further SYN, a host that is missing rejects them.
+func TestHostsThatReject(t *testing.T) {
+	t.Parallel()
+	told := connect.ICMPError{Err: connect.ReasonConnectTimeout, From: netip.MustParseAddr("10.1.4.2"), Kind: "port unreachable"}
+	reject := func(failed, retried int64) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 300, "web-2": 300, "web-3": 300}, nil)
+		r.Connects += failed
+		r.FailedConnects, r.Retried = failed, retried
+		r.ConnectErrors = map[connect.Class]int64{connect.ClassRefused: failed}
+		r.Errors, r.First = r.ConnectErrors, map[connect.Class]connect.Failure{connect.ClassRefused: {Class: connect.ClassRefused, Err: told}}
+		return r
+	}
+	expect := equally("web-1", "web-2", "web-3", "web-4")
+	for name, row := range map[string]struct {
+		failed, retried int64
+		want            want
+	}{
+		"few are told":        {10, 200, want{fails: true, text: []string{"rejected, since ICMP (port unreachable, from 10.1.4.2) has ended 10 of 910 connections, and 200 took a further SYN, together 23.08 %"}, lacks: "health check, weight"}},
+		"nobody is rejected":  {0, 200, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "ICMP"}},
+		"far fewer than due":  {10, 20, want{fails: true, text: []string{"the balancer sends nothing there"}}},
+		"all that it was due": {300, 0, want{fails: true, text: []string{"rejected, since ICMP (port unreachable, from 10.1.4.2) has ended 300 of 1200 connections (25 %)"}, lacks: "SYN"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := reject(row.failed, row.retried)
+			if row.failed == 0 {
+				r.ConnectErrors, r.Errors, r.First = nil, nil, nil
+			}
+			verdicts.Flood(r, &expect, true)
+			row.want.check(t, r.Judged, verdicts.Hosts)
+		})
+	}
 }

@@ -1,0 +1,47 @@
+package verdicts
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+)
+
+// rejections are connections that ICMP messages have ended, or most likely have cost a SYN: who sends such messages limits their rate (RFC 1812,
+// 4.3.2.8), so not each SYN that is rejected has one, and the next SYN may go to another backend.
+type rejections struct {
+	failed, retried, begun int64
+	first                  connect.ICMPError
+}
+
+// rejectionsOf finds them among the failures of a call: a class counts whole if its first failure was told by ICMP.
+func rejectionsOf(failed map[connect.Class]int64, first map[connect.Class]connect.Failure, retried, begun int64) rejections {
+	r := rejections{retried: retried, begun: begun}
+	most := int64(0)
+	for class, n := range failed {
+		told, ok := errors.AsType[connect.ICMPError](first[class].Err)
+		if !ok {
+			continue
+		}
+		if r.failed += n; n > most {
+			most, r.first = n, told
+		}
+	}
+	return r
+}
+
+// share is that of the connections that may have met whoever rejects, 0 if nobody does.
+func (r *rejections) share() float64 {
+	if r.failed == 0 || r.begun == 0 {
+		return 0
+	}
+	return float64(r.failed+r.retried) / float64(r.begun)
+}
+
+func (r *rejections) String() string {
+	text := fmt.Sprintf("ICMP (%s, from %s) has ended %d of %s", r.first.Kind, r.first.From, r.failed, plural(r.begun, "connection"))
+	if r.retried == 0 {
+		return text + fmt.Sprintf(" (%s)", percent(r.share()))
+	}
+	return text + fmt.Sprintf(", and %d took a further SYN, together %s: senders of ICMP limit their rate, and a balancer may choose anew for each SYN", r.retried, percent(r.share()))
+}
