@@ -13,6 +13,9 @@ import (
 type Engine struct {
 	// Total counts the connections of all calls so far.
 	Total Counters
+	// Frames, unless nil, is called for each interface that the packet driver begins to use, with its name and how frames travel there,
+	// such as "AF_XDP, generic mode". It must not call the engine.
+	Frames func(nic, way string)
 
 	loops    epoll.Loops
 	net      packets.Net
@@ -46,7 +49,7 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 // newRunner returns the runner that suits a job.
 func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
 	if j.Plan.KernelBypass {
-		return packets.NewRunner(&e.net, j, rules)
+		return packets.NewRunner(&e.net, j, rules, e.Frames)
 	}
 	if !e.portable && j.Plan.Protocol != "tls" {
 		if r := epoll.NewRunner(&e.loops, j, rules); r != nil {

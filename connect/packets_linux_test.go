@@ -2,8 +2,11 @@ package connect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -215,6 +218,59 @@ func testFailures(t *testing.T, w *wired) {
 	}
 	r := w.flood(t, connect.FloodPlan{Plan: connect.Plan{Network: "udp", Targets: targetsOf("10.99.0.2:7"), Connections: 5}})
 	assert.Equal(t, map[connect.Class]int64{connect.ClassRefused: 5}, r.Errors, "an ICMP error: %v", r.First)
+}
+
+// A datagram that is too large for a link on the way fails as what it is, with whoever says so, since the driver sends none in parts.
+func TestPacketsTooLarge(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	require.NoError(t, w.in(w.server, func() error {
+		narrow := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "narrow", MTU: 1000}, PeerName: "nowhere"}
+		addr, err := netlink.ParseAddr("10.98.0.1/16")
+		return errors.Join(err, netlink.LinkAdd(narrow), netlink.AddrAdd(narrow, addr), netlink.LinkSetUp(narrow),
+			os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o600))
+	}))
+	require.NoError(t, w.in(w.client, func() error {
+		_, behind, err := net.ParseCIDR("10.98.0.0/16")
+		return errors.Join(err, netlink.RouteAdd(&netlink.Route{Dst: behind, Gw: net.IPv4(10, 99, 0, 2)}))
+	}))
+	plan := connect.Plan{Network: "udp", Targets: targetsOf("10.98.0.2:5001"), Connections: 3, Payload: make([]byte, 1200)}
+	r := w.flood(t, connect.FloodPlan{Plan: plan})
+	require.Equal(t, map[connect.Class]int64{connect.ClassOther: 3}, r.Errors)
+	assert.ErrorContains(t, r.First[connect.ClassOther].Err, "message too long (ICMP: fragmentation needed, from 10.99.0.2)")
+}
+
+// Over loopback, IPv4 is refused with what to do, unless that has been done, and IPv6 works.
+func TestPacketsOverLoopback(t *testing.T) {
+	t.Parallel()
+	w := newWired(t)
+	var s *server.Server
+	require.NoError(t, w.in(w.client, func() (err error) {
+		s, err = server.Start(server.Options{Address: "[::]:5001", Hostname: "web-1", Drain: -1})
+		return err
+	}))
+	t.Cleanup(s.Close)
+	flood := func(target string) (r *connect.FloodResult, err error) {
+		return r, w.in(w.client, func() error {
+			r, err = connect.Flood(context.Background(), connect.FloodPlan{Plan: connect.Plan{KernelBypass: true, Targets: targetsOf(target), Connections: 100}})
+			return err
+		})
+	}
+	for target, missing := range map[string]string{
+		"127.0.0.1:5001": "sysctl -w net.ipv4.conf.lo.accept_local=1 net.ipv4.conf.lo.route_localnet=1",
+		"10.99.0.1:5001": "sysctl -w net.ipv4.conf.lo.accept_local=1",
+	} {
+		_, err := flood(target)
+		require.ErrorContains(t, err, missing)
+	}
+	for _, option := range []string{"accept_local", "route_localnet"} {
+		require.NoError(t, w.in(w.client, func() error { return os.WriteFile("/proc/sys/net/ipv4/conf/lo/"+option, []byte("1"), 0o600) }))
+	}
+	for _, target := range []string{"127.0.0.1:5001", "10.99.0.1:5001", "[::1]:5001"} {
+		r, err := flood(target)
+		require.NoError(t, err)
+		assert.Equal(t, connect.States{Completed: 100}, r.States, "%s: %v", target, r.First)
+	}
 }
 
 // What the driver can't do is told before anything is dialed.

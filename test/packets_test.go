@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,7 @@ func testPacketsAfterKill(t *testing.T, hookTaken bool) {
 		text := client.run(t, "ip -6 address show wire") + service.run(t, "ip -6 address show wire")
 		return strings.Contains(text, "fe80:") && !strings.Contains(text, "tentative")
 	}, patience, 10*time.Millisecond)
+	requireWayTold(t, client, hookTaken)
 	before := state()
 	require.Equal(t, hookTaken, strings.Contains(before, "xdp"))
 	require.Contains(t, before, "tcx filters: 0")
@@ -94,6 +96,21 @@ func testPacketsAfterKill(t *testing.T, hookTaken bool) {
 		assert.Eventually(t, func() bool { return state() == before }, patience, 10*time.Millisecond, "the kernel frees it soon")
 		assert.Equal(t, before, state())
 	}
+}
+
+// requireWayTold makes two floods, of which the log says once how their frames travel.
+func requireWayTold(t *testing.T, client *namespace, hookTaken bool) {
+	t.Helper()
+	const flood = "await flood('10.0.0.2:5001', { driver: 'packets', source: '10.1.0.0/16', connections: 10 });"
+	script := filepath.Join(t.TempDir(), "script.js")
+	require.NoError(t, os.WriteFile(script, []byte("import { flood } from 'k6/x/mconnect';\nexport default async function () {"+flood+flood+"}"), 0o600))
+	done := awaitK6(t, startK6(t, client, nil, script))
+	require.Zero(t, done.code, done.stderr)
+	want := "packets on interface wire go over AF_XDP, generic mode"
+	if hookTaken {
+		want = "packets on interface wire go over AF_PACKET, tcx filter; slower than AF_XDP, which can't attach: another XDP program is attached"
+	}
+	assert.Len(t, done.logged(want), 1, done.stderr)
 }
 
 func takeHook(t *testing.T, ns *namespace) {

@@ -18,7 +18,10 @@ func Open(o Options) (Device, error) {
 			continue
 		}
 		d, err := w.open(o)
-		if err == nil {
+		switch {
+		case err == nil && len(errs) > 0:
+			return fallback{d, errs[0]}, nil
+		case err == nil:
 			return d, nil
 		}
 		if errors.Is(err, fs.ErrPermission) {
@@ -30,4 +33,15 @@ func Open(o Options) (Device, error) {
 		return nil, fmt.Errorf("%w; over AF_PACKET: %w", errs[0], errs[1])
 	}
 	return nil, errs[0]
+}
+
+// fallback is a device that takes the place of another one.
+type fallback struct {
+	Device
+	why error
+}
+
+// Name implements Device.
+func (f fallback) Name() string {
+	return fmt.Sprintf("%s; slower than AF_XDP, which can't attach: %v", f.Device.Name(), f.why)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/grafana/sobek"
+	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/js/modules"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -36,6 +37,7 @@ type RootModule struct {
 	stdout           io.Writer // for what k6 does not print
 	writable         sync.Map  // names of files that summaries are to write, and can
 	test             delay     // of its end
+	logging          sync.Once // by the first instance's logger
 }
 
 // New returns the module that k6 registers.
@@ -53,7 +55,17 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 	parseJSON, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
 	i := &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
 	i.exports = i.export()
+	r.logging.Do(func() { r.log(vu.InitEnv().Logger) })
 	return i
+}
+
+// log has the log tell, once for each interface, how the packet driver's frames travel: it explains their speed.
+func (r *RootModule) log(to logrus.FieldLogger) {
+	r.engine.Frames = func(nic, way string) {
+		if r.notices.first("frames: " + nic + way) {
+			to.Infof("mconnect: packets on interface %s go over %s", nic, way)
+		}
+	}
 }
 
 var (

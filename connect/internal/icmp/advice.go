@@ -15,6 +15,8 @@ func (e Error) Advice() string {
 		return "this host says so itself: most likely nobody answers its ARP or neighbour requests (ip neigh); check that the target, or the router to it, is up and in this network"
 	case isOwn:
 		return fmt.Sprintf("%s says so, which is this host itself: look at its firewall (nft list ruleset) and routes (ip route get)", e.From)
+	case e.Kind == icmp4[[2]uint8{3, 4}] || e.Kind == icmp6[[2]uint8{2, 0}]:
+		return fmt.Sprintf("%s says so: the link behind it carries only smaller packets; send smaller datagrams, or take driver 'sockets', which sends them in parts", e.From)
 	case e.Kind == icmp4[[2]uint8{3, 3}]: // the same over IPv6
 		return fmt.Sprintf("%s says so: a firewall or balancer there rejects it (a rule REJECT; kube-proxy does so for a service without endpoints)", e.From)
 	}

@@ -15,6 +15,8 @@ func TestAdvice(t *testing.T) {
 	assert.Contains(t, Error{From: netip.MustParseAddr("::1"), Kind: "administratively prohibited"}.Advice(), "::1 says so, which is this host itself: look at its firewall")
 	assert.Contains(t, Error{From: netip.MustParseAddr("127.0.0.1"), Kind: "port unreachable"}.Advice(), "127.0.0.1 says so, which is this host itself: look at its firewall")
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(true, 1, 4)}.Advice(), "192.0.2.1 says so: a firewall or balancer there rejects it")
+	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(false, 3, 4)}.Advice(), "the link behind it carries only smaller packets")
+	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(true, 2, 0)}.Advice(), "the link behind it carries only smaller packets")
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1")}.Advice(), "192.0.2.1 says so, a router")
 	assert.Contains(t, Error{}.Advice(), "says so, a router")
 }

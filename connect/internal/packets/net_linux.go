@@ -41,8 +41,9 @@ func (n *Net) leave() {
 	}
 }
 
-// open returns the link of a route, with a filter that takes a driver's packets. Each successful call needs a close.
-func (n *Net) open(r *route, d *driver, filter *frames.Filter) (*link, error) {
+// open returns the link of a route, with a filter that takes a driver's packets. Each successful call needs a close. The first one for an
+// interface tells how frames travel there, unless tell is nil.
+func (n *Net) open(r *route, d *driver, filter *frames.Filter, tell Tell) (*link, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.links[r.index]
@@ -53,6 +54,9 @@ func (n *Net) open(r *route, d *driver, filter *frames.Filter) (*link, error) {
 		}
 		l = newLink(device, r)
 		n.links[r.index] = l
+		if tell != nil {
+			tell(nameOf(r.index), device.Name())
+		}
 		await(n.loop, func() { l.attach(n.loop) })
 	}
 	l.users++

@@ -120,6 +120,9 @@ const datagramOpen = tcp.Established
 func (d *driver) rejected(id connID, r *wire.Rejection) {
 	c := d.conns.at(id)
 	errno, ends := errnoOf(r)
+	if d.datagram && !ends { // too large for a link on the way, and sent again it would be, too
+		errno, ends = unix.EMSGSIZE, true
+	}
 	if id.lingers() || !ends || !d.datagram && (c.State() != tcp.SynSent || !c.InFlight(r.Seq)) {
 		return
 	}

@@ -15,13 +15,14 @@ import (
 
 // route is how packets get to a target.
 type route struct {
-	index   int        // of the interface
-	source  netip.Addr // that the kernel would choose
-	nextHop netip.Addr
-	path    wire.Path
-	mtu     int
-	virtual bool // both ends of the link are in this kernel
-	reached bool // the next hop has answered: path is complete
+	index    int        // of the interface
+	source   netip.Addr // that the kernel would choose
+	nextHop  netip.Addr
+	path     wire.Path
+	mtu      int
+	virtual  bool // both ends of the link are in this kernel
+	loopback bool
+	reached  bool // the next hop has answered: path is complete
 }
 
 // findRoute asks the kernel how it would reach an address, and waits until the next hop has told its Ethernet address, or would have.
@@ -59,16 +60,16 @@ func (r *route) describeLink() error {
 		return fmt.Errorf("asking for interface %d: %w", r.index, err)
 	}
 	a := l.Attrs()
-	loopback := a.Flags&net.FlagLoopback != 0
+	r.loopback = a.Flags&net.FlagLoopback != 0
 	switch {
-	case loopback:
+	case r.loopback:
 		r.reached = true // with addresses that are all zero
 	case len(a.HardwareAddr) != len(wire.MAC{}):
 		return fmt.Errorf("interface %s (%s) carries no Ethernet frames, and packets are made of these; use driver 'sockets'", a.Name, l.Type())
 	default:
 		r.path.Own = wire.MAC(a.HardwareAddr)
 	}
-	r.mtu, r.virtual = a.MTU, loopback || isVirtual(l.Type())
+	r.mtu, r.virtual = a.MTU, r.loopback || isVirtual(l.Type())
 	return nil
 }
 

@@ -22,6 +22,7 @@ type runner struct {
 	net           *Net
 	job           *engine.Job
 	rules         engine.NewRules
+	tell          Tell
 	loop          *loop.Loop
 	driver        *driver
 	core          *engine.Core
@@ -30,8 +31,8 @@ type runner struct {
 }
 
 // NewRunner returns a runner whose connections are made of packets.
-func NewRunner(n *Net, j *engine.Job, rules engine.NewRules) engine.Runner {
-	return &runner{net: n, job: j, rules: rules, settled: make(chan struct{}), done: make(chan struct{})}
+func NewRunner(n *Net, j *engine.Job, rules engine.NewRules, tell Tell) engine.Runner {
+	return &runner{net: n, job: j, rules: rules, tell: tell, settled: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Start implements engine.Runner. It waits until the next hops of all targets have answered, and fails for what this host lacks.
@@ -90,7 +91,7 @@ func (r *runner) openLinks(routes []route) error {
 		l := opened[way.index]
 		if l == nil {
 			var err error
-			if l, err = r.net.open(way, r.driver, &r.driver.filter); err != nil {
+			if l, err = r.net.open(way, r.driver, &r.driver.filter, r.tell); err != nil {
 				return err
 			}
 			opened[way.index] = l
@@ -157,7 +158,12 @@ func (d *driver) findRoutes() ([]route, error) {
 		routes[i] = way
 		d.addTarget(i, netip.AddrPortFrom(addr.WithZone(""), to.Addr.Port()), way.source)
 	}
-	d.makeFilter(routes, own)
+	haveOwn := d.makeFilter(routes, own)
+	for i := range routes {
+		if err := routes[i].checkLoopback(d.targets[i].addr.Addr(), haveOwn); err != nil {
+			return nil, err
+		}
+	}
 	return routes, nil
 }
 
@@ -166,14 +172,15 @@ func (d *driver) addTarget(i int, addr netip.AddrPort, from netip.Addr) {
 	d.filter.Remotes = append(d.filter.Remotes, addr)
 }
 
-// makeFilter names the call's 5-tuples.
-func (d *driver) makeFilter(routes []route, own map[netip.Addr]bool) {
-	haveOwn := d.addSources(routes, own)
+// makeFilter names the call's 5-tuples. It reports whether an address of this host is among the sources.
+func (d *driver) makeFilter(routes []route, own map[netip.Addr]bool) (haveOwn bool) {
+	haveOwn = d.addSources(routes, own)
 	d.filter.Ports = []source.Ports{d.job.Plan.Sources.Ports}
 	if d.job.Plan.Sources.Ports.Count() == 0 {
 		d.chosen = choosePorts(haveOwn)
 		d.filter.Ports = d.chosen
 	}
+	return haveOwn
 }
 
 // addSources reports whether an address of this host is among the call's sources. Neighbours' questions for that are left to the kernel,

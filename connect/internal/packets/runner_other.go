@@ -13,7 +13,7 @@ import (
 type Net struct{}
 
 // NewRunner returns a runner that does not start.
-func NewRunner(*Net, *engine.Job, engine.NewRules) engine.Runner { return missing{} }
+func NewRunner(*Net, *engine.Job, engine.NewRules, Tell) engine.Runner { return missing{} }
 
 type missing struct{}
 
