@@ -317,6 +317,35 @@ func TestHoldAFirehose(t *testing.T) {
 	})
 }
 
+// A peer that says something by itself from time to time, however often in the end, answers all the same.
+func TestHoldHearsAnswersBesideNotices(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		const interval = 60 * time.Millisecond
+		talkative := peer(t, func(c *net.TCPConn) {
+			buffer := make([]byte, 100)
+			for asked := 1; ; asked++ {
+				n, err := c.Read(buffer)
+				if err != nil {
+					return
+				}
+				_, _ = c.Write(buffer[:n])
+				if asked%3 == 0 {
+					time.Sleep(interval / 2)
+					_, _ = c.Write([]byte("notice"))
+				}
+			}
+		})
+		var seen echoes
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talkative}, Connections: 1, Observer: &seen}, Keepalive: interval})
+		seen.await(t, 20)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Empty(t, r.Errors, "%v", r.First)
+		assert.EqualValues(t, 1, r.EstablishedAtClose)
+	})
+}
+
 // What a peer says all the time is no answer to a keepalive. One that greets, and tells more a little later, speaks by itself, too, but not for long.
 func TestHoldTellsAnswersFromAFeed(t *testing.T) {
 	t.Parallel()

@@ -7,10 +7,12 @@ type unasked struct {
 	last  map[uint32]spoken
 }
 
-// spoken is when a peer spoke last, with or without having been asked, and how often it has begun to without.
+// spoken is when a peer spoke last, with or without having been asked, and how often it has begun to without, less the answers that came
+// without such a word since the one before.
 type spoken struct {
 	at    int64
 	times int
+	since bool // it has begun to speak unasked since its last answer
 }
 
 const (
@@ -28,15 +30,25 @@ func (u *unasked) speaks(key uint32, begun, now int64) (tooOften bool) {
 		last.at = begun
 	}
 	if now-last.at > u.pause {
-		last = spoken{now, last.times + 1}
+		last = spoken{now, last.times + 1, true}
 		u.last[key] = last
 	}
 	return last.times > mostUnasked
 }
 
-// answers takes note of an answer, the rest of which may still come.
+// answers takes note of an answer, the rest of which may still come. One that nothing else came with can be told: a peer that says something by
+// itself from time to time, over hours, does not go on.
 func (u *unasked) answers(key uint32, now int64) {
-	if last, has := u.last[key]; has {
-		u.last[key] = spoken{now, last.times}
+	last, has := u.last[key]
+	switch {
+	case !has:
+		return
+	case !last.since:
+		last.times--
 	}
+	if last.times == 0 {
+		delete(u.last, key)
+		return
+	}
+	u.last[key] = spoken{at: now, times: last.times}
 }

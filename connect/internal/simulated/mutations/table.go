@@ -58,6 +58,7 @@ var mutations = []mutation{
 	{"a keepalive without an answer is not noticed", hold, "asked != 0", "asked < 0"},
 	{"the next keepalive waits for the answer", hold, "max(h.core.Outgoing(key).Mark, now-h.interval)", "now"},
 	{"a peer that speaks all the time answers", unasked, "last.times > mostUnasked", "false"},
+	{"a word now and then makes a feed", unasked, "		last.times--\n", ""},
 	{"the rest of an answer counts as unasked", hold, "	h.unasked.answers(key, now)\n", ""},
 	{"a held connection keeps its lane", hold, "	h.core.LeaveLane(key)\n", ""},
 	{"a reset of a held connection is an error", kept, "fault.Class != class.None && fault.Class != class.Reset", "fault.Class != class.None"},
