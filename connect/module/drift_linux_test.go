@@ -177,7 +177,7 @@ func exercise(t *testing.T) *happened {
 		{"hold", `holding(web, {connections: 2})`},
 		{"hold", `holding('` + startPeer(t, leaving("web-1")) + `', {connections: 2}, 'until they are closed')`},
 		{"hold", `holding('` + startPeer(t, func(net.Conn) {}) + `', {connections: 2})`},
-		{"hold", `holding('` + startPeer(t, echoing) + `', {connections: 2, keepalive: '20ms'})`},
+		{"hold", `holding('` + startPeer(t, echoing) + `', {connections: 2, keepalive: '20ms', keepaliveTimeout: '5s'})`},
 		{"capacity", `capacity(['` + refusing(t) + `', web], {connections: 3, patience: '20ms'})`},
 		{"idle", `idle('` + startPeer(t, echoing) + `', {from: '20ms', to: '40ms', precision: '20ms', connections: 2, expect: {timeout: '30ms'}})`},
 		{"idle", `idle('` + startPeer(t, silent) + `', {from: '20ms', to: '40ms', precision: '20ms', connections: 2, connectTimeout: '50ms'})`},
