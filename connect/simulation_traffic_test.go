@@ -146,7 +146,7 @@ func (t *simulatedTraffic) overdue(conn *simulated.Conn, seen int64) string {
 	datagrams := t.job.Plan.Protocol == "udp"
 	sending := seen < t.until()
 	switch {
-	case conn.PeerEnded:
+	case conn.PeerEnded && !t.outlasts(conn):
 		return "still established after the peer has ended it"
 	case seen >= t.job.Start()+int64(t.plan.Timeout):
 		return "still established after the time for the call"
@@ -176,6 +176,11 @@ func (t *simulatedTraffic) lastEcho(conn *simulated.Conn) int64 {
 	return conn.LastEcho
 }
 
+// outlasts reports whether a UDP flow goes on though something has been told of it that would end a stream.
+func (t *simulatedTraffic) outlasts(conn *simulated.Conn) bool {
+	return t.job.Plan.Protocol == "udp" && conn.Echoes > 0 && conn.EndFault == ClassHostUnreachable
+}
+
 // truth is how a connection of traffic must have ended.
 func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	if conn.Established == 0 {
@@ -193,7 +198,7 @@ func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	case conn.PeerEnded && conn.EndFault == ClassNone && conn.HasShut && conn.SentFirst == 0:
 	case conn.PeerEnded && conn.EndFault == ClassNone:
 		f.class, f.why = ClassClosed, ReasonClosed
-	case conn.PeerEnded:
+	case conn.PeerEnded && !t.outlasts(conn):
 		f.class = conn.EndFault
 	case conn.EndedIn == simulated.Stopping:
 	case draining && conn.EndedIn == simulated.CheckingTime && (timeUp || conn.SentFirst == 0 && !t.rules.HalfClose):
@@ -201,6 +206,8 @@ func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	case draining && inTime && datagrams && conn.Echoes > 0 && conn.SinceAnswer < 4:
 	case inTime && conn.SentFirst == 0:
 		f.class, f.why = ClassNoReply, ReasonNoFIN
+	case inTime && conn.PeerEnded:
+		f.class = conn.EndFault
 	case inTime:
 		f.class, f.why = ClassNoReply, ReasonNoEcho
 	default:

@@ -113,7 +113,7 @@ func (t *trafficTally) silentFlow() (number int64, ok bool) {
 // lost takes note of a connection that ended before its time.
 func (t *trafficTally) lost(o *Outcome) {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Packets.Host, Class: o.Class}
-	if o.Class == ClassNoReply {
+	if o.Class == ClassNoReply || o.Packets.Missed > 0 {
 		l.At, l.Missed = max(o.Packets.LastEcho, o.Planned+o.Connect), o.Packets.Missed
 	}
 	before := len(t.losses.List)

@@ -319,6 +319,9 @@ func (d *driver) read(key uint32, ends bool) {
 	}
 	switch {
 	case errno == unix.EAGAIN:
+		if ends && d.datagram {
+			_, _ = sys.ICMPError(int(s.fd)) // of several messages, only one is told: the others would keep the socket ready
+		}
 		return
 	case errno == unix.EMSGSIZE && s.tooLarge < mostTooLarge:
 		s.tooLarge++

@@ -30,10 +30,11 @@ type life struct {
 	toCome  int     // of a stream: bytes of the last packet that are still to come back
 	spoilt  bool    // of a stream: some that have come were others than were sent
 
-	hello []byte     // the beginning of a stream, until it is complete
-	moved bool       // another host went on to answer
-	shut  bool       // the sending side has ended
-	sizes []sizeFate // of packets; nil if all have the same
+	told  engine.Fault // what has been told about a UDP flow since an echo came last, such as by ICMP
+	hello []byte       // the beginning of a stream, until it is complete
+	moved bool         // another host went on to answer
+	shut  bool         // the sending side has ended
+	sizes []sizeFate   // of packets; nil if all have the same
 }
 
 // sizeFate is what has become of a session's packets of one size.

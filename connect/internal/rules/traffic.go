@@ -209,6 +209,8 @@ func (t *traffic) late(s *session, now int64) {
 	switch {
 	case t.draining && t.datagram && s.lacksLast():
 		t.complete(s, now)
+	case s.waiting && s.told.Class != class.None:
+		t.lose(s, now, s.told)
 	case s.waiting:
 		t.lose(s, now, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoEcho})
 	default:
@@ -241,7 +243,14 @@ func (t *traffic) next(s *session, now int64) {
 func (t *traffic) send(s *session, due int64) {
 	packet := t.bytes(s, s.sequence+1)
 	n, at, fault := t.core.Send(s.key, packet)
+	if t.outlasts(s, fault) { // the message was about a datagram before
+		s.told = fault
+		n, at, fault = t.core.Send(s.key, packet)
+	}
 	switch {
+	case t.outlasts(s, fault):
+		s.told = fault
+		t.drop(s, at)
 	case fault.Class != class.None:
 		t.lose(s, at, fault)
 		return
@@ -260,6 +269,15 @@ func (t *traffic) send(s *session, due int64) {
 		s.slot = engine.Never
 	}
 	t.rearm(s)
+}
+
+// drop takes note of a packet that this host does not send. It is waited for all the same, as for one that is lost on the way.
+func (t *traffic) drop(s *session, now int64) {
+	s.Dropped++
+	t.counts.Dropped++
+	if !s.waiting {
+		s.waiting, s.since = true, now
+	}
 }
 
 // sent takes note of the next packet.
@@ -366,7 +384,7 @@ func (t *traffic) echoed(s *session, sequence uint64, corrupted bool, now int64)
 	size, due := t.size(s, sequence), s.dueAt(sequence)
 	*t.echoes.Add(now) = Echo{Number: s.number, At: t.job.Since(now), RoundTrip: time.Duration(now - *due)}
 	*due = 0
-	s.since, s.unheard, s.failed = now, 0, 0
+	s.since, s.unheard, s.failed, s.told = now, 0, 0, engine.Fault{}
 	if s.LastEcho = t.job.Since(now); s.Received == 0 {
 		s.Answered = s.LastEcho
 	}
@@ -394,6 +412,10 @@ func (t *traffic) echoed(s *session, sequence uint64, corrupted bool, now int64)
 // Ended implements engine.Rules. After the sending side was shut down, a close is what should come.
 func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 	s := t.of(key)
+	if t.outlasts(s, fault) {
+		s.told = fault
+		return
+	}
 	if fault.Class == class.None {
 		if s.shut && !s.waiting {
 			t.complete(s, now)
@@ -402,6 +424,17 @@ func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 		fault = engine.Fault{Class: class.Closed, Err: engine.ReasonClosed}
 	}
 	t.lose(s, now, fault)
+}
+
+// outlasts reports whether a UDP flow goes on: what is told of its datagrams, such as by ICMP, is as good as silence, which ends the flow if no echo
+// comes in time. One that never had an echo has failed.
+func (t *traffic) outlasts(s *session, fault engine.Fault) bool {
+	switch fault.Class {
+	case class.Refused, class.HostUnreachable, class.NetUnreachable, class.Blocked:
+		return t.datagram && s.Received > 0
+	default:
+		return false
+	}
 }
 
 // lose ends a connection that has failed, and dials anew. A proxy accepts connections whether it has a backend or not, so one without
@@ -426,7 +459,7 @@ func (t *traffic) complete(s *session, now int64) {
 func (t *traffic) known(s *session, end class.Class) *engine.Packets {
 	known := s.Packets
 	known.Retransmits = int64(t.core.Retransmits(s.key))
-	if end == class.NoReply {
+	if end == class.NoReply || end != class.None && end == s.told.Class {
 		known.Missed = t.job.Since(s.since)
 	}
 	if t.datagram || end == class.NoReply {

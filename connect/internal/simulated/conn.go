@@ -141,7 +141,9 @@ func (c *Conn) arrives(a arrival) {
 	case engine.Connected:
 		c.up(true)
 	case engine.Ended:
-		c.up(false)
+		if !c.driver.datagram || a.fault != class.HostUnreachable { // else it is an ICMP message, which ends nothing at the peer
+			c.up(false)
+		}
 	case engine.Data, engine.Writable, engine.Expired:
 	}
 	c.driver.inbox = append(c.driver.inbox, delivery{c, a})

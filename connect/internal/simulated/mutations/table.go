@@ -95,6 +95,8 @@ var mutations = []mutation{
 	{"an echo in parts is compared in part", traffic, "size-s.toCome, data) || s.spoilt", "size-s.toCome, data)"},
 	{"a flow moves more than once", traffic, " && !s.moved {", " {"},
 	{"packets that have no slot are not counted", traffic, "	s.Dropped += dropped\n", ""},
+	{"what ICMP tells ends a flow at once", traffic, "t.datagram && s.Received > 0", "false"},
+	{"a flow that never had an echo outlasts ICMP", traffic, "t.datagram && s.Received > 0", "t.datagram"},
 	{"the end does not wait for echoes", traffic, "	case !t.HalfClose && !s.waiting:", "	case true:"},
 	{"traffic outlives its time", traffic, "t.Stop(now, class.Aborted)", "t.Stop(now, class.None)"},
 	{"a missing echo is not noticed", traffic, "		next = min(next, s.since+t.loss)\n", ""},
