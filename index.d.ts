@@ -50,8 +50,7 @@ export type Target = string;
  * - `no_reply`: established, but no answer within `connectTimeout`, or before the call's `timeout`; no answer to a keepalive within
  *   `keepaliveTimeout`; no echo within `lossTimeout`
  * - `bad_reply`: the answer is not a host name (1 to 255 bytes of printable UTF-8, up to the first NUL, CR, LF or TAB), is a host's name
- *   twice over or a PROXY header (something put data of its own before ours), does not match `reply`, or is longer than 64 KiB; more came back than was sent;
- *   hold(): data come all the time without being asked for, so that an answer can't be told from them
+ *   twice over or a PROXY header (something put data of its own before ours), does not match `reply`, or is longer than 64 KiB; more came back than was sent
  * - `dns`, `blocked`: the name does not resolve; k6's options, or this host's own firewall, forbid the target
  * - `tls`: the handshake failed
  * - `aborted`: the test was stopped, the iteration ended, or hold() closed its connections (`close()`, `duration`), before the connection was established or answered
@@ -616,7 +615,7 @@ export interface HoldOptions extends CallOptions {
   payload?: Bytes;
   /**
    * What counts as an answer to a keepalive. Needs `keepalive`. An answer that does not match ends the connection: an error of class `bad_reply`.
-   * Default: anything. A peer that sends data all the time without being asked fails then, too (`bad_reply`): what is its answer can't be told.
+   * Default: anything. Of a peer that sends data all the time by itself, whatever comes next is taken for its answer then: give a reply that only an answer has.
    */
   reply?: Reply;
   /** What must hold besides the defaults. */

@@ -55,7 +55,6 @@ const (
 	ReasonTwice             = engine.ReasonTwice
 	ReasonProxyHeader       = engine.ReasonProxyHeader
 	ReasonKeepalive         = engine.ReasonKeepalive
-	ReasonUnasked           = engine.ReasonUnasked
 	ReasonHoldStopped       = engine.ReasonHoldStopped
 	ReasonNoEcho            = engine.ReasonNoEcho
 	ReasonTooMuch           = engine.ReasonTooMuch

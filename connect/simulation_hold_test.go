@@ -44,7 +44,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		room = r.Int64N(20) // a target that closes what it has no room for, but greets it before
 	}
 	c.script = func(_ int64, s *simulated.Script) {
-		*s = simulated.Script{Segment: segment, Drain: drain, Judge: want.judge, Pause: int64(hp.Keepalive / 4)}
+		*s = simulated.Script{Segment: segment, Drain: drain, Judge: want.judge}
 		shake(r, s, patience)
 		if c.ups.Now >= room {
 			s.Greeting, s.End = []simulated.Said{{Data: more}}, 0
@@ -52,12 +52,6 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		}
 		if r.IntN(2) == 0 {
 			want.greet(r, s, patience, datagrams)
-		}
-		if r.IntN(10) == 0 { // talks all the time
-			every := r.Int64N(2 * int64(100*time.Millisecond+hp.Keepalive))
-			for range r.IntN(12) {
-				s.Greeting = append(s.Greeting, simulated.Said{After: every, Data: more})
-			}
 		}
 		leave(r, s, 2*time.Second)
 		if r.IntN(5) > 0 {
@@ -79,7 +73,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		}
 	}
 	c.truth = func(conn *simulated.Conn) (fate, error) {
-		return c.holdTruth(conn, &hp, h.rules.Any || want.Any(), h.rules.Any && hp.Keepalive > 0, int64(pause))
+		return c.holdTruth(conn, &hp, h.rules.Any || want.Any(), int64(pause))
 	}
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
 		awaited := conn.SentFirst != 0
@@ -138,9 +132,8 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	return h.rules.New
 }
 
-// holdTruth is how a held connection must have ended. byFirst means that whatever it says first may be its name,
-// anything that whatever it says after a keepalive is the answer.
-func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst, anything bool, patience int64) (fate, error) {
+// holdTruth is how a held connection must have ended. byFirst means that whatever it says first may be its name.
+func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst bool, patience int64) (fate, error) {
 	if conn.Established == 0 {
 		return c.dialTruth(conn, ClassAborted)
 	}
@@ -148,8 +141,6 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst,
 	switch {
 	case conn.Answers > 0 && conn.Answered && !conn.Verdict.Right:
 		f.class = ClassBadReply
-	case anything && conn.Unasked > 2:
-		f.class, f.why = ClassBadReply, ReasonUnasked
 	case conn.SendFault == ClassReset || conn.PeerEnded && (conn.EndFault == ClassNone || conn.EndFault == ClassReset):
 		f.closed, f.class = true, conn.EndFault
 		if conn.SendFault != ClassNone {

@@ -29,7 +29,6 @@ const (
 	ReasonTwice                    // the answer is a known host's name twice over
 	ReasonProxyHeader              // the answer begins with a header of the PROXY protocol
 	ReasonKeepalive                // no answer to a keepalive in time
-	ReasonUnasked                  // the peer goes on to speak without being asked, so its answers to keepalives can't be told
 	ReasonHoldStopped              // an established connection was ended from outside
 	ReasonNoEcho                   // no echo in time
 	ReasonTooMuch                  // more came back than was sent
@@ -48,8 +47,7 @@ var reasonTexts = [reasons]string{
 	"read: the peer closed", "read: the peer closed before it answered", "read: connected, but no answer in time", "read: the answer did not end in time",
 	"read: the call's time was up before the answer came", "read: the call was stopped before the answer came",
 	"read: the answer is not 1 to 255 bytes of printable UTF-8", "read: the answer does not match", "read: the answer does not end within 64 KiB",
-	"read: the answer is a host's name twice over", "read: the answer begins with a header of the PROXY protocol", "keepalive: no answer in time",
-	"keepalive: the peer speaks without being asked, so that an answer can't be told from the rest", "ended from outside",
+	"read: the answer is a host's name twice over", "read: the answer begins with a header of the PROXY protocol", "keepalive: no answer in time", "ended from outside",
 	"read: no echo in time", "read: more came back than was sent", "read: other bytes came back than were sent",
 	"read: all was echoed, but the peer did not close after this side had", "send: this host's queue is full",
 	"read: no answer after a silence", "read: another host answers after a silence",

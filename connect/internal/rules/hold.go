@@ -19,9 +19,7 @@ type Hold struct {
 
 // New returns the rules of one core.
 func (h *Hold) New(c *engine.Core) engine.Rules {
-	rules := &hold{kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval))}
-	rules.unasked.pause = rules.interval / pausePart
-	return rules
+	return &hold{kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval))}
 }
 
 type hold struct {
@@ -56,11 +54,7 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 		}
 		h.report(key, now, engine.NewsSpoke)
 	}
-	switch {
-	case h.interval == 0:
-		return
-	case h.core.Outgoing(key).Mark == 0:
-		h.spoke(key, now)
+	if h.interval == 0 || h.core.Outgoing(key).Mark == 0 {
 		return
 	}
 	host, done := h.answered(key, data, now)
@@ -73,16 +67,8 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 			h.report(key, now, engine.NewsNamed)
 		}
 	}
-	h.unasked.answers(key, now)
 	h.nextKeepalive(key, max(h.core.Outgoing(key).Mark, now-h.interval))
 	h.echoed(key, now)
-}
-
-// spoke takes note of what a peer says that owes no answer. If it goes on, and whatever comes is an answer, its answers can't be told.
-func (h *hold) spoke(key uint32, now int64) {
-	if h.Any && h.unasked.speaks(key, h.core.Conn(key).Since, now) {
-		h.fail(key, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonUnasked})
-	}
 }
 
 // Expired implements engine.Rules: a connection is asked for a sign of life, unless it still owes one. Then it is dead.

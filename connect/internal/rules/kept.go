@@ -24,13 +24,12 @@ func (passive) Turn(int64) (wake int64) { return engine.Never }
 type kept struct {
 	passive
 	exchanges
-	hosts   []string          // the first one is unknown
-	hostOf  map[string]uint16 // index in hosts
-	unasked unasked
+	hosts  []string          // the first one is unknown
+	hostOf map[string]uint16 // index in hosts
 }
 
 func newKept(c *engine.Core, x *Exchange) kept {
-	return kept{exchanges: newExchanges(c, x), hosts: []string{""}, hostOf: map[string]uint16{}, unasked: unasked{last: map[uint32]spoken{}}}
+	return kept{exchanges: newExchanges(c, x), hosts: []string{""}, hostOf: map[string]uint16{}}
 }
 
 // TooLarge implements engine.Resender.
@@ -124,7 +123,6 @@ func (k *kept) fail(key uint32, now int64, fault engine.Fault) *engine.Outcome {
 // leave drops what is kept of a connection that is about to end, and returns its host.
 func (k *kept) leave(key uint32) (host string) {
 	k.forget(key)
-	delete(k.unasked.last, key)
 	return k.host(key)
 }
 

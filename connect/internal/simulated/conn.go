@@ -40,7 +40,6 @@ type Conn struct {
 	Verdict   Verdict // of the last answer
 	LastHost  string  // that the last of these has named
 	Moved     bool    // another host than before has answered
-	Unasked   int     // how often the peer has begun to speak, a pause after it was established or had spoken, without owing an answer, less the answers since which it did not
 	Sent      int64   // bytes
 	Received  int64   // bytes that the core was told
 
@@ -66,23 +65,21 @@ type Conn struct {
 	TooMuch   bool // the core was told more than was sent
 	Sizes     []Size
 
-	driver    *Driver
-	readIn    uint64              // look of the driver
-	isUp      bool                // at the peer
-	lastSaid  int64               // when what the peer said last arrives: a stream keeps its order
-	toEcho    int                 // bytes of the packet that is being sent that are still to be sent
-	size      int                 // of that packet
-	owed      int                 // bytes of it that are still to come back
-	spoilt    bool                // some of them were
-	heard     []byte              // of an answer
-	stamps    map[uint64]datagram // those without an echo
-	last      uint64              // the last one's
-	got       int64               // bytes that the peer has got
-	spoke     int64               // when the peer has begun to speak last, or has answered since it did so unasked
-	spokeOnce bool                // unasked, since the last answer
-	active    int64               // when something passes last on its way
-	forgot    bool                // something on the way has forgotten the connection
-	first     Verdict             // of the first answer
+	driver   *Driver
+	readIn   uint64              // look of the driver
+	isUp     bool                // at the peer
+	lastSaid int64               // when what the peer said last arrives: a stream keeps its order
+	toEcho   int                 // bytes of the packet that is being sent that are still to be sent
+	size     int                 // of that packet
+	owed     int                 // bytes of it that are still to come back
+	spoilt   bool                // some of them were
+	heard    []byte              // of an answer
+	stamps   map[uint64]datagram // those without an echo
+	last     uint64              // the last one's
+	got      int64               // bytes that the peer has got
+	active   int64               // when something passes last on its way
+	forgot   bool                // something on the way has forgotten the connection
+	first    Verdict             // of the first answer
 }
 
 // datagram is one that was sent.
@@ -321,7 +318,7 @@ func (c *Conn) tookData(a *arrival, now int64) {
 	c.Gap, c.LastTold = now-max(c.LastTold, c.Established), now
 	switch {
 	case !c.Script.Answers.Echo:
-		c.tookAnswer(a.data, now)
+		c.tookAnswer(a.data)
 	case c.driver.datagram:
 		c.tookDatagram(a, now)
 	default:
@@ -330,11 +327,8 @@ func (c *Conn) tookData(a *arrival, now int64) {
 }
 
 // tookAnswer notes bytes of an answer.
-func (c *Conn) tookAnswer(data []byte, now int64) {
+func (c *Conn) tookAnswer(data []byte) {
 	if c.Answered {
-		if now-max(c.spoke, c.Established) > c.Script.Pause {
-			c.Unasked, c.spoke, c.spokeOnce = c.Unasked+1, now, true
-		}
 		return
 	}
 	v := Verdict{Complete: true, Right: true}
@@ -345,14 +339,7 @@ func (c *Conn) tookAnswer(data []byte, now int64) {
 	if c.Begun = !v.Complete; c.Begun {
 		return
 	}
-	if c.Unasked > 0 {
-		if c.spoke = now; !c.spokeOnce {
-			c.Unasked--
-		}
-		if c.spokeOnce = false; c.Unasked == 0 {
-			c.spoke = 0
-		}
-	}
+	now := c.driver.World.now
 	c.Took = now - c.SentFirst
 	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, now
 	if c.Answers++; c.Answers == 1 {

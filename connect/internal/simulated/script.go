@@ -32,8 +32,6 @@ type Script struct {
 	Judge func(heard []byte) Verdict
 	// Unasked means that the first answer is waited for without being asked for.
 	Unasked bool
-	// Pause separates what the peer says without owing an answer; see Conn.Unasked.
-	Pause int64
 }
 
 // Verdict is what an answer is.

@@ -82,7 +82,6 @@ var adviceOnReason = map[connect.Reason]string{
 	connect.ReasonNoEcho: "the backend hangs or is gone, a device on the way has forgotten the connection, or the server does not echo (mconnect-server -echo does): look at the backends and their logs, and at connection tables on the way",
 	connect.ReasonKeepalive: "the connection is up, but the application hangs or is gone, or a device on the way has forgotten the connection: look at the backend and its log, and at idle timeouts on the way; " +
 		"if the service does not answer this payload at all, give one that it does",
-	connect.ReasonUnasked:   "whether the service answers can't be told, since it sends data by itself all the time (a feed, a stream, a log): hold it without keepalive, which notices when the peer closes or resets; or hold a service that speaks only when it is asked",
 	connect.ReasonTooMuch:   "the server sends something by itself, or echoes more than it gets: it takes a server that echoes what it gets and no more (mconnect-server -echo); or something on the way puts data of its own before ours, such as a header of the PROXY protocol (HAProxy's send-proxy): switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
 	connect.ReasonForgotten: forgotten,
 	connect.ReasonElsewhere: forgotten,

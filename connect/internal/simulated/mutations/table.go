@@ -19,7 +19,6 @@ const (
 	fill     = "connect/internal/rules/fill.go"
 	idle     = "connect/internal/rules/idle.go"
 	search   = "connect/internal/rules/idle_search.go"
-	unasked  = "connect/internal/rules/unasked.go"
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
 	traffic  = "connect/internal/rules/traffic.go"
@@ -57,9 +56,6 @@ var mutations = []mutation{
 	{"data are read though no answer is wanted", flood, "	if f.skip {\n		return\n	}\n", ""},
 	{"a keepalive without an answer is not noticed", hold, "asked != 0", "asked < 0"},
 	{"the next keepalive waits for the answer", hold, "max(h.core.Outgoing(key).Mark, now-h.interval)", "now"},
-	{"a peer that speaks all the time answers", unasked, "last.times > mostUnasked", "false"},
-	{"a word now and then makes a feed", unasked, "		last.times--\n", ""},
-	{"the rest of an answer counts as unasked", hold, "	h.unasked.answers(key, now)\n", ""},
 	{"a held connection keeps its lane", hold, "	h.core.LeaveLane(key)\n", ""},
 	{"a reset of a held connection is an error", kept, "fault.Class != class.None && fault.Class != class.Reset", "fault.Class != class.None"},
 	{"an answer is owed although it has come", kept, "	out.Mark = 0\n", ""},
