@@ -125,6 +125,8 @@ func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 		"weights of nothing":    {"a:1", object{"weights": object{}}, []string{`"weights": got {}`, "above 0"}},
 		"a negative weight":     {"a:1", object{"weights": object{"a": int64(-1)}}, []string{`weight -1 of "a"`}},
 		"weights, no answers":   {"a:1", object{"weights": object{"a": int64(1)}, "readReply": false}, []string{`"weights"`, "readReply true"}},
+		"a tag of two lines":    {"a:1", object{"tags": object{"site": "ham\nburg"}}, []string{`tag "site": "ham\nburg" has control characters`}},
+		"a tag's name, too":     {"a:1", object{"tags": object{"si\tte": "ham"}}, []string{`tag "si\tte"`}},
 		"tags as a list":        {"a:1", object{"tags": []any{"a"}}, []string{`got ["a"]`}},
 		"a tag of tags":         {"a:1", object{"tags": object{"a": object{}}}, []string{`tag "a"`}},
 	} {

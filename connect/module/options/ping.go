@@ -6,9 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
@@ -111,14 +109,14 @@ func (p *Pinging) setters(more map[string]setter) map[string]setter {
 	return known
 }
 
-// place is the name of one end of a ping. It becomes a column of a line, and a tag, where control characters would do harm.
+// place is the name of one end of a ping. It becomes a column of a line, and a tag.
 func place(to *string) setter {
 	return setter{kind: KindText, set: func(v any) error {
 		var s string
 		if err := text(&s).set(v); err != nil {
 			return err
 		}
-		if strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }) {
+		if breaksLines(s) {
 			return errors.New("want a text without control characters, such as tabs and newlines")
 		}
 		*to = s

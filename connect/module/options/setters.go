@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.k6.io/k6/v2/lib/types"
 
@@ -260,7 +261,15 @@ func tags(to *map[string]string, alsoReserved ...string) setter {
 			default:
 				return fmt.Errorf("tag %q is neither text, number nor boolean; %s", name, accepted)
 			}
+			if breaksLines(name) || breaksLines((*to)[name]) {
+				return fmt.Errorf("tag %q: %q has control characters, such as tabs and newlines; want a name and a text without", name, value)
+			}
 		}
 		return nil
 	}}
+}
+
+// breaksLines reports whether a text, in a column or a tag, could do harm to outputs that are lines.
+func breaksLines(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) })
 }
