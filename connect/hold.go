@@ -70,6 +70,7 @@ type HoldResult struct {
 	Judged
 
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
+	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	Making        time.Duration   `json:"-"` // as in FloodResult
 	OverTime      []HoldSample    `json:"-"`
@@ -195,6 +196,7 @@ func (h *Held) Result() *HoldResult {
 		Unexpected:         Hosts{},
 		Losses:             t.losses,
 		ConnectErrors:      counts(&t.connectClasses),
+		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
 		Retried:            t.retried,
 		Making:             t.making,
 		OverTime:           t.series.samples(),

@@ -290,6 +290,21 @@ func TestHoldUDP(t *testing.T) {
 		requireHoldSums(t, r)
 		assert.EqualValues(t, 10, r.Errors[ClassRefused], "%v %v", r.Errors, r.First)
 		assert.EqualValues(t, 10, r.EstablishedAtClose)
+		assert.False(t, r.Unheard)
+	})
+}
+
+// Flows that are closed before anything has come back tell nothing of the service.
+func TestHoldUDPUnheard(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := udpPeer(t, func([]byte) []byte { return nil })
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Network: "udp", Targets: []Target{silent}, Connections: 3}, Keepalive: time.Hour})
+		<-h.Settled()
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.EqualValues(t, 3, r.EstablishedAtClose)
+		assert.True(t, r.Unheard)
 	})
 }
 

@@ -22,7 +22,11 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	}
 	c.judge(j, true)
 	judgeReplyTime(j, r.EchoTime, nil)
-	judgeKept(j, &r.Losses, r.EstablishedTotal, keptWhy(r))
+	if r.Unheard && r.Needless == 0 {
+		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
+	} else {
+		judgeKept(j, &r.Losses, r.EstablishedTotal, keptWhy(r))
+	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 	r.Judged = j.result()
 }

@@ -186,6 +186,13 @@ func TestHold(t *testing.T) {
 		"SYNs sent twice":    {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
 		"hosts":              {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
 		"a host is missing":  {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
+		"UDP, too short to hear anything": {
+			kept(func(r *connect.HoldResult) { r.Unheard = true }), nil, nil, verdicts.Kept,
+			want{fails: true, text: []string{"nothing has come on any of 10 connections", "longer than keepalive and keepaliveTimeout together"}},
+		},
+		"UDP, heard of nothing and lost": {
+			kept(func(r *connect.HoldResult) { r.Unheard = true; dead(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 no_reply"}},
+		},
 		"late answers": {
 			kept(func(r *connect.HoldResult) { r.EchoTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ReplyTime: second, Off: map[string]bool{}}, nil, verdicts.Prompt,
 			want{fails: true, text: []string{"p(99) of the answers is 2s (at most 1s expected)"}},
