@@ -85,7 +85,7 @@ test: test-deps vm-deps build types bin/gotestsum ## Run all tests, unit to end-
 	@rm -f $(LEFT_OUT) $(RUN_AGAIN)
 	CGO_ENABLED=1 TESTS_LEFT_OUT=$(CURDIR)/$(LEFT_OUT) bin/gotestsum --hide-summary=skipped \
 		--rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race --rerun-fails-report=$(RUN_AGAIN) \
-		--packages=./... -- -race -count=1 -timeout 30m ; \
+		--packages=./... -- -race -count=1 -timeout 60m ; \
 		status=$$?; $(tell-left-out); $(tell-run-again); exit $$status
 
 # A line for each reason, with all tests that it stopped.
@@ -95,7 +95,7 @@ tell-left-out = test ! -f $(LEFT_OUT) || \
 tell-run-again = test ! -s $(RUN_AGAIN) || sed 's/^/run again: /' $(RUN_AGAIN)
 
 test-outputs: test-deps k6 ## Compare the flood's speed with each of k6's outputs
-	go test -tags outputs -count=1 -timeout 20m -v ./test -run '^TestOutputs'
+	go test -tags outputs -count=1 -timeout 40m -v ./test -run '^TestOutputs'
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
 	npx tsc
