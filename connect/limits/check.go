@@ -50,7 +50,7 @@ const (
 	// Kernel memory of a TCP connection: two sockets' structures, where both ends are on this host.
 	bytesPerConnection = 8 << 10
 	// Memory of a connection of the packet driver's, which is all in this process.
-	packetsBytesPerConnection = 144
+	packetsBytesPerConnection = 72
 	// Processor time of a connect, answer and close at this end, in microseconds, by a k6 script with all metrics: docs/scale.md.
 	socketsMicroseconds, packetsMicroseconds = 26, 13
 )
