@@ -13,17 +13,22 @@ func TestFlows(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- repeatable
 	hash := func(id connID) uint64 { return uint64(id%29) | uint64(id%31)<<32 }
 	f := flows{hash: hash}
+	f.reserve(100) // no power of two, and too few
 	in := map[connID]bool{}
 	for range 20_000 {
 		id := connID(r.Uint32N(600))
-		if in[id] {
+		if other := id + 29*31; in[id] && !in[other] && r.IntN(3) == 0 { // of the same hash
+			f.rename(id, other, hash(id))
+			delete(in, id)
+			in[other] = true
+		} else if in[id] {
 			f.remove(id, hash(id))
 			delete(in, id)
 		} else {
 			f.add(id, hash(id))
 			in[id] = true
 		}
-		probe := connID(r.Uint32N(600))
+		probe := connID(r.Uint32N(1500))
 		found, ok := f.find(hash(probe), func(other connID) bool { return other == probe })
 		assert.Equal(t, in[probe], ok)
 		assert.True(t, !ok || found == probe)
