@@ -175,7 +175,6 @@ type evidence struct {
 	local        map[Class]int64 // errors without those of further tries, which may need more of this host than it has
 	tried        int64           // connections that were begun after others had gone wrong, or would
 	passed       int64           // of these, those that got through
-	lastFailed   int64           // those at the end that went wrong in a row, or had no answer yet
 
 	wasTried      bool  // further connections were tried, to be sure
 	passedFurther int64 // of these, those that got through

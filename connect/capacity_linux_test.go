@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,6 +45,7 @@ func TestCapacityNamesTheLimit(t *testing.T) {
 		"one place":          {func(t *testing.T) Target { return greetsFirst(t, 1) }, 400, LimitNotAccepted, 1, 0, false},
 		"one in four hangs":  {oneInFour(untilClosed), 200, LimitIntermittent, 75, 0, true},
 		"one in four closes": {oneInFour(func(net.Conn) {}), 200, LimitIntermittent, 75, 0, true},
+		"places get free":    {placesGetFree(190, 250, 299), 1000, LimitApplication, 192, 0, false},
 		"old ones go":        {func(t *testing.T) Target { return closesOldest(t, 60) }, 400, LimitApplication, 60, 10, false},
 		"nothing listens":    {refusing, 100, LimitRefused, 0, 0, false},
 		"it resets at once":  {func(t *testing.T) Target { return peer(t, resetAtOnce) }, 100, LimitApplication, 0, 0, false},
@@ -234,6 +236,18 @@ func oneInFour(odd func(net.Conn)) func(t *testing.T) Target {
 				return
 			}
 			answer("greeter")(c)
+		})
+	}
+}
+
+// placesGetFree is a target that greets and keeps n connections, and a few that come later, and closes all others.
+func placesGetFree(n int64, later ...int64) func(t *testing.T) Target {
+	return func(t *testing.T) Target {
+		var seen atomic.Int64
+		return peer(t, func(c *net.TCPConn) {
+			if now := seen.Add(1); now <= n || slices.Contains(later, now) {
+				answer("greeter")(c)
+			}
 		})
 	}
 }

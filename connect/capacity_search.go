@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	// furtherTries is how many connects are to show whether later ones get through, once some have failed.
-	furtherTries = 16
-	// manyFailed is how many connections in a row that go wrong are hardly so by chance.
-	manyFailed = 4
+	// furtherTries is how many connects are to show whether later ones get through, once some have failed, and mostFurtherTries how many where
+	// that is rare.
+	furtherTries, mostFurtherTries = 16, 64
 	// linger is how long a connection that may be greeted keeps others waiting until it is. So what is dialed at once is what a short accept
 	// queue has room for: it fills up by bursts, and takes connections that did not fit a second or more later.
 	linger = 20 * time.Millisecond
@@ -77,16 +76,22 @@ func (s *search) run(ctx context.Context) (Limit, error) {
 
 func isOver(ctx context.Context) bool { return ctx.Err() != nil }
 
-// wantsFurther is how many more connections are to be tried: some have failed, and few were begun later, or some of these got through, but
-// not the last ones.
+// wantsFurther is how many more connections are to be tried: some have failed, and few were begun later, or fewer than half of these got
+// through. They may have overtaken others, or have found a place that had just got free; so many are tried that hardly all fail by chance.
 func (s *search) wantsFurther() int64 {
+	const sure = 4 // times as many as it takes for one to get through, on average
 	e := s.evidence()
-	tooFew := e.dials.total > 0 && e.passed == 0 && e.tried < furtherTries
-	unclear := e.passed > 0 && e.lastFailed >= manyFailed
-	if e.established == 0 || !tooFew && !unclear {
+	tries := int64(furtherTries)
+	enough := e.tried >= furtherTries
+	switch {
+	case e.established == 0, enough && 2*e.passed >= e.tried:
+		return 0
+	case e.passed > 0:
+		tries = min(max(sure*e.tried/e.passed, furtherTries), mostFurtherTries)
+	case enough || e.dials.total == 0:
 		return 0
 	}
-	return min(furtherTries, s.plan.Connections-e.established)
+	return min(tries, s.plan.Connections-e.established)
 }
 
 // step opens n more connections, and returns when each has failed, was served, or has had its time for that.
@@ -468,16 +473,10 @@ func (m marks) wentWrong(serves bool) bool {
 	return m&hasFailed != 0 || m&wasEstablished != 0 && !m.wentWell(serves)
 }
 
-// later is what has become of connections that were begun after one that went wrong.
-type later struct {
-	tried, passed int64
-	lastFailed    int64 // that went wrong in a row, at the end, or had no answer yet
-}
-
-// later looks at the connections that were begun after one that went wrong. A connection is later if a whole round trip lies between: what is
-// dialed at once may overtake each other on the way. After the last connection that was closed or not served, it counts none that got
-// through: a target may close old connections for new ones.
-func (st *step) later(serves bool) (l later) {
+// later counts the connections that were begun after one that went wrong, and those of them that got through. A connection is later if a
+// whole round trip lies between: what is dialed at once may overtake each other on the way. After the last connection that was closed or not
+// served, it counts none that got through: a target may close old connections for new ones.
+func (st *step) later(serves bool) (tried, passed int64) {
 	from, last := int64(-1), int64(-1)
 	dials := false
 	for number, m := range st.marks {
@@ -493,7 +492,7 @@ func (st *step) later(serves bool) (l later) {
 	case st.further:
 		from, last = 0, int64(len(st.marks))
 	case from < 0:
-		return l
+		return 0, 0
 	case dials:
 		last = int64(len(st.marks))
 	}
@@ -501,19 +500,13 @@ func (st *step) later(serves bool) (l later) {
 	for number := from; number < begun; number++ {
 		switch m := st.marks[number]; {
 		case m.wentWrong(serves):
-			l.tried++
-			l.lastFailed++
+			tried++
 		case m.wentWell(serves) && number < last:
-			l.tried++
-			l.passed++
-			l.lastFailed = 0
-		case m.wentWell(serves):
-			l.lastFailed = 0
-		default: // still dialed when the step was ended: it would have been established long ago
-			l.lastFailed++
+			tried++
+			passed++
 		}
 	}
-	return l
+	return tried, passed
 }
 
 // addTo adds a step to the evidence. wasJudged says that it had been watched to the end before others were begun.
@@ -546,12 +539,11 @@ func (st *step) addTo(e *evidence, wasJudged bool) {
 			e.first[class] = failure
 		}
 	}
-	l := st.later(e.hasServed)
-	e.tried += l.tried
-	e.passed += l.passed
-	e.lastFailed = l.lastFailed
+	tried, passed := st.later(e.hasServed)
+	e.tried += tried
+	e.passed += passed
 	e.wasTried = st.further
 	if st.further {
-		e.passedFurther += l.passed
+		e.passedFurther += passed
 	}
 }
