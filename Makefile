@@ -94,8 +94,8 @@ tell-left-out = test ! -f $(LEFT_OUT) || \
 
 tell-run-again = test ! -s $(RUN_AGAIN) || sed 's/^/run again: /' $(RUN_AGAIN)
 
-test-outputs: test-deps k6 ## Compare the flood's speed with each of k6's outputs
-	go test -tags outputs -count=1 -timeout 40m -v ./test -run '^TestOutputs'
+test-outputs: test-deps k6 ## Hold k6's outputs against its summary, and compare the flood's speed with each
+	go test -tags outputs -count=1 -timeout 40m -v ./test -run '^TestOutputs' -bench '^BenchmarkOutputs$$' -benchtime 5x
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
 	npx tsc

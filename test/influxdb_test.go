@@ -24,7 +24,7 @@ type influx struct {
 	address string
 }
 
-func startInflux(t *testing.T) *influx {
+func startInflux(t testing.TB) *influx {
 	t.Helper()
 	db := &influx{address: freePort(t)}
 	dir := t.TempDir()

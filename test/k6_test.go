@@ -41,7 +41,7 @@ type logLine struct {
 }
 
 // startK6 starts `k6 run`, quietly and with a log that can be read.
-func startK6(t *testing.T, ns *namespace, wrapper []string, args ...string) *process {
+func startK6(t testing.TB, ns *namespace, wrapper []string, args ...string) *process {
 	t.Helper()
 	return start(t, ns, slices.Concat(wrapper, []string{k6Path, "run", "--quiet", "--log-format", "json"}, args)...)
 }
@@ -51,7 +51,7 @@ func runK6(t *testing.T, args ...string) *k6 {
 	return awaitK6(t, startK6(t, nil, nil, args...))
 }
 
-func awaitK6(t *testing.T, p *process) *k6 {
+func awaitK6(t testing.TB, p *process) *k6 {
 	t.Helper()
 	k := &k6{process: p, code: p.wait(t)}
 	for text := range strings.Lines(p.stderr.String()) {
@@ -202,7 +202,7 @@ func (f floodTest) flood(t *testing.T) *flooded {
 	return done
 }
 
-func (f floodTest) start(t *testing.T) *started {
+func (f floodTest) start(t testing.TB) *started {
 	t.Helper()
 	if f.script == nil {
 		f.script = object{}
@@ -234,7 +234,7 @@ func (s *started) await(t *testing.T) *flooded {
 	return f
 }
 
-func asJSON(t *testing.T, value any) string {
+func asJSON(t testing.TB, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
 	require.NoError(t, err)

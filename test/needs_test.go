@@ -15,7 +15,7 @@ import (
 var built = map[string]string{k6Path: "make build", serverPath: "make build", compiler: "make types"}
 
 // need ends the test if one of these programs is missing. A name with a slash is a path from the root of the repository.
-func need(t *testing.T, programs ...string) {
+func need(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, name := range programs {
 		how, ours := built[name]
@@ -28,7 +28,7 @@ func need(t *testing.T, programs ...string) {
 }
 
 // needAll ends the test if a command can't be run: its first word, or what this repository builds and the command starts in turn.
-func needAll(t *testing.T, command []string) {
+func needAll(t testing.TB, command []string) {
 	t.Helper()
 	for i, word := range command {
 		_, ours := built[word]

@@ -35,7 +35,7 @@ type otlpPoint struct {
 	count      uint64  // of a histogram
 }
 
-func startOTLP(t *testing.T) *otlpReceiver {
+func startOTLP(t testing.TB) *otlpReceiver {
 	t.Helper()
 	r := &otlpReceiver{series: map[string]otlpPoint{}}
 	s := httptest.NewServer(r)

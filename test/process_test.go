@@ -27,7 +27,7 @@ type process struct {
 }
 
 // start starts a command in a namespace, from the root of the repository.
-func start(t *testing.T, ns *namespace, command ...string) *process {
+func start(t testing.TB, ns *namespace, command ...string) *process {
 	t.Helper()
 	needAll(t, command)
 	p := &process{
@@ -63,7 +63,7 @@ func start(t *testing.T, ns *namespace, command ...string) *process {
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // wait returns the exit code, -1 if a signal ended the process.
-func (p *process) wait(t *testing.T) int {
+func (p *process) wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.ended:
@@ -79,7 +79,7 @@ func (p *process) wait(t *testing.T) int {
 }
 
 // awaitLine returns the first line of standard error, now or to come, that contains a text.
-func (p *process) awaitLine(t *testing.T, part string) string {
+func (p *process) awaitLine(t testing.TB, part string) string {
 	t.Helper()
 	limit := time.After(patience)
 	for {

@@ -21,7 +21,7 @@ type prometheusServer struct {
 }
 
 // startPrometheus starts a Prometheus that scrapes some addresses every second.
-func startPrometheus(t *testing.T, scraped ...string) *prometheusServer {
+func startPrometheus(t testing.TB, scraped ...string) *prometheusServer {
 	t.Helper()
 	p := &prometheusServer{address: freePort(t)}
 	dir := t.TempDir()

@@ -41,7 +41,7 @@ type serverLine struct {
 }
 
 // startCompanion starts ./mconnect-server, with the probe on a port that the system chooses.
-func startCompanion(t *testing.T, ns *namespace, host string, flags ...string) *companion {
+func startCompanion(t testing.TB, ns *namespace, host string, flags ...string) *companion {
 	t.Helper()
 	address, probe := net.JoinHostPort(host, portOf(t, freePort(t))), net.JoinHostPort(host, "0")
 	command := append([]string{serverPath, "-server", "-address", address, "-k8sprobe", probe, "-log", "json"}, flags...)
@@ -51,7 +51,7 @@ func startCompanion(t *testing.T, ns *namespace, host string, flags ...string) *
 	return c
 }
 
-func (c *companion) logged(t *testing.T, part string) serverLine {
+func (c *companion) logged(t testing.TB, part string) serverLine {
 	t.Helper()
 	var line serverLine
 	text := c.awaitLine(t, part)
@@ -195,7 +195,7 @@ func refusing(t *testing.T, kind int) (address string) {
 
 // freePort is for servers that can't say which port the system chose for them, and for the responder, which does not
 // answer datagrams that come from a port with its own number. It is below those that the system gives to clients.
-func freePort(t *testing.T) (address string) {
+func freePort(t testing.TB) (address string) {
 	t.Helper()
 	for port := 21000; port < 32000; port++ {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
@@ -222,7 +222,7 @@ func isFree(address string) bool {
 	return true
 }
 
-func portOf(t *testing.T, address string) string {
+func portOf(t testing.TB, address string) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
