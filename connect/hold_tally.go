@@ -76,7 +76,7 @@ func (t *holdTally) ended(o *Outcome) {
 // no answer.
 func (t *holdTally) loss(o *Outcome) Loss {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class}
-	if o.Class == ClassNoReply {
+	if o.Class == ClassNoReply || o.Reply > 0 {
 		l.Missed = o.At - o.Reply
 		l.At = max(l.Missed-t.interval, o.Planned+o.Connect)
 	}

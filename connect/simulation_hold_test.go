@@ -78,13 +78,15 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
 		awaited := conn.SentFirst != 0
 		switch {
-		case conn.PeerEnded:
+		case conn.PeerEnded && !c.outlasts(conn, conn.EndFault):
 			return "still established after the peer has ended it"
 		case seen >= c.job.Start()+int64(hp.Duration):
 			return "still established after the duration"
 		case hp.Keepalive == 0 || c.backlogged(conn):
 		case awaited && seen >= conn.SentFirst+int64(pause):
 			return "no answer to a keepalive in its time"
+		case awaited && datagrams && seen >= conn.LastPacket+int64(hp.Keepalive):
+			return "no further keepalive after one without an answer"
 		case !awaited && seen >= max(conn.Established+int64(hp.Keepalive), conn.LastPacket+int64(hp.Keepalive), conn.LastAnswer):
 			return "no keepalive in its time"
 		}
@@ -141,14 +143,16 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 	switch {
 	case conn.Answers > 0 && conn.Answered && !conn.Verdict.Right:
 		f.class = ClassBadReply
+	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.SentFirst+patience && c.outlasts(conn, conn.Rejected):
+		f.class = conn.Rejected
 	case conn.SendFault == ClassReset || conn.PeerEnded && (conn.EndFault == ClassNone || conn.EndFault == ClassReset):
 		f.closed, f.class = true, conn.EndFault
-		if conn.SendFault != ClassNone {
+		if conn.SendFault == ClassReset {
 			f.class = conn.SendFault
 		}
-	case conn.SendFault != ClassNone:
+	case conn.SendFault != ClassNone && !c.outlasts(conn, conn.SendFault):
 		f.class = conn.SendFault
-	case conn.PeerEnded:
+	case conn.PeerEnded && !c.outlasts(conn, conn.EndFault):
 		f.class = conn.EndFault
 	case conn.EndedIn == simulated.Stopping:
 		if f.class = c.stopAs; f.class != ClassNone {
@@ -161,6 +165,11 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 		return f, fmt.Errorf("ended without a reason, in phase %d", conn.EndedIn)
 	}
 	return f, nil
+}
+
+// outlasts reports whether a UDP flow goes on though something has been told of its datagrams: it has been answered before.
+func (c *simulatedCall) outlasts(conn *simulated.Conn, told Class) bool {
+	return c.job.Plan.Protocol == "udp" && conn.Received > 0 && (told == ClassHostUnreachable || told == ClassNetUnreachable)
 }
 
 // holdHost is the host that a connection's first data names, or its last answer that names one.

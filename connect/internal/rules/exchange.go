@@ -49,6 +49,11 @@ func (x *exchanges) goOn(key uint32, now int64) (at int64, fault engine.Fault) {
 	return at, fault
 }
 
+// isFailed reports whether something that was sent has failed. A datagram that this host does not take is as good as lost.
+func isFailed(fault engine.Fault) bool {
+	return fault.Class != class.None && fault.Err != engine.ReasonNotSent //nolint:errorlint // a value, not a chain
+}
+
 // wantsAny reports whether no service but ours is known to be there, so that a host's name may come.
 func (x *exchanges) wantsAny() bool { return x.Any || x.Want.Any() }
 

@@ -37,7 +37,7 @@ func (k *kept) TooLarge(key uint32, now int64) {
 	if k.core.Outgoing(key).Mark == 0 {
 		return
 	}
-	if at, fault := k.send(key, now); fault.Class != class.None && fault.Err != engine.ReasonNotSent { //nolint:errorlint // a value, not a chain
+	if at, fault := k.send(key, now); isFailed(fault) {
 		k.Ended(key, fault, at)
 	}
 }
@@ -59,7 +59,7 @@ func (k *kept) greeted(key uint32, data []byte, speaks bool, expected map[string
 // ask sends the payload, which must be answered within patience. A datagram that this host does not take is as good as lost.
 func (k *kept) ask(key uint32, now, patience int64) {
 	at, fault := k.send(key, now)
-	if fault.Class != class.None && fault.Err != engine.ReasonNotSent { //nolint:errorlint // a value, not a chain
+	if isFailed(fault) {
 		k.Ended(key, fault, at)
 		return
 	}

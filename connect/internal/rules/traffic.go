@@ -429,9 +429,14 @@ func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 // outlasts reports whether a UDP flow goes on: what is told of its datagrams, such as by ICMP, is as good as silence, which ends the flow if no echo
 // comes in time. One that never had an echo has failed.
 func (t *traffic) outlasts(s *session, fault engine.Fault) bool {
-	switch fault.Class {
+	return t.datagram && isTold(fault.Class) && s.Received > 0
+}
+
+// isTold reports whether a class is that of a message about a datagram, by ICMP or of this host's own, after which others may get through.
+func isTold(of class.Class) bool {
+	switch of {
 	case class.Refused, class.HostUnreachable, class.NetUnreachable, class.Blocked:
-		return t.datagram && s.Received > 0
+		return true
 	default:
 		return false
 	}

@@ -57,6 +57,7 @@ type Conn struct {
 	HasShut     bool
 	ShutAt      int64
 	SendFault   class.Class
+	Rejected    class.Class // what was told last of datagrams that wait for an answer, such as by ICMP
 
 	Echoes    int // whole echoes that the core was told
 	FirstEcho int64
@@ -138,7 +139,7 @@ func (c *Conn) arrives(a arrival) {
 	case engine.Connected:
 		c.up(true)
 	case engine.Ended:
-		if !c.driver.datagram || a.fault != class.HostUnreachable { // else it is an ICMP message, which ends nothing at the peer
+		if !c.driver.datagram || a.fault != class.HostUnreachable { // else see isRejected
 			c.up(false)
 		}
 	case engine.Data, engine.Writable, engine.Expired:
@@ -293,6 +294,9 @@ func (c *Conn) told(a *arrival, now int64) bool {
 			return false
 		}
 		c.PeerEnded, c.EndFault = true, a.fault
+		if c.SentFirst != 0 {
+			c.Rejected = a.fault
+		}
 		if c.Established == 0 {
 			c.DialFault = a.fault
 		}
@@ -300,13 +304,23 @@ func (c *Conn) told(a *arrival, now int64) bool {
 			c.driver.starves(c)
 		}
 	case engine.Data:
-		if c.PeerEnded || c.Established == 0 {
+		if c.PeerEnded && !c.isRejected() || c.Established == 0 {
 			return false
 		}
 		c.tookData(a, now)
 	case engine.Writable, engine.Expired:
 	}
 	return true
+}
+
+// isRejected reports whether what the core was told as the end of a UDP flow is an ICMP message, which ends nothing at the peer.
+func (c *Conn) isRejected() bool { return c.driver.datagram && c.EndFault == class.HostUnreachable }
+
+// isBack takes note of an answer: what was told before is over.
+func (c *Conn) isBack() {
+	if c.Rejected = class.None; c.isRejected() {
+		c.PeerEnded, c.EndFault = false, class.None
+	}
 }
 
 func (c *Conn) tookData(a *arrival, now int64) {
@@ -340,6 +354,7 @@ func (c *Conn) tookAnswer(data []byte) {
 		return
 	}
 	now := c.driver.World.now
+	c.isBack()
 	c.Took = now - c.SentFirst
 	c.Answered, c.Verdict, c.SentFirst, c.SinceAnswer, c.LastAnswer = true, v, 0, 0, now
 	if c.Answers++; c.Answers == 1 {
@@ -392,6 +407,7 @@ func (c *Conn) echoed(size int, spoilt bool, now, sent int64) {
 		c.FirstEcho = now
 	}
 	c.LastEcho, c.SinceAnswer = now, 0
+	c.isBack()
 	c.sizeOf(size).Received++
 	if spoilt {
 		c.Corrupted++
@@ -412,6 +428,10 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 	w := c.driver.World
 	if c.Script.Answers.SendFail != class.None && c.Packets > 0 {
 		c.SendFault = c.Script.Answers.SendFail
+		if c.driver.datagram && !c.Script.Answers.Echo {
+			c.LastPacket, c.Rejected = w.now, c.SendFault
+			c.awaits()
+		}
 		return 0, engine.Fault{Class: c.SendFault, Err: errEnded}
 	}
 	if c.HasShut {
