@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,10 +49,19 @@ const makeNetworks = "make network namespaces"
 // newWired leaves the test out where the packet driver can't run.
 func newWired(t *testing.T) *wired {
 	t.Helper()
+	return newWiredWith(t, 1)
+}
+
+// newWiredWith gives both ends so many queues.
+func newWiredWith(t *testing.T, queues int) *wired {
+	t.Helper()
 	needs.Root(t, makeNetworks)
 	w := &wired{client: newNetwork(t), server: newNetwork(t)}
 	require.NoError(t, w.in(w.client, func() error {
-		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "wire", PeerNamespace: netlink.NsFd(w.server)})
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: "wire", NumTxQueues: queues, NumRxQueues: queues},
+			PeerName:  "wire", PeerNamespace: netlink.NsFd(w.server), PeerNumTxQueues: uint32(queues), PeerNumRxQueues: uint32(queues), // #nosec G115 -- few
+		})
 	}))
 	for host, ns := range map[int]int{1: w.client, 2: w.server} {
 		require.NoError(t, w.in(ns, func() error { return setUp(host) }))
@@ -296,6 +307,59 @@ func TestPacketsThatCantBe(t *testing.T) {
 func TestPacketsAtBothEnds(t *testing.T) {
 	t.Parallel()
 	onEachWay(t, testBothEnds)
+}
+
+// Where interfaces have several queues, what the kernel at the other end sends on each of them is taken, and answered.
+func TestPacketsOverSeveralQueues(t *testing.T) {
+	t.Parallel()
+	w := newWiredWith(t, 4)
+	w.way = frames.XDP
+	for _, ns := range []int{w.client, w.server} {
+		require.NoError(t, w.in(ns, turnOnGRO)) // else a veth pair forgets which queue a frame was on
+	}
+	w.serve(t)
+	var fromPackets *server.Server
+	require.NoError(t, w.in(w.server, func() (err error) {
+		fromPackets, err = server.Start(server.Options{Address: "10.99.0.50:5001", Hostname: "web-2", Packets: "wire", Drain: -1})
+		return err
+	}))
+	defer fromPackets.Close()
+	const n = 2000
+	r := w.flood(t, connect.FloodPlan{Plan: connect.Plan{Targets: targetsOf("10.99.0.2:5001"), Connections: n}})
+	assert.Equal(t, connect.Hosts{"web-1": n}, r.Hosts, "%v", r.First)
+	for range 100 {
+		require.NoError(t, w.in(w.client, func() error {
+			conn, err := net.Dial("tcp", "10.99.0.50:5001")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			greeting := make([]byte, len("web-2"))
+			_, err = io.ReadFull(conn, greeting)
+			assert.Equal(t, "web-2", string(greeting))
+			return err
+		}))
+	}
+}
+
+func turnOnGRO() error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(socket) }()
+	on := struct{ command, value uint32 }{unix.ETHTOOL_SGRO, 1}
+	request := struct {
+		name  [unix.IFNAMSIZ]byte
+		value unsafe.Pointer
+		_     [16]byte
+	}{value: unsafe.Pointer(&on)} // #nosec G103 -- both outlive the call
+	copy(request.name[:], "wire")
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 { // #nosec G103 -- for the kernel
+		return errno
+	}
+	return nil
 }
 
 func testBothEnds(t *testing.T, w *wired) {

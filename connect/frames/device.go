@@ -1,7 +1,7 @@
 package frames
 
-// Device sends and receives frames on one interface. It is used by one goroutine.
-type Device interface {
+// Queue sends and receives frames. It is used by one goroutine.
+type Queue interface {
 	// Buffer returns room for a frame of the interface, nil if there is none until some have left: see Flush.
 	Buffer() []byte
 	// Commit queues what was written into the last Buffer, so many bytes of it.
@@ -15,6 +15,14 @@ type Device interface {
 	Receive(take func(frame []byte)) (n int)
 	// Descriptors are readable when frames have arrived.
 	Descriptors() []int
+}
+
+// Device is an interface, and sends and receives on all of its queues as on one. Either the device is used, or its queues, each by a
+// goroutine of its own.
+type Device interface {
+	Queue
+	// Queues are the interface's receive queues, each with a way to send.
+	Queues() []Queue
 	// Take adds a filter. It must be left as often as it was taken.
 	Take(f *Filter) error
 	// Leave takes a filter back.
@@ -31,7 +39,7 @@ type Device interface {
 type Options struct {
 	Index     int  // of the interface
 	AnyRemote bool // filters name no remote addresses
-	Virtual   bool // both ends of the link are in this kernel, as those of a veth pair
+	Virtual   bool // see IsVirtual
 	Way       Way
 }
 

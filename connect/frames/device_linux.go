@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+
+	"github.com/vishvananda/netlink"
 )
 
 // Open attaches to an interface. It goes over AF_PACKET where AF_XDP can't attach: the hook has a program of others, the kernel has no such sockets, the driver
@@ -33,6 +36,16 @@ func Open(o Options) (Device, error) {
 		return nil, fmt.Errorf("%w; over AF_PACKET: %w", errs[0], errs[1])
 	}
 	return nil, errs[0]
+}
+
+// IsVirtual reports whether frames may come straight from the kernel at the other end of a link, with checksums left undone.
+func IsVirtual(l netlink.Link) bool {
+	switch l.Type() {
+	case "veth", "bridge", "dummy", "macvlan", "macvtap", "ipvlan", "vlan", "tuntap", "netkit":
+		return true
+	default:
+		return l.Attrs().Flags&net.FlagLoopback != 0
+	}
 }
 
 // fallback is a device that takes the place of another one.

@@ -66,7 +66,7 @@ func payloadOf(t *testing.T, frame []byte) []byte {
 }
 
 // receive waits for frames, and takes so many of them.
-func receive(t *testing.T, d frames.Device, n int, take func(frame []byte)) {
+func receive(t *testing.T, d frames.Queue, n int, take func(frame []byte)) {
 	t.Helper()
 	for got := 0; got < n; {
 		var fds []unix.PollFd
@@ -109,6 +109,34 @@ func TestSendAndReceive(t *testing.T) {
 		assert.Zero(t, to.Receive(func([]byte) {}))
 		assert.Zero(t, to.Lost())
 	})
+}
+
+// Each queue has its own frames, and a device those of all.
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	const queues, each = 4, 100
+	p := newPairOf(t, queues)
+	options := frames.Options{AnyRemote: true, Way: frames.XDP} // in generic mode, all of a veth pair's frames arrive on the first queue
+	from, to := p.near.open(t, options), p.far.open(t, options)
+	require.NoError(t, to.Take(taking(5001)))
+	require.Len(t, from.Queues(), queues)
+	require.Len(t, to.Queues(), queues)
+	send := func() {
+		for i, q := range from.Queues() {
+			for range each {
+				q.Commit(p.datagram(q.Buffer(), uint32(i))) // #nosec G115 -- few
+			}
+			q.Flush()
+		}
+	}
+	send()
+	for i, q := range to.Queues() {
+		receive(t, q, each, func(frame []byte) { assert.EqualValues(t, i, numberOf(t, frame)) })
+	}
+	send()
+	got := map[uint32]int{}
+	receive(t, to, queues*each, func(frame []byte) { got[numberOf(t, frame)]++ })
+	assert.Equal(t, map[uint32]int{0: each, 1: each, 2: each, 3: each}, got)
 }
 
 // What a filter names does not get to the kernel, and everything else does, as all does without a filter.

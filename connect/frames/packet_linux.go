@@ -118,19 +118,22 @@ func (p *packetDevice) attach(index int) error {
 	return nil
 }
 
-// Buffer implements Device.
+// Queues implements Device.
+func (p *packetDevice) Queues() []Queue { return []Queue{p} }
+
+// Buffer implements Queue.
 func (p *packetDevice) Buffer() []byte { return p.sends.buffer() }
 
-// Commit implements Device.
+// Commit implements Queue.
 func (p *packetDevice) Commit(n int) { p.sends.commit(n) }
 
-// Flush implements Device.
+// Flush implements Queue.
 func (p *packetDevice) Flush() { p.sends.flush() }
 
-// Pending implements Device.
+// Pending implements Queue.
 func (p *packetDevice) Pending() bool { return p.sends.queued > 0 }
 
-// Receive implements Device.
+// Receive implements Queue.
 func (p *packetDevice) Receive(take func(frame []byte)) (n int) {
 	n = p.receives.arrived()
 	for range n {
@@ -158,7 +161,7 @@ func (p *packetDevice) receiveLarge() []byte {
 	return p.large[:n]
 }
 
-// Descriptors implements Device.
+// Descriptors implements Queue.
 func (p *packetDevice) Descriptors() []int { return []int{p.fd} }
 
 // Lost implements Device.

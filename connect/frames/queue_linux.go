@@ -132,10 +132,10 @@ func (q *queue) close() {
 	}
 }
 
-// buffer returns the frame that commit takes.
-func (q *queue) buffer() []byte {
+// Buffer implements Queue.
+func (q *queue) Buffer() []byte {
 	if len(q.free) == 0 {
-		q.flush()
+		q.Flush()
 		if len(q.free) == 0 {
 			return nil
 		}
@@ -144,15 +144,16 @@ func (q *queue) buffer() []byte {
 	return q.memory[at : at+frameSize : at+frameSize]
 }
 
-func (q *queue) commit(n int) {
+// Commit implements Queue.
+func (q *queue) Commit(n int) {
 	last := len(q.free) - 1
 	*q.sends.produced(q.queued) = unix.XDPDesc{Addr: q.free[last], Len: uint32(n)} // #nosec G115 -- a frame's length
 	q.free = q.free[:last]
 	q.queued++
 }
 
-// flush tells the kernel what is queued, and takes back the frames that have left.
-func (q *queue) flush() {
+// Flush implements Queue. It tells the kernel what is queued, and takes back the frames that have left.
+func (q *queue) Flush() {
 	if q.queued > 0 {
 		q.sends.tellProduced(q.queued)
 		q.queued = 0
@@ -178,13 +179,17 @@ func (q *queue) reap() {
 	q.done.tellConsumed(n)
 }
 
-func (q *queue) pending() bool { return q.queued > 0 || q.sends.filled() > 0 }
+// Pending implements Queue.
+func (q *queue) Pending() bool { return q.queued > 0 || q.sends.filled() > 0 }
 
 // receiveBatch is after how many frames the kernel gets them back: what they are answered with may bring new ones meanwhile.
 const receiveBatch = 64
 
-// receive hands over what has arrived, and gives the frames back.
-func (q *queue) receive(take func(frame []byte)) (all int) {
+// Descriptors implements Queue.
+func (q *queue) Descriptors() []int { return []int{q.fd} }
+
+// Receive implements Queue. It gives the frames back to the kernel.
+func (q *queue) Receive(take func(frame []byte)) (all int) {
 	arrived := q.receives.filled()
 	for left := arrived; left > 0; {
 		n := min(left, receiveBatch)

@@ -27,10 +27,19 @@ const makeNetworks = "make network namespaces"
 
 func newPair(t testing.TB) *pair {
 	t.Helper()
+	return newPairOf(t, 1)
+}
+
+// newPairOf makes a pair whose ends have so many queues.
+func newPairOf(t testing.TB, queues int) *pair {
+	t.Helper()
 	needs.Root(t, makeNetworks)
 	p := &pair{end{ns: newNetwork(t)}, end{ns: newNetwork(t)}}
 	require.NoError(t, p.near.do(func() error {
-		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "wire"}, PeerName: "wire", PeerNamespace: netlink.NsFd(p.far.ns)})
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: "wire", NumTxQueues: queues, NumRxQueues: queues},
+			PeerName:  "wire", PeerNamespace: netlink.NsFd(p.far.ns), PeerNumTxQueues: uint32(queues), PeerNumRxQueues: uint32(queues), // #nosec G115 -- few
+		})
 	}))
 	for e, addr := range map[*end]string{&p.near: "10.99.0.1/16", &p.far: "10.99.0.2/16"} {
 		require.NoError(t, e.do(func() error { return e.setUp(addr) }))

@@ -9,10 +9,10 @@ const (
 	lull = 50e3
 )
 
-// Watch hands over the frames of a device on a loop. While they flood in, it looks for them in each turn, and takes the device's descriptors
+// Watch hands over the frames of a queue on a loop. While they flood in, it looks for them in each turn, and takes the queue's descriptors
 // off the loop: else the kernel, on behalf of whoever sends, would tell the loop of every single frame.
 type Watch struct {
-	device   Device
+	queue    Queue
 	attached *loop.Attachment
 	take     func(frame []byte)
 	looking  bool
@@ -20,14 +20,14 @@ type Watch struct {
 }
 
 // NewWatch waits for frames, on the loop's goroutine; the handler is to call Ready and Close.
-func NewWatch(d Device, a *loop.Attachment, take func(frame []byte)) *Watch {
-	w := &Watch{device: d, attached: a, take: take}
+func NewWatch(q Queue, a *loop.Attachment, take func(frame []byte)) *Watch {
+	w := &Watch{queue: q, attached: a, take: take}
 	w.wait()
 	return w
 }
 
 func (w *Watch) wait() {
-	for _, fd := range w.device.Descriptors() {
+	for _, fd := range w.queue.Descriptors() {
 		_ = w.attached.Add(fd, 0, loop.Readable)
 	}
 }
@@ -37,14 +37,14 @@ func (w *Watch) stop() {
 		w.attached.Poll(false)
 		return
 	}
-	for _, fd := range w.device.Descriptors() {
+	for _, fd := range w.queue.Descriptors() {
 		_ = w.attached.Remove(fd)
 	}
 }
 
 // Ready takes the frames that have arrived.
 func (w *Watch) Ready() {
-	n, now := w.device.Receive(w.take), w.attached.Now()
+	n, now := w.queue.Receive(w.take), w.attached.Now()
 	if n > 0 {
 		w.last = now
 	}

@@ -13,7 +13,7 @@ import (
 // mostQueues bounds the receive queues of an interface.
 const mostQueues = 256
 
-// xdp is an interface over AF_XDP: a socket for each receive queue, and a program in front of the kernel. All is sent on the first queue.
+// xdp is an interface over AF_XDP: a socket for each receive queue, and a program in front of the kernel. As one queue, it sends on the first.
 type xdp struct {
 	*table
 	queues  []*queue
@@ -114,27 +114,36 @@ func (x *xdp) openSockets() (err error) {
 	return nil
 }
 
-// Buffer implements Device.
-func (x *xdp) Buffer() []byte { return x.queues[0].buffer() }
+// Queues implements Device.
+func (x *xdp) Queues() []Queue {
+	queues := make([]Queue, len(x.queues))
+	for i, q := range x.queues {
+		queues[i] = q
+	}
+	return queues
+}
 
-// Commit implements Device.
-func (x *xdp) Commit(n int) { x.queues[0].commit(n) }
+// Buffer implements Queue.
+func (x *xdp) Buffer() []byte { return x.queues[0].Buffer() }
 
-// Flush implements Device.
-func (x *xdp) Flush() { x.queues[0].flush() }
+// Commit implements Queue.
+func (x *xdp) Commit(n int) { x.queues[0].Commit(n) }
 
-// Pending implements Device.
-func (x *xdp) Pending() bool { return x.queues[0].pending() }
+// Flush implements Queue.
+func (x *xdp) Flush() { x.queues[0].Flush() }
 
-// Receive implements Device.
+// Pending implements Queue.
+func (x *xdp) Pending() bool { return x.queues[0].Pending() }
+
+// Receive implements Queue.
 func (x *xdp) Receive(take func(frame []byte)) (n int) {
 	for _, q := range x.queues {
-		n += q.receive(take)
+		n += q.Receive(take)
 	}
 	return n
 }
 
-// Descriptors implements Device.
+// Descriptors implements Queue.
 func (x *xdp) Descriptors() []int {
 	fds := make([]int, len(x.queues))
 	for i, q := range x.queues {

@@ -9,26 +9,20 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// retryNs is when frames are sent again that the interface did not take.
-const retryNs = 100e3
-
-// Server answers on an interface, on an event loop.
+// Server answers on an interface, with an event loop for each of its receive queues.
 type Server struct {
-	device   frames.Device
-	loop     *loop.Loop
-	attached *loop.Attachment
-	watch    *frames.Watch
+	device    frames.Device
+	answerers []*answerer
 
-	own      wire.MAC
-	mtu      int
-	services map[netip.AddrPort]*Service
-	answered map[netip.Addr]bool // addresses that no interface has
-	buffer   [2048]byte
+	own       wire.MAC
+	mtu       int
+	checksums wire.Checksums
+	services  map[netip.AddrPort]*Service
+	answered  map[netip.Addr]bool // addresses that no interface has
 }
 
 // Start answers the services' clients on an interface, until Close. Everything else on it goes on as before.
@@ -54,7 +48,11 @@ func Start(name string, way frames.Way, services []Service) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.device, err = frames.Open(frames.Options{Index: a.Index, AnyRemote: true, Virtual: true, Way: way}); err != nil {
+	virtual := frames.IsVirtual(nic)
+	if virtual {
+		s.checksums = wire.PartialChecksums
+	}
+	if s.device, err = frames.Open(frames.Options{Index: a.Index, AnyRemote: true, Virtual: virtual, Way: way}); err != nil {
 		return nil, fmt.Errorf("answering from packets on interface %q: %w", name, err)
 	}
 	return s, s.run(filter)
@@ -107,22 +105,20 @@ func addressesOf(nic netlink.Link) (map[netip.Addr]bool, error) {
 	return addrs, nil
 }
 
-func (s *Server) run(filter *frames.Filter) (err error) {
-	if s.loop, err = loop.Start(); err != nil {
-		_ = s.device.Close()
-		return err //nolint:wrapcheck // it says all
+func (s *Server) run(filter *frames.Filter) error {
+	for _, q := range s.device.Queues() {
+		a, err := newAnswerer(s, q)
+		if err != nil {
+			s.Close()
+			return err
+		}
+		s.answerers = append(s.answerers, a)
 	}
-	s.await(s.attach)
-	if err = s.device.Take(filter); err != nil {
+	if err := s.device.Take(filter); err != nil {
 		s.Close()
 		return fmt.Errorf("answering from packets: %w", err)
 	}
 	return nil
-}
-
-func (s *Server) attach() {
-	s.attached = s.loop.Attach(s)
-	s.watch = frames.NewWatch(s.device, s.attached, s.take)
 }
 
 // Name is how its frames travel, such as "AF_XDP, generic mode".
@@ -130,98 +126,8 @@ func (s *Server) Name() string { return s.device.Name() }
 
 // Close ends the server, and waits for its end. Clients are told nothing.
 func (s *Server) Close() {
-	s.await(func() {
-		s.watch.Close()
-		s.attached.Detach()
-	})
-	s.loop.Stop()
+	for _, a := range s.answerers {
+		a.close()
+	}
 	_ = s.device.Close()
-}
-
-func (s *Server) await(task func()) {
-	done := make(chan struct{})
-	s.loop.Do(func() {
-		task()
-		close(done)
-	})
-	<-done
-}
-
-// Ready implements loop.Handler.
-func (s *Server) Ready(uint32, loop.Events) { s.watch.Ready() }
-
-// Tick implements loop.Handler.
-func (s *Server) Tick(now int64) (wake int64) {
-	s.device.Flush()
-	if s.device.Pending() {
-		return now + retryNs
-	}
-	return loop.Never
-}
-
-// take answers a frame.
-func (s *Server) take(frame []byte) {
-	e, ok := wire.ParseEthernet(frame)
-	if !ok {
-		return
-	}
-	if question, ok := e.Neighbour(); ok {
-		if s.answered[question.Target] {
-			s.send(func(frame []byte) int { return question.PutAnswer(frame, s.own) })
-		}
-		return
-	}
-	ip, ok := e.Parse()
-	if !ok {
-		return
-	}
-	path := wire.Path{Own: s.own, Next: e.Src} // whoever has sent the packet knows the way back
-	if in, ok := ip.TCP(wire.PartialChecksums); ok {
-		s.takeSegment(&path, &ip, &in)
-	} else if in, ok := ip.UDP(wire.PartialChecksums); ok {
-		s.takeDatagram(&path, &ip, &in)
-	}
-}
-
-func (s *Server) takeSegment(path *wire.Path, ip *wire.IP, in *wire.TCP) {
-	own, client := netip.AddrPortFrom(ip.Dst, in.DstPort), netip.AddrPortFrom(ip.Src, in.SrcPort)
-	out, ok := wire.TCP{}, false
-	if service := s.services[own]; service != nil && service.TCP {
-		out, ok = service.Answer(in, client, own, wire.MSS(ip.Src, s.mtu), s.buffer[:0])
-	} else if !in.Has(wire.RST) {
-		out, ok = refuse(in), true
-	}
-	if ok {
-		out.SrcPort, out.DstPort = in.DstPort, in.SrcPort
-		s.send(func(frame []byte) int { return wire.PutTCP(frame, path, ip.Dst, ip.Src, &out) })
-	}
-}
-
-func (s *Server) takeDatagram(path *wire.Path, ip *wire.IP, in *wire.UDP) {
-	service := s.services[netip.AddrPortFrom(ip.Dst, in.DstPort)]
-	if service == nil || service.Datagram == nil {
-		return
-	}
-	service.Count.Datagrams.Add(1)
-	answer := service.Datagram(in.Payload, netip.AddrPortFrom(ip.Src, in.SrcPort))
-	if answer == nil {
-		return
-	}
-	out := wire.UDP{SrcPort: in.DstPort, DstPort: in.SrcPort, Payload: answer}
-	if s.send(func(frame []byte) int { return wire.PutUDP(frame, path, ip.Dst, ip.Src, &out) }) {
-		service.Count.DatagramsAnswered.Add(1)
-	}
-}
-
-// send sends a frame. If there is no room for it, it is lost, as on the wire.
-func (s *Server) send(put func(frame []byte) int) (ok bool) {
-	frame := s.device.Buffer()
-	if frame == nil {
-		return false
-	}
-	n := put(frame)
-	if n > 0 {
-		s.device.Commit(n)
-	}
-	return n > 0
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Service is what answers on a port.
+// Service is what answers on a port. Its functions are called by a goroutine for each queue of the interface.
 type Service struct {
 	Addr netip.AddrPort // an unspecified address is all of the interface's
 	TCP  bool

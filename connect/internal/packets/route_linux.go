@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
@@ -69,18 +70,8 @@ func (r *route) describeLink() error {
 	default:
 		r.path.Own = wire.MAC(a.HardwareAddr)
 	}
-	r.mtu, r.virtual = a.MTU, r.loopback || isVirtual(l.Type())
+	r.mtu, r.virtual = a.MTU, frames.IsVirtual(l)
 	return nil
-}
-
-// isVirtual reports whether frames may come straight from the kernel at the other end, with checksums left undone.
-func isVirtual(kind string) bool {
-	switch kind {
-	case "veth", "bridge", "dummy", "macvlan", "macvtap", "ipvlan", "vlan", "tuntap", "netkit":
-		return true
-	default:
-		return false
-	}
 }
 
 // resolving is how long the kernel asks a neighbour before it gives up.
