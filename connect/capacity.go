@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -283,6 +284,22 @@ func (e *evidence) servesAll() bool {
 
 // explain puts a limit into words: what has happened, the likeliest cause, and the next step.
 func (e *evidence) explain(limit Limit) string {
+	text := e.explainLimit(limit)
+	dropped := ""
+	switch limit {
+	case LimitAcceptQueue, LimitPath, LimitIntermittent, LimitUnreachable:
+		dropped = cmp.Or(e.first[ClassTimeout].Dropped, e.first[ClassNoReply].Dropped)
+	case LimitRefused:
+		dropped = e.first[ClassRefused].Dropped
+	case LimitNone, LimitApplication, LimitNotAccepted, LimitLocalFDs, LimitLocalPorts, LimitTime:
+	}
+	if dropped != "" {
+		return dropped + ", so the target may hold more. If that is not the cause: " + text
+	}
+	return text
+}
+
+func (e *evidence) explainLimit(limit Limit) string {
 	switch limit {
 	case LimitNone:
 		return "every connection was held; the target may hold more, try more connections" + e.untold()

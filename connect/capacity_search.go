@@ -192,12 +192,14 @@ func (s *search) evidence() *evidence {
 // result closes everything. The class is that of connections which are still dialed.
 func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 	found := s.evidence()
+	s.explainDrops(found)
 	asked, begun := s.lastStep()
 	if limit != LimitTime {
 		asked = begun // the others were not wanted any more
 	}
 	s.hangUp(dialing) // these fail now, and count
 	e := s.evidence()
+	s.explainDrops(e)
 	return &CapacityResult{
 		Connections:    found.connections(),
 		Limit:          limit,
@@ -217,6 +219,13 @@ func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 		Duration:       time.Since(s.started),
 		Steps:          s.found,
 		TellsServed:    found.untold() == "",
+	}
+}
+
+// explainDrops adds to the evidence what this host itself has dropped.
+func (s *search) explainDrops(e *evidence) {
+	if len(s.steps) > 0 {
+		explainDrops(e.first, s.steps[0].drops, e.errors)
 	}
 }
 

@@ -21,6 +21,8 @@ type Failure struct {
 	After   time.Duration  // from the planned instant
 	Err     error          // the cause: a [Reason], a [HandshakeError], or the system's
 
+	Dropped string // how packets that this host itself has dropped account for the failures of this class, "" if they do not
+
 	Text string // of a failure that was read back from its text: that is all that is known of it
 }
 

@@ -193,7 +193,7 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		Duration:       j.Length(),
 		States:         j.Counters.States(),
 		Errors:         t.byClass(),
-		First:          t.first,
+		First:          t.firsts(),
 		ConnectTime:    connects.Summary, // sorts them
 		ConnectTimes:   t.connect.Buckets(),
 		ReplyTime:      replies.Summary,
@@ -209,6 +209,7 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		Unexpected:     Hosts{},
 		ConnectErrors:  counts(&t.connectClasses),
 		Retried:        t.retried,
+		DroppedSYNs:    t.droppedSYNs(),
 		Making:         t.making,
 		ConnectSpread:  connects,
 		ReplySpread:    replies,

@@ -72,6 +72,7 @@ type HoldResult struct {
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
 	Retried       int64           `json:"-"` // connections that took more than one SYN
+	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // as in FloodResult
 	OverTime      []HoldSample    `json:"-"`
 
@@ -198,6 +199,7 @@ func (h *Held) Result() *HoldResult {
 		ConnectErrors:      counts(&t.connectClasses),
 		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
 		Retried:            t.retried,
+		DroppedSYNs:        t.droppedSYNs(),
 		Making:             t.making,
 		OverTime:           t.series.samples(),
 		ConnectSpread:      connects,

@@ -99,7 +99,7 @@ func (t *holdTally) snapshot() *holdTally {
 	defer t.mu.Unlock()
 	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
-	s.first, s.hosts, s.losses = maps.Clone(t.first), maps.Clone(t.hosts), t.losses
+	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)
 	s.series = holdSeries{t.series.width, slices.Clone(t.series.bins)}
 	return s

@@ -50,7 +50,7 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		How: found.How, AtLeast: found.AtLeast, Finished: found.Done,
 		Connections: c.plan.Connections, Dialed: states.Total() - states.NotInitiated,
 		Control:        IdleControl{Answered: found.Control.Answered, Time: found.Control.Time, Host: found.Control.Host},
-		FailedConnects: t.failedConnects, States: states, Errors: t.byClass(), First: t.first,
+		FailedConnects: t.failedConnects, States: states, Errors: t.byClass(), First: t.firsts(),
 		StartTime: loop.Time(c.job.Start()), TimeLimit: c.plan.Timeout, Duration: c.job.Length(),
 		ConnectTime: t.connect.Summary(), ReplyTime: t.reply.Summary(), ErrorTime: t.error.Summary(), RTT: t.rtt.Summary(),
 		SYNRetransmits: t.synRetransmits,

@@ -1,9 +1,11 @@
 package connect
 
 import (
+	"maps"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
@@ -18,10 +20,11 @@ type failures struct {
 	connectClasses      [class.Count]int64 // of failed connects alone
 	classes             [class.Count]int64
 	first               map[Class]Failure
+	drops               limits.Drops // of this host, until the start
 }
 
 func newFailures(plan *Plan) failures {
-	return failures{plan: plan, first: map[Class]Failure{}}
+	return failures{plan: plan, first: map[Class]Failure{}, drops: limits.DropsUntil()}
 }
 
 // newEndlessFailures is newFailures for calls that dial again what is lost, for as long as they last.
@@ -64,6 +67,40 @@ func (f *failures) fail(o *Outcome) {
 	if _, known := f.first[o.Class]; !known {
 		f.first[o.Class] = f.plan.failure(o)
 	}
+}
+
+// firsts are the first failures of each class, with what this host itself has dropped.
+func (f *failures) firsts() map[Class]Failure {
+	first := maps.Clone(f.first)
+	explainDrops(first, f.drops, f.byClass())
+	return first
+}
+
+// explainDrops adds to failures what this host itself has dropped since there were so many drops, where packets were missing, or reset in their place.
+func explainDrops(first map[Class]Failure, until limits.Drops, errors map[Class]int64) {
+	var since *limits.Drops
+	for _, class := range []Class{ClassTimeout, ClassNoReply, ClassRefused, ClassReset} {
+		failure, known := first[class]
+		if !known {
+			continue
+		}
+		if since == nil {
+			drops := until.Since()
+			since = &drops
+		}
+		if failure.Dropped = since.Explain(errors[class]); class == ClassRefused || class == ClassReset {
+			failure.Dropped = limits.Drops{Unsent: since.Unsent}.Explain(errors[class])
+		}
+		first[class] = failure
+	}
+}
+
+// droppedSYNs says how this host's drops account for the connects that took more than one SYN, "" if they do not.
+func (f *failures) droppedSYNs() string {
+	if f.retried == 0 {
+		return ""
+	}
+	return f.drops.Since().Explain(f.retried)
 }
 
 func (f *failures) byClass() map[Class]int64 { return counts(&f.classes) }

@@ -275,7 +275,7 @@ func (t *trafficTally) result() *TrafficResult {
 		RoundTrip:      roundTrips.Summary,
 		RoundTrips:     t.roundTrips.Buckets(),
 		Errors:         t.byClass(),
-		First:          t.first,
+		First:          t.firsts(),
 		Samples:        t.samples,
 		Records:        t.records,
 		Omitted:        t.omitted,

@@ -235,6 +235,35 @@ func TestBadNetworks(t *testing.T) {
 	})
 }
 
+// What this host itself drops, or rejects with a reset, is told as such, and not only as a fault of the target or the way there.
+func TestFaultOwnFirewall(t *testing.T) {
+	t.Parallel()
+	const out, in = "of the packets that it had to send meanwhile: look at its firewall (chain output", "packets that came for it meanwhile: look at its firewall (chain input"
+	for _, test := range []struct {
+		name, hook, rule, call, verdict string
+		more                            []string // verdicts
+		says                            []string
+	}{
+		{"SYNs are dropped", "output", "tcp dport 5001 drop", `flood(at, { connections: 20, connectTimeout: '1500ms' })`, "connected", []string{"prompt"}, []string{"20 timeout", out}},
+		{"and by a limit", "output", "tcp dport 5001 tcp flags & (syn | ack) == syn numgen inc mod 3 == 0 drop", `flood(at, { connections: 200, timeout: '20s', expect: { connected: 0.9 } })`, "prompt", nil, []string{"took more than one SYN", out}},
+		{"they are rejected", "output", "tcp dport 5001 reject with tcp reset", `flood(at, { connections: 20 })`, "connected", nil, []string{"20 refused", out, "looks like a target that refuses"}},
+		{"answers to them are dropped", "input", "tcp sport 5001 drop", `flood(at, { connections: 20, connectTimeout: '1500ms' })`, "connected", []string{"prompt"}, []string{"20 timeout", in}},
+		{"answers are dropped", "input", "udp sport 5001 drop", `flood(at, { network: 'udp', connections: 20, timeout: '1s' })`, "answered", nil, []string{"20 no_reply", in}},
+		{"capacity", "output", "tcp dport 5001 tcp flags & (syn | ack) == syn drop", `capacity(at, { connections: 20, connectTimeout: '1500ms' })`, "capacity", nil, []string{out}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ns := newNamespace(t)
+			ns.rules(t, fmt.Sprintf("table inet own {\nchain own {\ntype filter hook %s priority 0\n%s\n}\n}", test.hook, test.rule))
+			lines := map[string][]string{test.verdict: test.says}
+			for _, name := range test.more {
+				lines[name] = nil
+			}
+			faultTest{ns: ns, body: `const to = listen({ address: '127.0.0.1:5001' }), at = to.address; await ` + test.call}.fails(t, lines)
+		})
+	}
+}
+
 // A source that can't be had is told from one that is used up.
 func TestSourcesUsedUp(t *testing.T) {
 	ns := newNamespace(t)

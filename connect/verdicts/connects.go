@@ -20,6 +20,7 @@ type connects struct {
 	slow                 string        // why time was up too early, if that is known
 	waited               stats.Summary // of connections that failed: until they did
 	fixed                bool          // the source ports are the plan's
+	dropped              string        // how this host's own drops account for further SYNs, "" if they do not
 	theirs               string        // whose connections failed, if that is known
 }
 
@@ -82,6 +83,8 @@ func (c *connects) judgePrompt(j *judge) {
 	case share <= most:
 	case rejected.share() > 0:
 		text += fmt.Sprintf(": SYNs are rejected or lost, most likely rejected, since %s; look at the firewall of that sender, and at the service behind it", &rejected)
+	case c.dropped != "":
+		text += ": " + c.dropped
 	default:
 		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}

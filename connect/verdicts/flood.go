@@ -13,7 +13,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost), fixed: r.Fixed,
-		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime,
+		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
 	if answers {
 		c.theirs = theirs(r.Hosts, j.expect.Hosts, c.failed+r.FailedReads)

@@ -96,6 +96,15 @@ const longWait = time.Second
 
 // adviceOn says what to do about a failure, "" if its error says enough.
 func adviceOn(f connect.Failure) string {
+	switch {
+	case f.Dropped == "":
+	case f.Class == connect.ClassTimeout:
+		return cmp.Or(ownConntrack(), f.Dropped)
+	case f.Class == connect.ClassRefused:
+		return f.Dropped + "; a rule that rejects with a reset looks like a target that refuses"
+	default:
+		return f.Dropped
+	}
 	reason := likelyReason(f)
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
 		return noDatagram
@@ -193,8 +202,8 @@ func OnStart(err error) error {
 }
 
 var byClass = map[connect.Class]string{
-	connect.ClassRefused:          "check that a server listens there and that its backlog is larger than the concurrency",
-	connect.ClassTimeout:          "check the route and firewalls, the server's backlog, that answers to the source come back to this host, and that this host keeps up (its processors; a lower rate or concurrency)",
+	connect.ClassRefused:          "check that a server listens there and that its backlog is larger than the concurrency; a firewall that rejects with a reset, on the way or this host's own (nft list ruleset), looks the same",
+	connect.ClassTimeout:          "check the route and firewalls, this host's too (nft list ruleset), the server's backlog, that answers to the source come back to this host, and that this host keeps up (its processors; a lower rate or concurrency)",
 	connect.ClassReset:            "the target, or a firewall or balancer on the way, resets the connection, as one does that has forgotten it (a flush of its table): check its log, its limit of connections, that its backend is up, and whether it wants a header of the PROXY protocol (proxyProtocol)",
 	connect.ClassClosed:           "the target, or a balancer on the way, closes the connection: check its log, its limit of connections, that its backend is up, and whether it wants a header of the PROXY protocol (proxyProtocol)",
 	connect.ClassHostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
