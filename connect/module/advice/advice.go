@@ -107,7 +107,7 @@ func adviceOn(f connect.Failure) string {
 	}
 	reason := likelyReason(f)
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
-		return noDatagram
+		return cmp.Or(manyHosts(f.Addr.Addr()), noDatagram)
 	}
 	if text, ok := adviceOnReason[reason]; ok || reason == connect.ReasonTimeUp {
 		return text
@@ -149,11 +149,11 @@ func likelyReason(f connect.Failure) connect.Reason {
 func ownFault(f connect.Failure) string {
 	switch f.Class {
 	case connect.ClassTimeout, connect.ClassBlocked:
-		return cmp.Or(ownConntrack(), ownRule(f.Err))
+		return cmp.Or(manyHosts(f.Addr.Addr()), ownConntrack(), ownRule(f.Err))
 	case connect.ClassAddrNotAvailable:
 		return ownPorts(f.Addr)
 	case connect.ClassNetUnreachable:
-		return cmp.Or(noInterface(f.Addr.Addr()), foreignSource(f.Source.Addr()))
+		return cmp.Or(manyHosts(f.Addr.Addr()), noInterface(f.Addr.Addr()), foreignSource(f.Source.Addr()))
 	}
 	return ""
 }
