@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/needs"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
@@ -139,6 +139,20 @@ func TestTrafficOfInstancesAddsUp(t *testing.T) {
 
 // k6's own summary stays, and ours follows it, unless it is to be replaced. Files are written either way, and a reader of JUnit files finds
 // each verdict and each threshold in them.
+// On a full disk, what can be written is. Of what can't be, nothing is left that might be taken for the report, and the log has the names.
+func TestSummaryOnAFullDisk(t *testing.T) {
+	need(t, "unshare")
+	needs.Root(t, "mount a small disk")
+	const onSmallDisk = `mount -t tmpfs -o size=20k none "$0" && echo before > "$0/out.html" && "$@"; code=$?; ls "$0"; exit $code`
+	dir := t.TempDir()
+	k := awaitK6(t, startK6(t, nil, []string{"unshare", "--mount", "sh", "-c", onSmallDisk, dir},
+		"-e", "TARGETS="+startResponder(t, server.Options{Hostname: "web-1"}), "-e", "OUT="+dir+"/out", "test/testdata/instances.js"))
+	assert.Equal(t, exitOK, k.code, "k6 takes no notice of handleSummary")
+	assert.Contains(t, k.stderr.String(), "can't write files that it is asked for: write "+dir+"/out-charts/")
+	assert.Contains(t, k.stderr.String(), "/out.html: no space left on device")
+	assert.Regexp(t, "\nout-charts\n(out.json\n)?out.xml\n$", k.stdout.String(), "the files")
+}
+
 func TestSummary(t *testing.T) {
 	targets := startResponder(t, server.Options{Hostname: "web-1"})
 	for name, row := range map[string]struct {
@@ -149,7 +163,6 @@ func TestSummary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			require.NoError(t, os.Mkdir(out+"-charts", 0o700)) // k6 writes into folders that exist
 			k := runK6(t, "-e", "TARGETS="+targets, "-e", "OUT="+out, "-e", "REPLACE="+row.replace, "test/testdata/instances.js")
 			require.Equal(t, exitOK, k.code, "%s", k.stderr)
 			text := k.stdout.String()

@@ -2,8 +2,10 @@ package module
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/grafana/sobek"
@@ -54,6 +56,11 @@ func (i *instance) summarized(o *options.Summary, data sobek.Value) (sobek.Value
 		return nil, err
 	}
 	if o.Replace {
+		for name := range files {
+			if err := makeFolder(name); err != nil { // k6 makes none
+				return nil, fmt.Errorf("can't make a folder that it is asked for: %w", quote.Error(err))
+			}
+		}
 		files["stdout"] = out.String()
 		return i.vu.Runtime().ToValue(files), nil
 	}
@@ -94,15 +101,29 @@ func summaryFiles(o *options.Summary, r *recording.Report, thresholds []summary.
 	return files, nil
 }
 
+// writeFiles writes what can be written. Of a file that can't be, such as on a full disk, nothing is left: neither a part of it, nor an earlier test's.
 func writeFiles(files map[string]any) error {
-	for name, text := range files {
-		err := os.MkdirAll(filepath.Dir(name), 0o755) // #nosec G301 -- reports to show around
+	var failed []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		err := makeFolder(name)
 		if err == nil {
-			err = os.WriteFile(name, []byte(fmt.Sprint(text)), 0o644) // #nosec G306 -- likewise
+			err = os.WriteFile(name, []byte(fmt.Sprint(files[name])), 0o644) // #nosec G306 -- reports to show around
 		}
-		if err != nil {
-			return fmt.Errorf("can't write a file that it is asked for: %w", quote.Error(err))
+		if err == nil {
+			continue
+		}
+		failed = append(failed, quote.Error(err).Error())
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
+			_ = os.Remove(name) // else it is a device, or not to be removed, which is told already
 		}
 	}
-	return nil
+	if failed == nil {
+		return nil
+	}
+	return fmt.Errorf("can't write files that it is asked for: %s", strings.Join(failed, "; "))
+}
+
+// makeFolder makes the folder of a file.
+func makeFolder(of string) error {
+	return os.MkdirAll(filepath.Dir(of), 0o755) //nolint:wrapcheck // #nosec G301 -- says what was tried; reports to show around
 }

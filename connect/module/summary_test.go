@@ -77,5 +77,5 @@ func TestSummaryThatFailsLate(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "new"), nil, 0o600))
 	out = v.run(t, `write({metrics: {}})`)
 	assert.True(t, out.Thrown)
-	assert.Contains(t, out.Text, "can't write a file")
+	assert.Contains(t, out.Text, "can't write files")
 }
