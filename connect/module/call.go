@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,6 +17,20 @@ import (
 )
 
 var errInitContext = errors.New("can't be called in the init context, before the test has begun; call it in setup() or in a VU's function")
+
+// errSummary is why a call can't be made in handleSummary. k6 does not tell where a call is made, but that the test has ended.
+var errSummary = errors.New("can't be called in handleSummary(): k6 has judged the thresholds by then, so that no verdict of it could fail the test; call it in teardown()")
+
+// misplaced says why a call that has verdicts can't be made here, nil if it can.
+func (i *instance) misplaced(call string) error {
+	switch {
+	case i.vu.State() == nil:
+		return fmt.Errorf("%s() %w", call, errInitContext)
+	case i.root.over.Load():
+		return fmt.Errorf("%s() %w", call, errSummary)
+	}
+	return nil
+}
 
 // call is one call of flood(), hold(), capacity() or traffic(): what the script asks for, and what it takes from its VU.
 type call struct {

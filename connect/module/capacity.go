@@ -14,8 +14,8 @@ import (
 
 // capacity is capacity(target, options) of the JS API.
 func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
-	if i.vu.State() == nil {
-		return i.rejected("capacity", fmt.Errorf("capacity() %w", errInitContext))
+	if err := i.misplaced("capacity"); err != nil {
+		return i.rejected("capacity", err)
 	}
 	o, err := options.ParseCapacity(i.exported(target), i.exported(opts))
 	if err != nil {

@@ -13,9 +13,8 @@ import (
 
 // flood is flood(target, options) of the JS API.
 func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
-	state := i.vu.State()
-	if state == nil {
-		return i.rejected("flood", fmt.Errorf("flood() %w", errInitContext))
+	if err := i.misplaced("flood"); err != nil {
+		return i.rejected("flood", err)
 	}
 	o, err := options.ParseFlood(i.exported(target), i.exported(opts))
 	if err != nil {

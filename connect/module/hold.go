@@ -15,9 +15,8 @@ import (
 
 // hold is hold(target, options) of the JS API.
 func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
-	state := i.vu.State()
-	if state == nil {
-		return i.rejected("hold", fmt.Errorf("hold() %w", errInitContext))
+	if err := i.misplaced("hold"); err != nil {
+		return i.rejected("hold", err)
 	}
 	o, err := options.ParseHold(i.exported(target), i.exported(opts))
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 
 // idle is idle(target, options) of the JS API.
 func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
-	if i.vu.State() == nil {
-		return i.rejected("idle", fmt.Errorf("idle() %w", errInitContext))
+	if err := i.misplaced("idle"); err != nil {
+		return i.rejected("idle", err)
 	}
 	o, err := options.ParseIdle(i.exported(target), i.exported(opts))
 	if err != nil {

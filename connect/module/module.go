@@ -34,10 +34,11 @@ type RootModule struct {
 
 	maxShare, pValue *worst // of all floods
 	ledger           recording.Ledger
-	stdout           io.Writer // for what k6 does not print
-	writable         sync.Map  // names of files that summaries are to write, and can
-	test             delay     // of its end
-	logging          sync.Once // by the first instance's logger
+	stdout           io.Writer   // for what k6 does not print
+	writable         sync.Map    // names of files that summaries are to write, and can
+	test             delay       // of its end
+	first            sync.Once   // for the first instance
+	over             atomic.Bool // the test has ended: what follows is handleSummary
 }
 
 // New returns the module that k6 registers.
@@ -55,7 +56,10 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 	parseJSON, _ := sobek.AssertFunction(rt.GlobalObject().Get("JSON").ToObject(rt).Get("parse"))
 	i := &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
 	i.exports = i.export()
-	r.logging.Do(func() { r.log(vu.InitEnv().Logger) })
+	r.first.Do(func() {
+		r.log(vu.InitEnv().Logger)
+		i.atTestEnd(func() { r.over.Store(true) })
+	})
 	return i
 }
 

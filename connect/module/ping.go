@@ -23,10 +23,10 @@ import (
 
 // ping is ping(url, options) of the JS API.
 func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
-	state := i.vu.State()
-	if state == nil {
-		return i.rejected("ping", fmt.Errorf("ping() %w", errInitContext))
+	if err := i.misplaced("ping"); err != nil {
+		return i.rejected("ping", err)
 	}
+	state := i.vu.State()
 	o, err := options.ParsePing(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected("ping", err)

@@ -139,6 +139,19 @@ func TestDisruptionInTheInitContext(t *testing.T) {
 	assert.Equal(t, "TypeError", out.Name)
 }
 
+// After the thresholds no verdict can fail the test, so calls that have some are refused. Announcements and reports are not.
+func TestCallsInHandleSummary(t *testing.T) {
+	t.Parallel()
+	v := newVU(t, settings{setup: true})
+	emit(t, v.global, testEnd)
+	for _, call := range []string{"flood", "hold", "idle", "capacity", "traffic", "ping", "tcpPing", "sockets"} {
+		out := v.run(t, "await "+call+"('127.0.0.1:1')")
+		assert.Equal(t, "TypeError", out.Name, call)
+		assert.Contains(t, out.Text, call+"() can't be called in handleSummary()")
+	}
+	assert.False(t, v.run(t, `change('late'); report()`).Thrown)
+}
+
 // The default export has the very same functions.
 func TestExports(t *testing.T) {
 	t.Parallel()

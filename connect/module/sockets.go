@@ -19,10 +19,10 @@ import (
 
 // sockets is sockets(options) of the JS API.
 func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
-	state := i.vu.State()
-	if state == nil {
-		return i.rejected("sockets", fmt.Errorf("sockets() %w", errInitContext))
+	if err := i.misplaced("sockets"); err != nil {
+		return i.rejected("sockets", err)
 	}
+	state := i.vu.State()
 	o, err := options.ParseSockets(i.exported(opts))
 	if err != nil {
 		return i.rejected("sockets", err)

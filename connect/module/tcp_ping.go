@@ -14,10 +14,10 @@ import (
 
 // tcpPing is tcpPing(target, options) of the JS API.
 func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
-	state := i.vu.State()
-	if state == nil {
-		return i.rejected("tcpPing", fmt.Errorf("tcpPing() %w", errInitContext))
+	if err := i.misplaced("tcpPing"); err != nil {
+		return i.rejected("tcpPing", err)
 	}
+	state := i.vu.State()
 	o, err := options.ParseTCPPing(i.exported(target), i.exported(opts))
 	if err != nil {
 		return i.rejected("tcpPing", err)

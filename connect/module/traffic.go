@@ -14,8 +14,8 @@ import (
 
 // traffic is traffic(target, options) of the JS API.
 func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
-	if i.vu.State() == nil {
-		return i.rejected("traffic", fmt.Errorf("traffic() %w", errInitContext))
+	if err := i.misplaced("traffic"); err != nil {
+		return i.rejected("traffic", err)
 	}
 	o, err := options.ParseTraffic(i.exported(target), i.exported(opts))
 	if err != nil {

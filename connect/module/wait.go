@@ -50,6 +50,18 @@ func (i *instance) atExit(do func()) {
 	}()
 }
 
+// atTestEnd lets something be done when the test has ended, before k6's summary.
+func (i *instance) atTestEnd(do func()) {
+	id, events := i.vu.Events().Global.Subscribe(testEnd)
+	go func() {
+		if event, isOpen := <-events; isOpen {
+			do()
+			event.Done()
+			i.vu.Events().Global.Unsubscribe(id)
+		}
+	}()
+}
+
 // delay is a subscription to an event of k6's, which k6 waits for until all who have taken it have given it back. One for all, since k6
 // gives up waiting at the end of an iteration that is interrupted, and then has room for 100 subscribers to say that they are done:
 // the next one would say so for ever.
