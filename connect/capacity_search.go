@@ -168,7 +168,7 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 	}
 	s.begun += n
 	s.locked(func() { s.steps = append(s.steps, st) })
-	c := collector{job: st.job, runner: r, observer: stepObserver{s}, tally: st, stop: st.stop, onSettle: func() { close(st.settled) }}
+	c := collector{job: st.job, runner: r, observer: stepObserver{search: s}, tally: st, stop: st.stop, onSettle: func() { close(st.settled) }}
 	go func() {
 		defer close(st.ended)
 		defer r.Release()
@@ -287,17 +287,16 @@ func (s *search) locked(do func()) {
 	do()
 }
 
-// stepObserver shows the outcomes of a step to the plan's observer.
-type stepObserver struct{ *search }
+// stepObserver shows the outcomes of a step to the plan's observer. The search has a clock of its own.
+type stepObserver struct {
+	unobserved
+	search *search
+}
 
 // Outcomes implements Observer.
-func (o stepObserver) Outcomes(batch []Outcome) { o.locked(func() { o.observer.Outcomes(batch) }) }
-
-// Second implements Observer: the search has a clock of its own.
-func (stepObserver) Second() {}
-
-// Monitor implements Observer: the search has a clock of its own.
-func (stepObserver) Monitor(States) {}
+func (o stepObserver) Outcomes(batch []Outcome) {
+	o.search.locked(func() { o.search.observer.Outcomes(batch) })
+}
 
 // step is a number of connections that are opened together, and what has become of them.
 type step struct {

@@ -11,7 +11,7 @@ import (
 type collector struct {
 	job      *engine.Job
 	runner   engine.Runner
-	observer Observer      // may be nil
+	observer Observer
 	monitor  time.Duration // between two calls of the observer's Monitor; 0 is never
 	tally    interface{ add(batch []Outcome) }
 	atEnd    Class // of established connections when the context is done; see engine.Runner.Stop
@@ -27,21 +27,17 @@ func (c *collector) run(ctx context.Context) {
 	defer second.Stop()
 	monitor, stopMonitor := tickerOrNever(c.monitor)
 	defer stopMonitor()
-	observer := c.observer
-	if observer == nil {
-		observer = unobserved{}
-	}
 	aborted, stop, settled := ctx.Done(), c.stop, c.runner.Settled()
 	for {
 		select {
 		case <-c.job.Outcomes.Wake:
-			c.collect(observer)
+			c.collect()
 		case <-second.C:
-			observer.Second()
+			c.observer.Second()
 		case <-monitor:
-			observer.Monitor(c.job.Counters.States())
+			c.observer.Monitor(c.job.Counters.States())
 		case <-settled:
-			c.collect(observer)
+			c.collect()
 			c.settle()
 			settled = nil
 		case dialed := <-stop:
@@ -51,7 +47,7 @@ func (c *collector) run(ctx context.Context) {
 			c.runner.Stop(ClassAborted, c.atEnd)
 			aborted = nil
 		case <-c.runner.Done():
-			c.collect(observer)
+			c.collect()
 			if settled != nil {
 				c.settle()
 			}
@@ -66,10 +62,10 @@ func (c *collector) settle() {
 	}
 }
 
-func (c *collector) collect(observer Observer) {
+func (c *collector) collect() {
 	c.job.Outcomes.Drain(func(batch []Outcome) {
 		c.tally.add(batch)
-		observer.Outcomes(batch)
+		c.observer.Outcomes(batch)
 	})
 	if c.drain != nil {
 		c.drain()
@@ -83,10 +79,3 @@ func tickerOrNever(interval time.Duration) (ticks <-chan time.Time, stop func())
 	t := time.NewTicker(interval)
 	return t.C, t.Stop
 }
-
-// unobserved is the observer of a plan that has none.
-type unobserved struct{}
-
-func (unobserved) Outcomes([]Outcome) {}
-func (unobserved) Second()            {}
-func (unobserved) Monitor(States)     {}

@@ -213,31 +213,15 @@ func (e *Engine) newIdle(plan IdlePlan) (*idleCall, error) {
 	return c, nil
 }
 
-// progressing tells the plan what is known so far, besides what the plan's own observer does.
+// progressing is the plan's observer, and calls the plan's Progress.
 type progressing struct {
-	Observer // may be nil
-	call     *idleCall
-}
-
-// Outcomes implements Observer.
-func (p progressing) Outcomes(batch []Outcome) {
-	if p.Observer != nil {
-		p.Observer.Outcomes(batch)
-	}
-}
-
-// Second implements Observer.
-func (p progressing) Second() {
-	if p.Observer != nil {
-		p.Observer.Second()
-	}
+	Observer
+	call *idleCall
 }
 
 // Monitor implements Observer.
 func (p progressing) Monitor(now States) {
-	if p.Observer != nil {
-		p.Observer.Monitor(now)
-	}
+	p.Observer.Monitor(now)
 	if progress := p.call.plan.Progress; progress != nil {
 		found := p.call.rules.Found()
 		progress(found.AtLeast, atMost(&found))

@@ -71,6 +71,13 @@ type Observer interface {
 	Monitor(States)
 }
 
+// unobserved is the observer of a plan that has none.
+type unobserved struct{}
+
+func (unobserved) Outcomes([]Outcome) {}
+func (unobserved) Second()            {}
+func (unobserved) Monitor(States)     {}
+
 // withDefaults returns the plan with every zero field filled in.
 func (p Plan) withDefaults() Plan {
 	if p.Network == "" {
@@ -90,6 +97,9 @@ func (p Plan) withDefaults() Plan {
 	}
 	if p.Payload == nil && p.Protocol() == "udp" {
 		p.Payload = []byte(DefaultPayload)
+	}
+	if p.Observer == nil {
+		p.Observer = unobserved{}
 	}
 	return p
 }

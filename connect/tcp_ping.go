@@ -78,13 +78,10 @@ func (p TCPPing) plan() (Plan, error) {
 }
 
 // onlyOutcome observes a call of one connection.
-type onlyOutcome struct{ Outcome }
+type onlyOutcome struct {
+	unobserved
+	Outcome
+}
 
 // Outcomes implements Observer.
 func (o *onlyOutcome) Outcomes(batch []Outcome) { o.Outcome = batch[0] }
-
-// Second implements Observer.
-func (*onlyOutcome) Second() {}
-
-// Monitor implements Observer.
-func (*onlyOutcome) Monitor(States) {}

@@ -129,7 +129,7 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 	}
 	defer r.Release()
 	collector := collector{
-		job: c.job, runner: r, observer: sampling{observer: plan.Observer, tally: c.tally}, monitor: plan.Monitor,
+		job: c.job, runner: r, observer: sampling{plan.Observer, c.tally}, monitor: plan.Monitor,
 		tally: c.tally, drain: c.drain, atEnd: ClassAborted,
 	}
 	collector.run(ctx)
@@ -278,30 +278,14 @@ type TrafficRecord struct {
 	Host        string         `json:"host"`
 }
 
-// sampling takes a sample every second, besides what the plan's own observer does.
+// sampling is the plan's observer, and takes a sample every second.
 type sampling struct {
-	observer Observer // may be nil
-	tally    *trafficTally
-}
-
-// Outcomes implements Observer.
-func (s sampling) Outcomes(batch []Outcome) {
-	if s.observer != nil {
-		s.observer.Outcomes(batch)
-	}
+	Observer
+	tally *trafficTally
 }
 
 // Second implements Observer.
 func (s sampling) Second() {
 	s.tally.sample(s.tally.job.Since(loop.Now()))
-	if s.observer != nil {
-		s.observer.Second()
-	}
-}
-
-// Monitor implements Observer.
-func (s sampling) Monitor(now States) {
-	if s.observer != nil {
-		s.observer.Monitor(now)
-	}
+	s.Observer.Second()
 }
