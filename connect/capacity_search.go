@@ -161,9 +161,8 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 	if s.speaks || len(s.steps) == 0 {
 		fill.Linger = linger
 	}
-	r := s.engine.newRunner(st.job, fill.New)
-	if err := r.Start(); err != nil {
-		st.job.Cancel()
+	r, err := s.engine.start(st.job, fill.New)
+	if err != nil {
 		return nil, err
 	}
 	s.begun += n

@@ -46,7 +46,17 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	return engine.NewJob(plan, &e.Total, e.now())
 }
 
-// newRunner returns the runner that suits a job.
+// start begins a job on the driver that suits it. If that fails, the job's connections are no longer counted.
+func (e *Engine) start(j *engine.Job, rules engine.NewRules) (engine.Runner, error) {
+	r := e.newRunner(j, rules)
+	if err := r.Start(); err != nil {
+		j.Cancel()
+		return nil, err
+	}
+	return r, nil
+}
+
+// newRunner returns the runner of the driver that suits a job.
 func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
 	if j.Plan.KernelBypass {
 		return packets.NewRunner(&e.net, j, rules, e.Frames)

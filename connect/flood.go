@@ -128,9 +128,8 @@ func (e *Engine) Flood(ctx context.Context, plan FloodPlan) (*FloodResult, error
 	if err != nil {
 		return nil, err
 	}
-	r := e.newRunner(c.job, c.rules.New)
-	if err := r.Start(); err != nil {
-		c.job.Cancel()
+	r, err := e.start(c.job, c.rules.New)
+	if err != nil {
 		return nil, err
 	}
 	defer r.Release()

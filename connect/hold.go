@@ -98,9 +98,8 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 		return nil, err
 	}
 	h := e.newHold(plan)
-	r := e.newRunner(h.job, h.rules.New)
-	if err := r.Start(); err != nil {
-		h.job.Cancel()
+	r, err := e.start(h.job, h.rules.New)
+	if err != nil {
 		return nil, err
 	}
 	c := collector{

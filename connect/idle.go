@@ -167,9 +167,8 @@ func (e *Engine) Idle(ctx context.Context, plan IdlePlan) (*IdleResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := e.newRunner(c.job, c.rules.New)
-	if err := r.Start(); err != nil {
-		c.job.Cancel()
+	r, err := e.start(c.job, c.rules.New)
+	if err != nil {
 		return nil, err
 	}
 	defer r.Release()

@@ -122,9 +122,8 @@ func (e *Engine) Traffic(ctx context.Context, plan TrafficPlan) (*TrafficResult,
 		return nil, err
 	}
 	c := e.newTraffic(plan)
-	r := e.newRunner(c.job, c.rules.New)
-	if err := r.Start(); err != nil {
-		c.job.Cancel()
+	r, err := e.start(c.job, c.rules.New)
+	if err != nil {
 		return nil, err
 	}
 	defer r.Release()
