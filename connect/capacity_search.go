@@ -152,10 +152,8 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 	}
 	st := newStep(&plan, further)
 	st.job = s.engine.newJob(&plan, func(p *engine.Plan) { p.Keeps = true })
-	sign := exchange(&plan)
-	sign.Any = plan.Reply == nil
 	fill := rules.Fill{
-		Exchange: sign, Patience: s.plan.Patience,
+		Exchange: keepalive(&plan), Patience: s.plan.Patience,
 		Enough: int64(plan.Concurrency), Slow: min(slowFailure, plan.ConnectTimeout),
 	}
 	if s.speaks || len(s.steps) == 0 {

@@ -5,6 +5,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/epoll"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/gonet"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/packets"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
@@ -46,9 +47,25 @@ func (e *Engine) newJob(p *Plan, change func(*engine.Plan)) *engine.Job {
 	return engine.NewJob(plan, &e.Total, e.now())
 }
 
+// exchange is what a plan sends, and what counts as its answer.
+func exchange(p *Plan) rules.Exchange {
+	x := rules.Exchange{Payload: p.Payload}
+	if p.Reply != nil {
+		x.Want = *p.Reply
+	}
+	return x
+}
+
+// keepalive is exchange for connections that stay: without a Reply, whatever comes is an answer.
+func keepalive(p *Plan) rules.Exchange {
+	x := exchange(p)
+	x.Any = p.Reply == nil
+	return x
+}
+
 // start begins a job on the driver that suits it. If that fails, the job's connections are no longer counted.
-func (e *Engine) start(j *engine.Job, rules engine.NewRules) (engine.Runner, error) {
-	r := e.newRunner(j, rules)
+func (e *Engine) start(j *engine.Job, newRules engine.NewRules) (engine.Runner, error) {
+	r := e.newRunner(j, newRules)
 	if err := r.Start(); err != nil {
 		j.Cancel()
 		return nil, err
@@ -57,14 +74,14 @@ func (e *Engine) start(j *engine.Job, rules engine.NewRules) (engine.Runner, err
 }
 
 // newRunner returns the runner of the driver that suits a job.
-func (e *Engine) newRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
+func (e *Engine) newRunner(j *engine.Job, newRules engine.NewRules) engine.Runner {
 	if j.Plan.KernelBypass {
-		return packets.NewRunner(&e.net, j, rules, e.Frames)
+		return packets.NewRunner(&e.net, j, newRules, e.Frames)
 	}
 	if !e.portable && j.Plan.Protocol != "tls" {
-		if r := epoll.NewRunner(&e.loops, j, rules); r != nil {
+		if r := epoll.NewRunner(&e.loops, j, newRules); r != nil {
 			return r
 		}
 	}
-	return gonet.NewRunner(j, rules)
+	return gonet.NewRunner(j, newRules)
 }

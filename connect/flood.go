@@ -141,15 +141,6 @@ func (e *Engine) Flood(ctx context.Context, plan FloodPlan) (*FloodResult, error
 	return result, nil
 }
 
-// exchange is what a plan sends, and what counts as its answer.
-func exchange(p *Plan) rules.Exchange {
-	x := rules.Exchange{Payload: p.Payload}
-	if p.Reply != nil {
-		x.Want = *p.Reply
-	}
-	return x
-}
-
 // floodCall is a flood under way.
 type floodCall struct {
 	plan  FloodPlan

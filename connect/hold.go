@@ -118,12 +118,10 @@ func (e *Engine) newHold(plan HoldPlan) *Held {
 	j := e.newJob(&plan.Plan, func(p *engine.Plan) {
 		p.Keeps, p.Duration, p.Late = true, plan.Duration, ClassAborted
 	})
-	sign := exchange(&plan.Plan)
-	sign.Any = plan.Reply == nil
 	tally := newHoldTally(&plan.Plan)
 	tally.interval = plan.Keepalive
 	return &Held{
-		job: j, rules: rules.Hold{Exchange: sign, Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout, Expected: plan.Hosts},
+		job: j, rules: rules.Hold{Exchange: keepalive(&plan.Plan), Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout, Expected: plan.Hosts},
 		tally: tally, settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
 	}
 }
