@@ -307,7 +307,7 @@ type step struct {
 	news    chan struct{} // gets a value when outcomes have been added
 
 	mu sync.Mutex // for all that follows
-	failures
+	tally
 	marks  []marks // by number
 	open   int64
 	due    int64 // open connections that have not had their time
@@ -331,7 +331,7 @@ const (
 func newStep(plan *Plan, further bool) *step {
 	return &step{
 		plan: plan, further: further, stop: make(chan Class, 1), settled: make(chan struct{}), ended: make(chan struct{}), news: make(chan struct{}, 1),
-		failures: newFailures(plan), marks: make([]marks, plan.Connections),
+		tally: newTally(plan, 0), marks: make([]marks, plan.Connections),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // floodTally adds up the outcomes of a flood.
 type floodTally struct {
-	failures
+	tally
 	flood       *FloodPlan
 	hosts       Hosts
 	byHost      map[string]*answers
@@ -29,7 +29,7 @@ type floodTally struct {
 }
 
 func newFloodTally(plan *FloodPlan) *floodTally {
-	t := &floodTally{failures: newBoundedFailures(&plan.Plan, mostExactTimes), flood: plan, hosts: Hosts{}, byHost: map[string]*answers{}}
+	t := &floodTally{tally: newTally(&plan.Plan, mostExactTimes), flood: plan, hosts: Hosts{}, byHost: map[string]*answers{}}
 	if plan.Flows {
 		t.flows = disruption.New(plan.Protocol(), addresses(plan.Targets), plan.Sources)
 	}

@@ -14,7 +14,7 @@ import (
 type holdTally struct {
 	mu       sync.Mutex
 	interval time.Duration // between keepalives
-	failures
+	tally
 	lifetime  []time.Duration
 	echo      stats.Times // more with every interval
 	received  int64
@@ -26,7 +26,7 @@ type holdTally struct {
 
 func newHoldTally(plan *Plan) *holdTally {
 	return &holdTally{
-		failures: newBoundedFailures(plan, mostExactTimes), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}, losses: Losses{final: true},
+		tally: newTally(plan, mostExactTimes), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}, losses: Losses{final: true},
 	}
 }
 
@@ -97,7 +97,7 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{failures: t.failures, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed}
+	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
 	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)

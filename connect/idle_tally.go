@@ -11,14 +11,14 @@ import (
 
 // idleTally adds up what becomes of the connections of a search for the timeout.
 type idleTally struct {
-	failures
+	tally
 	reply   stats.Times
 	failed  map[int64]Failure // connections that did not answer; the control connection is one of the first
 	control int64             // its number is below this
 }
 
 func newIdleTally(plan *IdlePlan) *idleTally {
-	t := &idleTally{failures: newEndlessFailures(&plan.Plan), reply: stats.Times{Limit: stats.MaxTimes}, failed: map[int64]Failure{}, control: plan.Connections}
+	t := &idleTally{tally: newTally(&plan.Plan, stats.MaxTimes), reply: stats.Times{Limit: stats.MaxTimes}, failed: map[int64]Failure{}, control: plan.Connections}
 	return t
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
-// failures adds up what all calls have in common: how long connects took, and what failed.
-type failures struct {
+// tally adds up what all calls have in common: how long connects took, and what failed.
+type tally struct {
 	plan                *Plan
 	connect, error, rtt stats.Times
 	synRetransmits      int64
 	retried             int64         // connections that took more than one SYN
-	making              time.Duration // until the last connection was established, or, if it was not, begun; since the start
+	making              time.Duration // since the start, until the last connection was established, or begun if it failed
 	failedConnects      int64
 	connectClasses      [class.Count]int64 // of failed connects alone
 	classes             [class.Count]int64
@@ -23,56 +23,52 @@ type failures struct {
 	drops               limits.Drops // of this host, until the start
 }
 
-func newFailures(plan *Plan) failures {
-	return failures{plan: plan, first: map[Class]Failure{}, drops: limits.DropsUntil()}
+// newTally returns a tally that keeps up to so many durations of each kind exactly; 0 is all of them. Calls that redial without end keep
+// [stats.MaxTimes].
+func newTally(plan *Plan, exact int) tally {
+	t := tally{plan: plan, first: map[Class]Failure{}, drops: limits.DropsUntil()}
+	t.connect.Limit, t.error.Limit, t.rtt.Limit = exact, exact, exact
+	return t
 }
 
-// newEndlessFailures is newFailures for calls that dial again what is lost, for as long as they last.
-func newEndlessFailures(plan *Plan) failures { return newBoundedFailures(plan, stats.MaxTimes) }
-
-// mostExactTimes is up to how many connections of a call have exact percentiles. Those of more are precise to a thousandth, or 1 µs.
+// mostExactTimes is up to how many connections the percentiles of a call that dials each once are exact. Above, they are precise to a
+// thousandth, or 1 µs.
 const mostExactTimes = 100_000
 
-func newBoundedFailures(plan *Plan, most int) failures {
-	f := newFailures(plan)
-	f.connect.Limit, f.error.Limit, f.rtt.Limit = most, most, most
-	return f
-}
-
 // dialEnded takes note of the end of a dial, good or bad.
-func (f *failures) dialEnded(o *Outcome) {
-	f.synRetransmits += o.SYNRetransmits
+func (t *tally) dialEnded(o *Outcome) {
+	t.synRetransmits += o.SYNRetransmits
 	if o.SYNRetransmits > 0 {
-		f.retried++
+		t.retried++
 	}
 	if o.Connected {
-		f.connect.Add(o.Connect)
-		f.making = max(f.making, o.Planned+o.Connect)
+		t.connect.Add(o.Connect)
+		t.making = max(t.making, o.Planned+o.Connect)
 	} else {
-		f.failedConnects++
-		f.making = max(f.making, o.Planned)
+		t.failedConnects++
+		t.making = max(t.making, o.Planned)
 	}
 	if o.RTT > 0 {
-		f.rtt.Add(o.RTT)
+		t.rtt.Add(o.RTT)
 	}
 }
 
 // fail takes note of an error.
-func (f *failures) fail(o *Outcome) {
-	f.error.Add(o.Elapsed())
-	f.classes[o.Class]++
+func (t *tally) fail(o *Outcome) {
+	t.error.Add(o.Elapsed())
+	t.classes[o.Class]++
 	if !o.Connected {
-		f.connectClasses[o.Class]++
+		t.connectClasses[o.Class]++
 	}
-	if _, known := f.first[o.Class]; !known {
-		f.first[o.Class] = f.plan.failure(o)
+	if _, known := t.first[o.Class]; !known {
+		t.first[o.Class] = t.plan.failure(o)
 	}
 }
 
 // firsts are the first failures of each class, with what this host itself has dropped.
-func (f *failures) firsts() map[Class]Failure {
-	first := maps.Clone(f.first)
-	explainDrops(first, f.drops, f.byClass())
+func (t *tally) firsts() map[Class]Failure {
+	first := maps.Clone(t.first)
+	explainDrops(first, t.drops, t.byClass())
 	return first
 }
 
@@ -96,14 +92,14 @@ func explainDrops(first map[Class]Failure, until limits.Drops, errors map[Class]
 }
 
 // droppedSYNs says how this host's drops account for the connects that took more than one SYN, "" if they do not.
-func (f *failures) droppedSYNs() string {
-	if f.retried == 0 {
+func (t *tally) droppedSYNs() string {
+	if t.retried == 0 {
 		return ""
 	}
-	return f.drops.Since().Explain(f.retried)
+	return t.drops.Since().Explain(t.retried)
 }
 
-func (f *failures) byClass() map[Class]int64 { return counts(&f.classes) }
+func (t *tally) byClass() map[Class]int64 { return counts(&t.classes) }
 
 // counts leaves out the classes that did not occur.
 func counts(classes *[class.Count]int64) map[Class]int64 {

@@ -14,7 +14,7 @@ import (
 
 // trafficTally adds up what becomes of a traffic call's connections and packets.
 type trafficTally struct {
-	failures
+	tally
 	traffic    *TrafficPlan
 	job        *engine.Job
 	counts     packetCounts
@@ -54,7 +54,7 @@ type packetCounts interface {
 
 func newTrafficTally(plan *TrafficPlan, j *engine.Job, counts packetCounts) *trafficTally {
 	return &trafficTally{
-		failures: newEndlessFailures(&plan.Plan), traffic: plan, job: j, counts: counts, roundTrips: stats.NewHistogram(),
+		tally: newTally(&plan.Plan, stats.MaxTimes), traffic: plan, job: j, counts: counts, roundTrips: stats.NewHistogram(),
 		dialed: map[int64]bool{}, down: map[int64][]int{}, unmade: map[int64]unmade{}, lostBy: Hosts{}, lastingBy: Hosts{}, corruptedBy: Hosts{},
 		losses: Losses{final: plan.NoReconnect},
 	}
