@@ -131,19 +131,17 @@ func (t *floodTally) unite() {
 		if _, expected := t.flood.Weights[host]; half == "" || expected || t.byHost[half] == nil {
 			continue
 		}
+		delete(t.byHost, host)
+		delete(t.hosts, host)
 		if len(t.plan.Payload) > 0 && t.plan.Protocol() != "udp" { // our server answers that, too
 			t.byHost[half].connect.Join(&a.connect)
 			t.byHost[half].reply.Join(&a.reply)
-			delete(t.byHost, host)
-			delete(t.hosts, host)
 			continue
 		}
 		connects, replies := a.connect.All(), a.reply.All()
 		for i := range replies {
 			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: connects[i] + replies[i]})
 		}
-		delete(t.byHost, host)
-		delete(t.hosts, host)
 		t.failedReads += int64(len(replies))
 		t.doubled += int64(len(replies))
 	}

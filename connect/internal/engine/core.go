@@ -16,7 +16,8 @@ const (
 	retryNs = 1e6
 )
 
-// Core makes a share of a job's connections.
+// Core makes a share of a job's connections. It has lanes, which bound how many are begun at once: a connection takes one when it is dialed,
+// and leaves it when it ends, or when the rules keep it.
 type Core struct {
 	job    *Job
 	driver Driver
@@ -24,7 +25,7 @@ type Core struct {
 	hooks  Hooks
 
 	conns   slab
-	lanes   int // connections that may be begun before others leave their lane
+	lanes   int // that are free
 	dialing int // connections that are being dialed
 	open    int64
 	openings
@@ -36,12 +37,12 @@ type Core struct {
 	starved []Claim // that wait for a descriptor
 	retryAt int64   // when to ask for one again
 
-	stopped, // dials no more, because it was told so
-	exhausted, // dials no more, because nothing is left
-	over, // the job's duration
-	late, // the job's time is up
-	settled,
-	finished bool
+	stopped   bool // dials no more, because it was told so
+	exhausted bool // dials no more, because nothing is left
+	over      bool // the job's duration is
+	late      bool // the job's time is up
+	settled   bool // the hook has been called
+	finished  bool // likewise
 }
 
 // Hooks are called once each, from Turn.

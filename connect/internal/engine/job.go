@@ -28,7 +28,7 @@ type Plan struct {
 	Protocol       string // tcp, udp or tls
 	Targets        []Target
 	Connections    int64
-	Concurrency    int     // most connections that are begun before others leave their lane
+	Concurrency    int     // lanes of all cores together, see Core
 	Rate           float64 // new connections per second; 0 is as fast as Concurrency allows
 	ConnectTimeout time.Duration
 	Timeout        time.Duration // for the whole job
@@ -80,7 +80,7 @@ func (j *Job) Begin(now int64) {
 	}
 }
 
-// Cancel takes the job's connections back. It must not have been started.
+// Cancel takes the job's connections out of the counters. No runner may have started the job.
 func (j *Job) Cancel() { j.count(&delta{planned: -j.Plan.Connections}) }
 
 // Start is when the job's time began.
@@ -149,8 +149,8 @@ func (j *Job) planned(number, now int64) int64 {
 	return j.start + int64(Seconds(float64(number)/j.Plan.Rate))
 }
 
-// Seconds is a time that may be longer than a clock can count: then it is one that never comes.
+// Seconds converts seconds to a duration. One that is too long for that becomes one of 73 years, which never ends.
 func Seconds(n float64) time.Duration {
-	const never = math.MaxInt64 / 4 // to which more can be added
+	const never = math.MaxInt64 / 4 // so that instants can be added to it
 	return time.Duration(min(n*float64(time.Second), never))
 }

@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// looks notes up to which instant each core of a job has handled all events. The zero value is ready to use.
+// looks has, for each core of a job, the instant up to which it has handled all events. The zero value is ready to use.
 type looks struct {
 	cores atomic.Pointer[[]*atomic.Int64]
 }
 
-// join returns where another core notes it.
+// join adds a core, and returns where it notes its instant.
 func (l *looks) join() *atomic.Int64 {
 	mine := &atomic.Int64{}
 	for {
@@ -25,7 +25,7 @@ func (l *looks) join() *atomic.Int64 {
 	}
 }
 
-// all is the instant up to which all cores have.
+// all is the instant up to which every core has handled all events.
 func (l *looks) all() int64 {
 	earliest := int64(Never)
 	for _, core := range *l.cores.Load() {

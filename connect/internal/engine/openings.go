@@ -2,23 +2,23 @@ package engine
 
 import "sync/atomic"
 
-// openings is what a core has told the job's counters of the connections that it has open.
+// openings is what a core has told the job's counters of its open connections. The counters are never too high, as EstablishedMax needs.
 //
-// The peer may have closed a connection that seems open before it took another one, so those that are opened count only when every core
-// of the job has handled all events up to then. Those that are closed count at once. So the counters are never too high.
+// A connection that seems open may have been closed by its peer before the peer took another one. So what is opened is told only once
+// every core of the job has handled all events up to then. What is closed is told at once.
 type openings struct {
-	told   int64 // to the counters
-	opened int64 // still open of those that were at an instant; not told before all cores have looked
-	at     int64 // that instant
+	told   int64 // open connections, as the counters have it
+	opened int64 // connections that were open at the instant at, and still are; not told yet
+	at     int64
 
-	seen int64         // up to which all events have been handled
-	look *atomic.Int64 // the same, for the other cores
+	seen int64         // all events up to this instant have been handled
+	look *atomic.Int64 // seen, for the other cores
 }
 
-// asleepNs is how long a core may not look before it is taken to sleep. Then nothing happens to its connections.
+// asleepNs is how long a core may not look before it is taken to be asleep, with nothing happening to its connections.
 const asleepNs = 10e6
 
-// countSeen counts what is open; seen is the instant up to which all events have been handled.
+// countSeen tells what is open; seen is the instant up to which all events have been handled.
 func (c *Core) countSeen(seen int64) {
 	if c.opened = min(c.opened, c.open); c.opened < c.told {
 		c.tellOpen(c.opened)
@@ -38,7 +38,7 @@ func (c *Core) countSeen(seen int64) {
 	}
 }
 
-// countOpen counts what is open, without waiting for others.
+// countOpen tells what is open, without waiting for other cores.
 func (c *Core) countOpen() {
 	c.opened = c.open
 	c.tellOpen(c.open)
@@ -51,7 +51,7 @@ func (c *Core) tellOpen(open int64) {
 	}
 }
 
-// nextLook is when connections that are open and not counted may be.
+// nextLook is when open connections that have not been told may be.
 func (c *Core) nextLook(now int64) int64 {
 	if c.opened < c.open {
 		return now

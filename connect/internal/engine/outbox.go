@@ -52,7 +52,7 @@ type Batch[T any] struct {
 	due    int64 // when they are delivered at the latest
 }
 
-// NewBatch returns an empty batch, which is delivered when it has so many items, or its first one has waited for 100 ms.
+// NewBatch returns an empty batch. It is delivered when it has size items, or when its first one has waited for 100 ms.
 func (o *Outbox[T]) NewBatch(size int) Batch[T] { return Batch[T]{outbox: o, size: size, due: Never} }
 
 // Add makes room for one more item, to be set at once.

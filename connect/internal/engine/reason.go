@@ -37,20 +37,35 @@ const (
 	ReasonNotSent                  // this host did not take the datagram
 	ReasonForgotten                // no answer on a connection that was silent before
 	ReasonElsewhere                // another host answers on a connection that was silent before
-	reasons
 )
 
-var reasonTexts = [reasons]string{
-	"", "connect: no answer in time", "connected, but the TLS handshake was not finished in time", "connect: the call's time was up first",
-	"connect: the call was stopped first",
-	"connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
-	"read: the peer closed", "read: the peer closed before it answered", "read: connected, but no answer in time", "read: the answer did not end in time",
-	"read: the call's time was up before the answer came", "read: the call was stopped before the answer came",
-	"read: the answer is not 1 to 255 bytes of printable UTF-8", "read: the answer does not match", "read: the answer does not end within 64 KiB",
-	"read: the answer is a host's name twice over", "read: the answer begins with a header of the PROXY protocol", "keepalive: no answer in time", "ended from outside",
-	"read: no echo in time", "read: more came back than was sent", "read: other bytes came back than were sent",
-	"read: all was echoed, but the peer did not close after this side had", "send: this host's queue is full",
-	"read: no answer after a silence", "read: another host answers after a silence",
+var reasonTexts = [...]string{
+	ReasonNone:              "",
+	ReasonConnectTimeout:    "connect: no answer in time",
+	ReasonHandshakeTimeout:  "connected, but the TLS handshake was not finished in time",
+	ReasonTimeUp:            "connect: the call's time was up first",
+	ReasonStopped:           "connect: the call was stopped first",
+	ReasonSelf:              "connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
+	ReasonClosed:            "read: the peer closed",
+	ReasonClosedUnanswered:  "read: the peer closed before it answered",
+	ReasonNoAnswer:          "read: connected, but no answer in time",
+	ReasonUnfinished:        "read: the answer did not end in time",
+	ReasonTimeUpUnanswered:  "read: the call's time was up before the answer came",
+	ReasonStoppedUnanswered: "read: the call was stopped before the answer came",
+	ReasonNoName:            "read: the answer is not 1 to 255 bytes of printable UTF-8",
+	ReasonNoMatch:           "read: the answer does not match",
+	ReasonTooLong:           "read: the answer does not end within 64 KiB",
+	ReasonTwice:             "read: the answer is a host's name twice over",
+	ReasonProxyHeader:       "read: the answer begins with a header of the PROXY protocol",
+	ReasonKeepalive:         "keepalive: no answer in time",
+	ReasonHoldStopped:       "ended from outside",
+	ReasonNoEcho:            "read: no echo in time",
+	ReasonTooMuch:           "read: more came back than was sent",
+	ReasonCorrupted:         "read: other bytes came back than were sent",
+	ReasonNoFIN:             "read: all was echoed, but the peer did not close after this side had",
+	ReasonNotSent:           "send: this host's queue is full",
+	ReasonForgotten:         "read: no answer after a silence",
+	ReasonElsewhere:         "read: another host answers after a silence",
 }
 
 // Error implements error.

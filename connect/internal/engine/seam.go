@@ -19,7 +19,7 @@ const (
 	Data                  // bytes of a stream, or one datagram, have arrived
 	Writable              // Send, which took less than it was given, takes more
 	Ended                 // the peer has closed the connection, or it has failed
-	TooLarge              // the last datagram was too large for a link on the way; larger ones than that takes are sent in parts from now on
+	TooLarge              // the last datagram was too large for the path, and is lost; from now on they are fragmented
 	Expired               // the deadline has passed, and all that arrived before it has been reported
 )
 
@@ -27,7 +27,7 @@ const (
 type Event struct {
 	Key   uint32
 	Kind  Kind
-	At    int64  // the earliest instant at which the driver could know; of Expired, up to when all has been reported
+	At    int64  // the earliest instant at which the driver could know; of Expired, that up to which everything has been reported
 	Fault Fault  // of Ended; class.None means that the peer has closed the connection
 	Data  []byte // of Data; the driver's, valid until Handle returns
 }
@@ -64,9 +64,9 @@ type Driver interface {
 	Close(key uint32, reset bool)
 }
 
-// Resender are rules that send a datagram once more which was too large. Others take it for lost.
+// Resender is implemented by rules that send a datagram which was too large once more. Other rules take it for lost.
 type Resender interface {
-	// TooLarge is told that the last datagram did not arrive, which will if it is sent again.
+	// TooLarge is told that the last datagram was too large. Sent again, it arrives in fragments.
 	TooLarge(key uint32, now int64)
 }
 
@@ -84,7 +84,7 @@ type Rules interface {
 	Expired(key uint32, seen int64)
 	// Failed is told of a connection that could not be established, once it has been counted.
 	Failed(c Claim, now int64)
-	// Stop ends all established connections: with the class given, or as completed, or about to be, if that is class.None.
+	// Stop ends all established connections with a class. class.None completes them, now or as soon as what is under way has come.
 	Stop(now int64, class class.Class)
 	// TimeUp is told, once, that the call's time is over; the core dials no more.
 	TimeUp(now int64)
