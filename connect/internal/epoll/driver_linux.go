@@ -43,26 +43,26 @@ type driver struct {
 
 // sock is the socket of a connection.
 type sock struct {
-	fd        int32
-	life      uint32 // how many connections the key has had
-	connected bool
-	again     bool // in ready
-	writing   bool // Send took less than it was given
-	mayBeOwn  bool // it may be connected to itself
-	tooLarge  uint8
+	fd             int32
+	life           uint32 // raised by each dial and close: whoever calls the core sees by it whether the connection is still the same
+	connected      bool
+	again          bool  // in ready
+	writing        bool  // Send took less than it was given
+	maySelfConnect bool  // it may be connected to itself
+	tooLarge       uint8 // times that the network has said so of a datagram
 }
 
-// mostTooLarge is how often the network may say of a flow that a datagram was too large: a way may have several links, each of which takes less
-// than the one before.
+// mostTooLarge is how often the network may say of a flow that a datagram was too large: a path may have several links, each with a smaller
+// MTU than the one before.
 const mostTooLarge = 8
 
 // endpoint is a target as the kernel wants it.
 type endpoint struct {
-	addr     sys.Addr
-	family   int
-	local    netip.AddrPort // as a socket's own that is connected to itself
-	mayBeOwn bool           // the port may be that of the socket that connects
-	far      bool           // not on this host, as far as its address tells
+	addr           sys.Addr
+	family         int
+	addrPort       netip.AddrPort // the same, unmapped and without a zone, as sockets have their own addresses
+	maySelfConnect bool           // a socket that connects to it may have its port, and be connected to itself
+	far            bool           // not a loopback address
 }
 
 func newDriver(j *engine.Job, ports *ephemeral, targets []endpoint) *driver {
@@ -77,8 +77,10 @@ func endpoints(j *engine.Job, ports *ephemeral) []endpoint {
 	for i := range list {
 		to := j.Plan.Targets[i].Addr
 		addr := sys.NewAddr(to)
-		local := netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port())
-		list[i] = endpoint{addr, addr.Family(), local, mayBeOwn(j, ports, to.Port()), !to.Addr().IsLoopback()}
+		list[i] = endpoint{
+			addr: addr, family: addr.Family(), addrPort: netip.AddrPortFrom(to.Addr().Unmap().WithZone(""), to.Port()),
+			maySelfConnect: maySelfConnect(j, ports, to.Port()), far: !to.Addr().IsLoopback(),
+		}
 	}
 	return list
 }
@@ -104,7 +106,7 @@ func (d *driver) faultOf(s *sock, call string, errno syscall.Errno) engine.Fault
 
 // Dial implements engine.Driver.
 func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
-	fd, mayBeOwn, fault := d.launch(number, &d.targets[d.job.TargetOf(number)])
+	fd, maySelfConnect, fault := d.launch(number, &d.targets[d.job.TargetOf(number)])
 	if fault.Class != class.None {
 		return loop.Now(), fault
 	}
@@ -112,7 +114,7 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 		d.socks = append(d.socks, sock{})
 	}
 	s := &d.socks[key]
-	*s = sock{fd: int32(fd), life: s.life + 1, mayBeOwn: mayBeOwn} // #nosec G115 -- descriptors are 32 bits wide
+	*s = sock{fd: int32(fd), life: s.life + 1, maySelfConnect: maySelfConnect} // #nosec G115 -- descriptors are 32 bits wide
 	events := loop.Readable | loop.Writable | loop.PeerDone | loop.Edge
 	if d.datagram {
 		events = loop.Readable // as long as there are any
@@ -126,8 +128,8 @@ func (d *driver) Dial(key uint32, number int64) (at int64, fault engine.Fault) {
 	return loop.Now(), engine.Fault{} // after the SYN: this process may pause before
 }
 
-// launch opens a socket and starts its connect. mayBeOwn is whether the socket may connect to itself.
-func (d *driver) launch(number int64, to *endpoint) (fd int, mayBeOwn bool, fault engine.Fault) {
+// launch opens a socket and starts its connect. maySelfConnect is whether the socket may connect to itself.
+func (d *driver) launch(number int64, to *endpoint) (fd int, maySelfConnect bool, fault engine.Fault) {
 	var errno syscall.Errno
 	for try := range socketTries {
 		if fd, fault = d.open(number, to); fault.Class != class.None {
@@ -140,7 +142,7 @@ func (d *driver) launch(number int64, to *endpoint) (fd int, mayBeOwn bool, faul
 			errno = sys.Connect(fd, &to.addr)
 		}
 		if errno == sys.OK || errno == unix.EINPROGRESS {
-			return fd, to.mayBeOwn && !inTurn, engine.Fault{}
+			return fd, to.maySelfConnect && !inTurn, engine.Fault{}
 		}
 		sys.Close(fd)
 		if portTaken := errno == unix.EADDRNOTAVAIL || errno == unix.EADDRINUSE; !portTaken || !d.inTurn {
@@ -277,7 +279,7 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 		e.Fault = d.faultOf(s, "connect", errno)
 	case events&(loop.Writable|loop.HungUp) == 0:
 		return
-	case d.isOwn(key, s):
+	case d.isSelfConnect(key, s):
 		_ = sys.ResetOnClose(int(s.fd)) // the port is free at once
 		e.Fault = engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}
 	default:
@@ -287,21 +289,26 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 	d.core.Handle(&e)
 }
 
-// isOwn reports whether a socket is connected to itself.
-func (d *driver) isOwn(key uint32, s *sock) bool {
-	return s.mayBeOwn && sys.Local(int(s.fd)) == d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))].local
+// to is the target of a connection.
+func (d *driver) to(key uint32) *endpoint {
+	return &d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))]
+}
+
+// isSelfConnect reports whether a socket is connected to itself (RFC 9293, section 3.5, simultaneous open).
+func (d *driver) isSelfConnect(key uint32, s *sock) bool {
+	return s.maySelfConnect && sys.Local(int(s.fd)) == d.to(key).addrPort
 }
 
 // connected reports a connection as established. It returns false if that was its end.
 func (d *driver) connected(key uint32, s *sock) bool {
 	s.connected = true
 	life := s.life
-	if to := &d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))]; to.far {
+	if to := d.to(key); to.far {
 		sys.SurviveICMP(int(s.fd), to.family)
 	}
 	if header := d.job.Plan.Header; header != nil {
 		fd := int(s.fd)
-		d.header = header(d.header[:0], sys.Local(fd), d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))].local)
+		d.header = header(d.header[:0], sys.Local(fd), d.to(key).addrPort)
 		_, _ = sys.Write(fd, d.header) // a fresh socket has room for it; that it has failed is told when it is read
 	}
 	d.core.Handle(&engine.Event{Key: key, Kind: engine.Connected, At: d.loop.Now()})
@@ -392,7 +399,7 @@ func (d *driver) connectDatagrams() (some bool) {
 	for _, key := range d.fresh {
 		switch s := &d.socks[key]; {
 		case s.fd < 0 || s.connected:
-		case d.isOwn(key, s):
+		case d.isSelfConnect(key, s):
 			d.core.Handle(&engine.Event{Key: key, Kind: engine.Ended, At: loop.Now(), Fault: engine.Fault{Class: class.Refused, Err: engine.ReasonSelf}})
 		default:
 			s.connected = true

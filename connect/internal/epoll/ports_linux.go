@@ -88,9 +88,9 @@ func (e *ephemeral) has(port uint16) bool {
 	return e.count == 0 || uint32(port)-e.first < e.count
 }
 
-// mayBeOwn reports whether a socket of the job may have the target's port itself: then, where nothing listens on a port of this host, the
-// system may connect the socket to itself.
-func mayBeOwn(j *engine.Job, e *ephemeral, port uint16) bool {
+// maySelfConnect reports whether a socket of the job may have the target's port itself. Then, where nothing listens on a port of this host,
+// the system may connect the socket to itself.
+func maySelfConnect(j *engine.Job, e *ephemeral, port uint16) bool {
 	if ports := j.Plan.Sources.Ports; ports.Count() > 0 {
 		return ports.First <= port && port <= ports.Last
 	}
@@ -119,7 +119,7 @@ const (
 // and everywhere.
 func (d *driver) connectInTurn(fd int, number int64, to *endpoint) syscall.Errno {
 	for range limitTries {
-		port, ok := d.ephemeral.take(to.local.Port())
+		port, ok := d.ephemeral.take(to.addrPort.Port())
 		if !ok || sys.LimitPort(fd, port) != sys.OK {
 			return unix.EADDRNOTAVAIL // this kernel can't
 		}
@@ -129,7 +129,7 @@ func (d *driver) connectInTurn(fd int, number int64, to *endpoint) syscall.Errno
 	}
 	from := d.job.Plan.Sources.At(uint64(number)) // #nosec G115 -- connections count from 0
 	for range bindTries {
-		port, _ := d.ephemeral.take(to.local.Port())
+		port, _ := d.ephemeral.take(to.addrPort.Port())
 		if sys.BindSource(fd, to.family, netip.AddrPortFrom(from.Addr(), port)) == sys.OK {
 			errno := sys.Connect(fd, &to.addr)
 			if errno == unix.EADDRNOTAVAIL {
