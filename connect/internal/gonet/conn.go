@@ -188,16 +188,10 @@ func (c *conn) failed(call string, err error) {
 func (c *conn) expire() {
 	r := c.runner
 	r.mu.Lock()
-	deadline, closed := c.deadline, c.closed
-	r.mu.Unlock()
-	if closed || loop.Now() < deadline {
-		return // interrupted
-	}
-	r.mu.Lock()
 	defer r.unlock()
 	switch {
-	case c.closed || c.deadline != deadline:
-	case isLate(deadline) && isReadable(c.tcp):
+	case c.closed || loop.Now() < c.deadline: // interrupted
+	case isLate(c.deadline) && isReadable(c.tcp):
 		c.deadline = loop.Now() + int64(lastLook)
 	default:
 		c.deadline = engine.Never
@@ -219,21 +213,9 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	if closed {
 		return nil, nil, net.ErrClosed
 	}
-	patience := time.AfterFunc(time.Duration(deadline-now), func() {
-		late := lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}
-		for late.extend() {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(time.Duration(late.deadline - loop.Now())):
-			}
-		}
-		c.inVain.Store(c.retransmits())
-		cancel(engine.ReasonConnectTimeout)
-	})
+	patience := time.AfterFunc(time.Duration(deadline-now), func() { c.giveUp(ctx, deadline, cancel) })
 	defer patience.Stop()
 
-	to := &r.job.Plan.Targets[r.job.TargetOf(c.number)]
 	var queue icmp.Queue
 	defer queue.Close()
 	dialer := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, raw syscall.RawConn) error {
@@ -244,8 +226,8 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	if r.job.Plan.Protocol == "udp" {
 		network = "udp"
 	}
-	dialer.LocalAddr = c.source(to, network)
-	if tcp, err = dialer.DialContext(ctx, network, to.Addr.String()); err != nil {
+	dialer.LocalAddr = c.localAddr(network)
+	if tcp, err = dialer.DialContext(ctx, network, c.target().Addr.String()); err != nil {
 		if errors.Is(context.Cause(ctx), engine.ReasonConnectTimeout) {
 			return nil, nil, engine.ReasonConnectTimeout
 		}
@@ -259,20 +241,36 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 	return c.secure(tcp, deadline)
 }
 
-// source is where the connection comes from; nil leaves that to the system.
-func (c *conn) source(to *engine.Target, network string) net.Addr {
+// giveUp cancels a dial whose deadline has passed, unless this process was paused and owes the dial that time.
+func (c *conn) giveUp(dial context.Context, deadline int64, cancel context.CancelCauseFunc) {
+	late := lateness{deadline: deadline, most: c.runner.job.Plan.ConnectTimeout}
+	for late.extend() {
+		select {
+		case <-dial.Done():
+			return
+		case <-time.After(time.Duration(late.deadline - loop.Now())):
+		}
+	}
+	c.inVain.Store(c.retransmits())
+	cancel(engine.ReasonConnectTimeout)
+}
+
+func (c *conn) target() *engine.Target {
+	j := c.runner.job
+	return &j.Plan.Targets[j.TargetOf(c.number)]
+}
+
+// source is where the connection comes from; ok is false if the system chooses that.
+func (c *conn) source() (from netip.AddrPort, ok bool) {
 	sources := &c.runner.job.Plan.Sources
 	if !sources.Chosen() {
-		return nil
+		return netip.AddrPort{}, false
 	}
-	from := sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
+	from = sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
 	if !from.Addr().IsValid() {
-		from = netip.AddrPortFrom(unspecified(to.Addr.Addr()), from.Port())
+		from = netip.AddrPortFrom(unspecified(c.target().Addr.Addr()), from.Port())
 	}
-	if network == "udp" {
-		return net.UDPAddrFromAddrPort(from)
-	}
-	return net.TCPAddrFromAddrPort(from)
+	return from, true
 }
 
 func unspecified(like netip.Addr) netip.Addr {
@@ -282,17 +280,24 @@ func unspecified(like netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
+// localAddr is a net.Dialer's LocalAddr.
+func (c *conn) localAddr(network string) net.Addr {
+	switch from, ok := c.source(); {
+	case !ok:
+		return nil
+	case network == "udp":
+		return net.UDPAddrFromAddrPort(from)
+	default:
+		return net.TCPAddrFromAddrPort(from)
+	}
+}
+
 // control is a net.Dialer's ControlContext.
 func (c *conn) control(ctx context.Context, network, address string, raw syscall.RawConn) error {
 	c.socket.Store(&raw)
-	sources := &c.runner.job.Plan.Sources
-	if !sources.Chosen() {
+	from, ok := c.source()
+	if !ok {
 		return nil
-	}
-	from := sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
-	if !from.Addr().IsValid() {
-		to := c.runner.job.Plan.Targets[c.runner.job.TargetOf(c.number)].Addr
-		from = netip.AddrPortFrom(unspecified(to.Addr()), from.Port())
 	}
 	control := source.Control(from)
 	if control == nil {
@@ -326,21 +331,21 @@ func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err err
 	if r.job.Plan.Protocol != "tls" {
 		return tcp, tcp, nil
 	}
-	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, r.config(c.number))
+	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, c.tlsConfig())
 	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
 		return tcp, nil, engine.HandshakeError{Err: err}
 	}
 	return tcp, secure, nil
 }
 
-// config is that of TLS, for the target of a connection.
-func (r *runner) config(number int64) *tls.Config {
+// tlsConfig is the plan's, for the connection's target.
+func (c *conn) tlsConfig() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if r.job.Plan.TLS != nil {
-		config = r.job.Plan.TLS.Clone()
+	if given := c.runner.job.Plan.TLS; given != nil {
+		config = given.Clone()
 	}
 	if config.ServerName == "" {
-		host, _, _ := net.SplitHostPort(r.job.Plan.Targets[r.job.TargetOf(number)].Name)
+		host, _, _ := net.SplitHostPort(c.target().Name)
 		config.ServerName, _ = hostname.ASCII(host) // has been checked
 	}
 	return config
