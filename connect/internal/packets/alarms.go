@@ -10,13 +10,13 @@ import (
 const never = engine.Never
 
 const (
-	tickNs  = 1 << 23 // 8 ms, which no timer of TCP minds
+	tickNs  = 1 << 23 // 8 ms: no timer of TCP needs to be more precise
 	horizon = 1 << 7  // ticks
 )
 
-// alarms wakes connections whose timer may have run out: a timing wheel. An entry is never moved: a timer that is set later finds out when
-// its entry comes, as does one that is farther away than the wheel goes; one that is set earlier gets another entry, and the old one is
-// void.
+// alarms is a timing wheel, which tells when a connection's timer may have run out. An entry is never moved. When an entry comes before its
+// timer has run out, since the timer was set later or is beyond the wheel's horizon, the connection gets a new entry. A timer that is set
+// earlier gets a new entry at once, and the old one is void.
 type alarms struct {
 	slots [horizon][]connID
 	taken [horizon / 64]uint64 // slots that have entries
@@ -24,12 +24,12 @@ type alarms struct {
 	count int
 }
 
-// tick tells a connection's entry from those that are void: the ticks of all entries differ by less than it counts.
+// tick is when an entry comes, modulo 2^8: the ticks of all entries differ by less. It tells a connection's entry from void ones.
 type tick uint8
 
 func tickOf(at int64) int64 { return (at + tickNs - 1) / tickNs }
 
-// clamp returns when an entry for that instant comes.
+// clamp returns the tick at which an entry for an instant comes.
 func (a *alarms) clamp(at int64) int64 {
 	return min(max(tickOf(at), a.done+1), a.done+horizon-1)
 }

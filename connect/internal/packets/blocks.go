@@ -8,13 +8,14 @@ import (
 // blockSize is how many connections fall asleep together: few enough that waking them all for one is no matter.
 const blockSize = 1 << 6
 
-// block is some neighboring connections. While all of them are at rest, as held ones are, they take less than half the memory.
+// block has blockSize neighboring connections, awake or asleep. While all of them are at rest, as held ones are, they sleep, which takes
+// less than half the memory. Both are nil if there are no connections.
 type block struct {
 	awake  *[blockSize]conn
-	asleep *[blockSize]tcp.Rest // nil, too, where there are no connections
+	asleep *[blockSize]tcp.Rest
 }
 
-// blocks is an array of connections.
+// blocks is an array of connections, in blocks.
 type blocks struct {
 	arena       arena.Arena
 	all         []block
@@ -30,7 +31,7 @@ func (s *blocks) makeRoom(i uint32) {
 	}
 }
 
-// at returns a connection, which it wakes, valid until rest.
+// at wakes a connection and returns it, valid until rest.
 func (s *blocks) at(i uint32) *conn {
 	b := &s.all[i/blockSize]
 	if b.awake == nil {

@@ -50,9 +50,9 @@ type driver struct {
 	header []byte
 
 	finished  bool
-	lingering int   // connections that the core has closed and the peer has not
-	idleSince int64 // when one of them ended last
-	quiet     chan struct{}
+	lingering int           // connections that the core has closed and the peer has not
+	idleSince int64         // when one of them ended last
+	quiet     chan struct{} // closed by endIfQuiet
 }
 
 // target is where connections go, and how.
@@ -61,7 +61,7 @@ type target struct {
 	source netip.Addr // of connections whose source the plan does not name
 	path   wire.Path
 	link   *link
-	fault  engine.Fault // of all connections: there is no way
+	fault  engine.Fault // of all connections to it, if there is no way
 	mss    uint16
 	window uint16 // that connections offer
 	most   int    // bytes of a datagram

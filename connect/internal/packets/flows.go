@@ -8,14 +8,14 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/arena"
 )
 
-// flows finds connections by the hash of their 5-tuple. It is a hash table of buckets, a cache line each, in which nothing moves: a
-// connection that finds its bucket full goes to the next one, and those that it has passed count it. A slot has a connection's id, and in
-// the bits above as much of the hash as there is room for, so that connections are hardly ever looked at in vain. That takes 5 bytes for each,
-// up to twice as much where their number was not known before.
+// flows finds connections by the hash of their 5-tuple. It is a hash table with open addressing, in buckets of a cache line each. A connection
+// whose bucket is full goes to the next one, and each bucket counts those that have passed it. A slot has the connection's id, and in the
+// bits above it as much of the hash as there is room for, so that hardly any other connection is looked at. That takes 5 bytes a
+// connection, and up to twice as much if their number was not known before.
 type flows struct {
 	buckets []bucket
 	memory  *arena.Arena // of the buckets
-	idBits  int          // of a slot, for id + 1
+	idBits  int          // bits of a slot that hold id + 1
 	count   int
 	hash    func(id connID) uint64
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// retryNs is when frames are sent again that the interface did not take.
+// retryNs is how long a link waits before it sends again what the interface did not take.
 const retryNs = 100e3
 
 // link is an interface on the loop. It reads what arrives, and hands it to the driver whose connection it belongs to.

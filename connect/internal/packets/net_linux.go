@@ -8,8 +8,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
-// Net has the interfaces that calls share, and the loop that serves them. Both are there while somebody uses them. The zero value is ready
-// to use.
+// Net has the interfaces that calls share, and the loop that serves them. Both exist while a call uses them. The zero value is ready to use.
 type Net struct {
 	mu    sync.Mutex
 	loop  *loop.Loop

@@ -12,14 +12,15 @@ const (
 	lastPort  = 65535
 )
 
-// turns deal out ports to connections, by their numbers. Sources take turns, so the next port begins when all of them have had one.
+// turns gives each connection a turn, by its number, which chooses its port. Sources are used in turn, so all connections of one round of
+// sources have the same turn.
 type turns struct {
 	begun uint64 // numbers below were dialed
 	again uint64 // dials of connections that were dialed before
 }
 
-// of returns whose turn it is. A connection that is dialed again gets another port each time: connection tables on the way still know where its last
-// one went, which may be why it is dialed again.
+// of returns a connection's turn. A connection that is dialed again gets another port each time: connection tables on the way still know
+// where the last one went, which may be why it is dialed again.
 func (t *turns) of(number, sources uint64) uint64 {
 	if number < t.begun {
 		t.again++

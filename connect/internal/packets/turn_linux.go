@@ -11,7 +11,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// patience is how long, once the core is done, peers that have not closed their side are waited for, from the last one that has.
+// patience is how long a driver whose core is done waits for further peers to close their side, since the last one has, in ns.
 const patience = 1e9
 
 // Ready implements loop.Handler. A driver has no descriptors.
@@ -210,7 +210,7 @@ func (d *driver) left(now int64) {
 	d.loop.Wake()
 }
 
-// endIfQuiet tells the runner when nothing of the call is left on the wire, or will not leave it.
+// endIfQuiet tells the runner, once, that no peer has its side open any more, or that the patience is over.
 func (d *driver) endIfQuiet(now int64) (wake int64) {
 	switch {
 	case !d.finished || d.quiet == nil:
