@@ -35,7 +35,7 @@ const (
 	oweFin                     // no more data comes: FIN follows the last byte
 	oweProbe                   // the peer is to be asked for its window
 	sentFin                    // FIN is part of what SND.NXT counts
-	waiting                    // the retransmission timer runs
+	timerOn                    // the retransmission timer runs
 	timed                      // the segment at SND.UNA was sent once: its ACK tells the round trip (Karn)
 )
 
@@ -110,7 +110,7 @@ func (c *Conn) Room(kept int) int {
 // Starve asks the peer for its window, again and again, since it has none: its news of a larger one may have been lost (RFC 9293,
 // section 3.8.6.1).
 func (c *Conn) Starve(now int64) {
-	if c.wnd == 0 && c.flags&waiting == 0 {
+	if c.wnd == 0 && c.flags&timerOn == 0 {
 		c.startTimer(now)
 	}
 }

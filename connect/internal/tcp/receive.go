@@ -164,7 +164,7 @@ func (c *Conn) finAcknowledged(n *News, now int64) {
 		c.state = FinWait2
 		c.startTimer(now)
 	case Closing:
-		c.wait(now, n)
+		c.enterTimeWait(now, n)
 	case LastAck:
 		c.state = Closed
 		n.What |= Ended
@@ -210,12 +210,12 @@ func (c *Conn) finReceived(n *News, now int64) {
 	case FinWait1:
 		c.state = Closing
 	case FinWait2:
-		c.wait(now, n)
+		c.enterTimeWait(now, n)
 	}
 }
 
-// wait turns to TIME-WAIT.
-func (c *Conn) wait(now int64, n *News) {
+// enterTimeWait turns to TIME-WAIT.
+func (c *Conn) enterTimeWait(now int64, n *News) {
 	c.state = TimeWait
 	c.startTimer(now)
 	n.What |= Ended

@@ -68,7 +68,7 @@ func (c *Conn) segment(at seq, text []byte, now int64) wire.TCP {
 	}
 	c.flight = max(c.flight, uint16(at-c.una)+uint16(s.Length())) // #nosec G115 -- a segment, and FIN
 	c.flags &^= oweAck
-	if at == c.una || c.flags&waiting == 0 {
+	if at == c.una || c.flags&timerOn == 0 {
 		c.startTimer(now)
 	}
 	return s

@@ -29,11 +29,11 @@ func clock(now int64) uint32 { return uint32(now / microsecond) } // #nosec G115
 
 func (c *Conn) startTimer(now int64) {
 	c.sent = clock(now)
-	c.flags |= waiting
+	c.flags |= timerOn
 }
 
 func (c *Conn) stopTimer() {
-	c.flags &^= waiting | timed
+	c.flags &^= timerOn | timed
 	c.tries = 0
 }
 
@@ -59,7 +59,7 @@ func (c *Conn) timeout() uint32 {
 
 // Deadline is when Expire is due: an instant not before now, Never if the timer does not run.
 func (c *Conn) Deadline(now int64) int64 {
-	if c.flags&waiting == 0 {
+	if c.flags&timerOn == 0 {
 		return Never
 	}
 	left := int32(c.sent + c.timeout() - clock(now)) // #nosec G115 -- a difference modulo 2^32
