@@ -28,7 +28,7 @@ func newAllAddresses(state *lib.State) *allAddresses {
 // maxAddresses bounds how many addresses of a name become targets.
 const maxAddresses = 1000
 
-// lookUp is as the function of that name, but each address becomes a target.
+// lookUp is the function lookUp, but each address becomes a target.
 func (a *allAddresses) lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limit time.Duration) ([]connect.Target, time.Duration) {
 	begun := time.Now()
 	limit -= limit / 10
@@ -44,7 +44,7 @@ func (a *allAddresses) lookUp(ctx context.Context, resolver lib.AddrResolver, na
 // of returns the targets that a name stands for: at least one, which fails if it has no address.
 func (a *allAddresses) of(ctx context.Context, resolver lib.AddrResolver, name string) []connect.Target {
 	first := resolve(resolver, name)
-	if hasAddress(name) || first.Class == connect.ClassBlocked && !first.Addr.IsValid() && a.isBlockedName(first) {
+	if hasAddress(name) || isBlockedHost(first.Err) {
 		return []connect.Target{first}
 	}
 	host, port, _ := connect.SplitTarget(name) // has been checked
@@ -53,11 +53,10 @@ func (a *allAddresses) of(ctx context.Context, resolver lib.AddrResolver, name s
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		class := connect.ClassDNS
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return []connect.Target{{Name: name, Err: err, Class: class}}
+		return []connect.Target{{Name: name, Err: err, Class: connect.ClassDNS}}
 	}
 	wanted := a.wanted(found)
 	if len(wanted) == 0 {
@@ -72,9 +71,6 @@ func (a *allAddresses) of(ctx context.Context, resolver lib.AddrResolver, name s
 	}
 	return targets
 }
-
-// isBlockedName reports whether it is the name that is blocked, not the address that k6 has chosen of it.
-func (a *allAddresses) isBlockedName(t connect.Target) bool { return isBlockedHost(t.Err) }
 
 // wanted are the addresses that k6's dns.policy admits, each once, in order.
 func (a *allAddresses) wanted(found []netip.Addr) []netip.Addr {

@@ -73,7 +73,7 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 		}, &o.Expect, true)
 		e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
 		e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
-			Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTroubles(r),
+			Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTrouble(r),
 			Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
 		})
 		if !o.AllAddresses {
@@ -101,17 +101,12 @@ func (i *instance) pingTargets(o *options.Ping, state *lib.State) func(ctx conte
 	}
 }
 
-// pingTroubles is pingTrouble, or "" if there is none.
-func pingTroubles(r *pingResult) string {
-	if !r.Failed {
-		return ""
-	}
-	return pingTrouble(r)
-}
-
-// pingTrouble says why a ping has failed.
+// pingTrouble says why a ping has failed, "" if it has not.
 func pingTrouble(r *pingResult) string {
-	if r.Message != "" {
+	switch {
+	case !r.Failed:
+		return ""
+	case r.Message != "":
 		return r.Message
 	}
 	return fmt.Sprintf("it answers with HTTP status %d, and a ping fails from %d up: check the URL, and the service's log", r.Status, ping.FailedFrom)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"net/url"
 	"time"
@@ -170,5 +169,3 @@ func (l *pingLine) result() *ping.Result {
 		Status: l.Status, Size: l.Size, RemoteAddr: remote,
 	}
 }
-
-func fromMS(d float64) time.Duration { return time.Duration(math.Round(d * float64(time.Millisecond))) }

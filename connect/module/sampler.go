@@ -17,7 +17,7 @@ type sampler struct {
 	start   time.Time       // of the call, from which outcomes count
 	call    *metrics.TagSet // the script's and the call's tags, and the protocol
 	targets []*targetSeries
-	trends  oneIn    // of so many connections becomes a sample of the Trends
+	trends  oneIn    // which connections become samples of the Trends
 	names   []string // of the targets as the script has them, if each address of theirs is one
 
 	failed   map[failedAt]*metrics.TagSet
@@ -225,7 +225,7 @@ func (s *sampler) Second() {
 	}
 }
 
-// Monitor implements connect.Observer: the progress line, worded as tcpgoon words it.
+// Monitor implements connect.Observer: the progress line, in tcpgoon's words.
 func (s *sampler) Monitor(now connect.States) {
 	s.logger.Info(now.String())
 }

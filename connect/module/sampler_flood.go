@@ -60,7 +60,7 @@ func (s *floodSampler) from(t *targetSeries, host string) *counterSeries {
 	return series
 }
 
-// finish emits what is known at a flood's end. The context is done if that was not its own.
+// finish emits what is known at a flood's end. ctx is done if the call was cut short.
 func (s *floodSampler) finish(ctx context.Context, res *connect.FloodResult) {
 	s.fairness(res)
 	if left := res.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {

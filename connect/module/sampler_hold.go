@@ -92,7 +92,7 @@ func (s *sampler) losses(l *connect.Losses) {
 	s.push()
 }
 
-// finish emits what is known at a hold's end. The context is done if that was not its own.
+// finish emits what is known at a hold's end. ctx is done if the call was cut short.
 func (s *holdSampler) finish(ctx context.Context, r *connect.HoldResult) {
 	if left := r.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
 		s.logger.Warnf("mconnect: %d of %d connections were not begun in the time for that (timeout %s, or duration if that is shorter); raise these, rate or concurrency", left, r.Connects, r.Timeout)

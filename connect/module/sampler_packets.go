@@ -8,8 +8,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
-// maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip. Of more packets one in so many is chosen by
-// chance, so that k6, which keeps every value of a Trend, can go on for long without a pace. The call's result has them all.
+// maxRoundTrips is about how many round trips a second become samples of mconnect_round_trip; above that, a fair sample. k6 keeps every value
+// of a Trend, and traffic without a pace has very many. The call's result has them all.
 const maxRoundTrips = 10_000
 
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
@@ -18,7 +18,7 @@ type packetSampler struct {
 	all *metrics.TagSet // the call's, with all targets
 
 	echoes, taken int64 // in this second: packets that came back, those that became samples
-	step          oneIn // of how many one does
+	step          oneIn // which of them do
 }
 
 var _ connect.PacketObserver = &packetSampler{}

@@ -30,16 +30,15 @@ func resolve(resolver lib.AddrResolver, text string) connect.Target {
 	return connect.Target{Name: text, Addr: netip.AddrPortFrom(addr.Unmap().WithZone(zone), uint16(resolvedPort))} // #nosec G115 -- a port
 }
 
-func isBlockedHost(err error) bool {
-	_, is := errors.AsType[netext.BlockedHostError](err)
-	return is
-}
-
 func classOfResolver(err error) connect.Class {
-	var ip netext.BlackListedIPError
-	var name netext.BlockedHostError
-	if errors.As(err, &ip) || errors.As(err, &name) {
+	if _, isBlocked := errors.AsType[netext.BlackListedIPError](err); isBlocked || isBlockedHost(err) {
 		return connect.ClassBlocked
 	}
 	return connect.ClassDNS
+}
+
+// isBlockedHost reports whether k6 forbids the name, and not only the address that it has chosen of it.
+func isBlockedHost(err error) bool {
+	_, is := errors.AsType[netext.BlockedHostError](err)
+	return is
 }
