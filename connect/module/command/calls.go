@@ -17,7 +17,8 @@ type call struct {
 	use      string // its arguments
 	short    string
 	examples []string // without `k6 x mconnect`
-	targets  [2]int   // the fewest and the most
+	least    int      // number of targets
+	most     int      // likewise
 	run      func(s *session, targets []string, object any) (*finished, error)
 }
 
@@ -27,63 +28,55 @@ const many = 1 << 16
 // calls are in the order of index.d.ts.
 var calls = []call{
 	{
-		"flood", "TARGET...", "Connect, read who answers, close: does every connect succeed, and how is it balanced?",
-		[]string{
+		name: "flood", use: "TARGET...", least: 1, most: many, run: flood,
+		short: "Connect, read who answers, close: does every connect succeed, and how is it balanced?",
+		examples: []string{
 			"flood 10.0.0.2:5001 --connections 20000 --expect-hosts web-1,web-2,web-3",
 			"flood 10.0.0.2:5001 --connections 1000 --source 50.0.0.0/16 --expect-balance true",
 			`flood redis:6379 --payload 'PING\r\n' --reply-match '/^\+(PONG)/' --reply-until '\r\n'`,
 			"flood [2001:db8::2]:5001 --network udp --connections 1000 --json - | jq .",
 		},
-		[2]int{1, many},
-		flood,
 	},
 	{
-		"hold", "TARGET...", "Open connections and keep them: how many does the service hold, and for how long?",
-		[]string{
+		name: "hold", use: "TARGET...", least: 1, most: many, run: hold,
+		short: "Open connections and keep them: how many does the service hold, and for how long?",
+		examples: []string{
 			"hold web:80 --connections 5000 --duration 10m",
 			"hold 10.0.0.2:5001 --connections 100000 --rate 5000 --keepalive 30s --duration 1h --html hold.html",
 		},
-		[2]int{1, many},
-		hold,
 	},
 	{
-		"traffic", "TARGET...", "Send packets that are echoed: what happens to live connections when backends come and go?",
-		[]string{
+		name: "traffic", use: "TARGET...", least: 1, most: many, run: traffic,
+		short: "Send packets that are echoed: what happens to live connections when backends come and go?",
+		examples: []string{
 			"traffic 10.0.0.2:5003 --connections 100 --rate 1000 --duration 1m --expect-recovery 2s",
 			"traffic 10.0.0.2:5003 --connections 100 --packet-size 64,1400 --verify --html traffic.html",
 		},
-		[2]int{1, many},
-		traffic,
 	},
 	{
-		"capacity", "TARGET...", "Find out how many connections the target holds, and what stops it",
-		[]string{"capacity web:80 --expect-connections 10000"},
-		[2]int{1, many},
-		capacity,
+		name: "capacity", use: "TARGET...", least: 1, most: many, run: capacity,
+		short:    "Find out how many connections the target holds, and what stops it",
+		examples: []string{"capacity web:80 --expect-connections 10000"},
 	},
 	{
-		"idle", "TARGET...", "Find out how long a connection may be silent before something on the way forgets it",
-		[]string{"idle 10.0.0.2:5003 --to 15m --expect-timeout 5m"},
-		[2]int{1, many},
-		idle,
+		name: "idle", use: "TARGET...", least: 1, most: many, run: idle,
+		short:    "Find out how long a connection may be silent before something on the way forgets it",
+		examples: []string{"idle 10.0.0.2:5003 --to 15m --expect-timeout 5m"},
 	},
 	{
-		"ping", "URL|TARGET", "Time one HTTP request, or one TCP connect, phase by phase",
-		[]string{"ping https://web.example/ --timeout 2s", "ping web.example:443"},
-		[2]int{1, 1},
-		pingAny,
+		name: "ping", use: "URL|TARGET", least: 1, most: 1, run: pingAny,
+		short:    "Time one HTTP request, or one TCP connect, phase by phase",
+		examples: []string{"ping https://web.example/ --timeout 2s", "ping web.example:443"},
 	},
 	{
-		"sockets", "", "Count the sockets of this host, or of one that runs mconnect-server, by state",
-		[]string{"sockets --port 5001", "sockets --port 5001 --expect-close-wait 0 --expect-within 10s"},
-		[2]int{0, 0},
-		countSockets,
+		name: "sockets", run: countSockets,
+		short:    "Count the sockets of this host, or of one that runs mconnect-server, by state",
+		examples: []string{"sockets --port 5001", "sockets --port 5001 --expect-close-wait 0 --expect-within 10s"},
 	},
 	{
-		"preflight", "", "Say what this machine lacks for a test of that size",
-		[]string{"preflight --connections 100000 --source 50.0.0.0/16"},
-		[2]int{0, 0},
-		preflight,
+		name: "preflight", run: preflight,
+		short:    "Say what this machine lacks for a test of that size",
+		examples: []string{"preflight --connections 100000 --source 50.0.0.0/16"},
 	},
 }
 
@@ -129,8 +122,7 @@ func (d *call) bare() *cobra.Command {
 
 // check checks the number of targets. The call itself checks what they are.
 func (d *call) check(c *cobra.Command, args []string) error {
-	least, most := d.targets[0], d.targets[1]
-	if n := len(args); n < least || n > most {
+	if n := len(args); n < d.least || n > d.most {
 		return fmt.Errorf("got %d arguments; want: %s\n\n%s", n, c.UseLine(), c.Example)
 	}
 	for _, arg := range args {

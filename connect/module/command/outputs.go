@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"go.k6.io/k6/v2/cmd/state"
 
@@ -78,5 +77,5 @@ func marked(v *connect.Verdict) string {
 	if !v.OK {
 		mark = "✗"
 	}
-	return strings.Join([]string{" ", mark, v.Name + ":", v.Text}, " ")
+	return fmt.Sprintf("  %s %s: %s", mark, v.Name, v.Text)
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 	"go.k6.io/k6/v2/cmd/state"
 	"go.k6.io/k6/v2/errext"
-	"go.k6.io/k6/v2/errext/exitcodes"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/picture"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
@@ -41,7 +40,7 @@ const reportExample = `  ctraffic -address [1000::2]:5003 -nconn 400 -rate 4000 
   k6 x mconnect report instance-1.json instance-2.json --junit all.xml
   zcat run.json.gz | k6 x mconnect report -`
 
-// files are what `k6 x mconnect report` reads and writes.
+// files are what calls and `k6 x mconnect report` write, and the recordings that the latter reads.
 type files struct {
 	recordings []string // "-" is standard input
 	html       string   // "" for none
@@ -109,7 +108,7 @@ func (f *files) report(gs *state.GlobalState) error {
 	}
 	if failed := summary.Failed(r, nil); failed > 0 {
 		err := fmt.Errorf("%d verdicts do not hold; the summary or the page says which, and why", failed)
-		return errext.WithExitCodeIfNone(err, exitcodes.ThresholdsHaveFailed)
+		return errext.WithExitCodeIfNone(err, exitVerdict)
 	}
 	return nil
 }
@@ -134,9 +133,7 @@ func (f *files) names() []string {
 func (f *files) print(gs *state.GlobalState, r *recording.Report) error {
 	rest := *r
 	if len(r.ByCall) > 0 {
-		style := summary.StyleOf(gs.Stdout.Writer)
-		style.Color = style.Color && !gs.Flags.NoColor
-		if err := summary.Write(gs.Stdout, r, nil, style); err != nil {
+		if err := summary.Write(gs.Stdout, r, nil, styleOf(gs, gs.Stdout)); err != nil {
 			return err
 		}
 		if len(r.Traffic) == 0 {

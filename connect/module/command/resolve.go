@@ -64,11 +64,10 @@ func resolve(ctx context.Context, name, version string, all bool) []connect.Targ
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, version, host)
 	if err != nil {
-		class := connect.ClassDNS
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return []connect.Target{{Name: name, Err: err, Class: class}}
+		return []connect.Target{{Name: name, Err: err, Class: connect.ClassDNS}}
 	}
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
