@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// A Mesh makes the HTTP listener a part of a mesh of servers that measure each other. Package mesh has it; only main knows both,
-// so that this package does not depend on the client's side.
+// A Mesh makes the HTTP listener a part of a mesh of servers that measure each other. Package mesh implements it; whoever starts a server
+// passes it in Options, so that this package does not depend on the client's side.
 type Mesh interface {
 	http.Handler         // for "/", "/memstats", "/v1" and all below it
 	prometheus.Collector // on /metrics

@@ -75,11 +75,11 @@ type Options struct {
 	// Mesh, if set, is called with the HTTP listener's address, and makes it a part of a mesh, whose API is at /v1. MeshPage gives its
 	// page the path /, which is the slow listener's otherwise. MeshDescriptors is how many file descriptors it takes at most, which are
 	// set aside.
-	Mesh     func(listening netip.AddrPort) (Mesh, error)
-	MeshPage bool
-	// Endpoints are further paths of the HTTP listener, before the slow listener's.
-	Endpoints       map[string]http.Handler
+	Mesh            func(listening netip.AddrPort) (Mesh, error)
+	MeshPage        bool
 	MeshDescriptors int
+	// Endpoints are further paths of the HTTP listener, before the slow listener's.
+	Endpoints map[string]http.Handler
 
 	// Collectors are told on /metrics, besides the server's own.
 	Collectors []prometheus.Collector
@@ -103,7 +103,8 @@ type Options struct {
 	Log *slog.Logger
 
 	// OnAccept, if set, is told the address of every TCP client that the responder or the echo serves, before its first answer: the one in
-	// the PROXY header, with ProxyProtocol. OnDatagram is told that of every datagram, before its answer. Both are called from several goroutines, must not block or stop the server.
+	// the PROXY header, with ProxyProtocol. OnDatagram is told that of every datagram, before its answer. Both are called from several
+	// goroutines at once, and must neither block nor stop the server.
 	OnAccept   func(client netip.AddrPort)
 	OnDatagram func(client netip.AddrPort)
 }

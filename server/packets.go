@@ -72,25 +72,16 @@ func (s *Server) servePackets(p port) (tcpAddr, udpAddr netip.AddrPort, err erro
 	}
 	if p.udp {
 		udpAddr = addr
-		service.Datagram = s.datagramAnswer(p.role)
+		service.Datagram = func(datagram []byte, client netip.AddrPort) []byte {
+			if !s.takesDatagram(client) {
+				return nil
+			}
+			return p.role.answer(datagram, client)
+		}
 		s.twins.add(addr.Port())
 	}
 	s.fromPackets = append(s.fromPackets, service)
 	return tcpAddr, udpAddr, nil
-}
-
-// datagramAnswer is what udpAnswerer does with a datagram.
-func (s *Server) datagramAnswer(r role) func(datagram []byte, client netip.AddrPort) []byte {
-	u := udpAnswerer{server: s}
-	return func(datagram []byte, client netip.AddrPort) []byte {
-		if !u.wanted(client) {
-			return nil
-		}
-		if s.options.OnDatagram != nil {
-			s.options.OnDatagram(client)
-		}
-		return r.answer(datagram, client)
-	}
 }
 
 // openPackets starts the packet server, if asked for.

@@ -24,7 +24,7 @@ type Server struct {
 
 	tally, echoTally tally
 
-	overLimit, shortage, noHeader seldom
+	overLimit, shortage, noHeader seldom // log lines
 
 	services    []service
 	fromPackets []packets.Service

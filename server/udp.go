@@ -60,11 +60,8 @@ func (u *udpAnswerer) read() {
 			continue
 		}
 		count.datagrams.Add(1)
-		if !u.wanted(client) {
+		if !u.server.takesDatagram(netip.AddrPortFrom(client.Addr().Unmap(), client.Port())) {
 			continue
-		}
-		if u.server.options.OnDatagram != nil {
-			u.server.options.OnDatagram(netip.AddrPortFrom(client.Addr().Unmap(), client.Port()))
 		}
 		if _, _, err := u.conn.WriteMsgUDPAddrPort(u.role.answer(data[:size], client), fromDestination(control[:n]), client); err == nil {
 			count.datagramsAnswered.Add(1)
@@ -72,9 +69,15 @@ func (u *udpAnswerer) read() {
 	}
 }
 
-// wanted tells clients from forged senders. Port 0 is nobody's.
-func (u *udpAnswerer) wanted(client netip.AddrPort) bool {
-	return client.Port() != 0 && (!u.server.twins.has(client.Port()) || u.server.twins.answers.Allow())
+// takesDatagram reports whether a datagram is to be answered, and not a forged sender's: port 0 is nobody's. If so, it tells OnDatagram.
+func (s *Server) takesDatagram(client netip.AddrPort) bool {
+	if client.Port() == 0 || s.twins.has(client.Port()) && !s.twins.answers.Allow() {
+		return false
+	}
+	if s.options.OnDatagram != nil {
+		s.options.OnDatagram(client)
+	}
+	return true
 }
 
 // drain does nothing: answering a datagram keeps nobody waiting.
