@@ -12,12 +12,12 @@ import (
 // this process has descriptors for. If Plan.Payload is set, every connection is sent it once, and must answer.
 type CapacityPlan struct {
 	Plan
-	// Step is how many connections are opened at first before their fate is looked at; it doubles up to ten times as many.
-	// 0 means DefaultStep.
+	// Step is how many connections the first step opens. Each further step opens twice as many as the one before, up to ten times Step. 0
+	// means DefaultStep.
 	Step int64
-	// Patience is how long each connection is watched: one that is not closed until then is held. With a payload, it is sent
-	// after that time, in which the target may greet, and answered within the same time again, unless answers still come in.
-	// 0 means DefaultPatience.
+	// Patience is how long each connection is watched: one that is still open then is held. A payload is sent after that time, so that
+	// the target can greet first, and must be answered within the same time again, or longer while other answers still come in. 0 means
+	// DefaultPatience.
 	Patience time.Duration
 }
 
@@ -35,12 +35,12 @@ type Limit string
 
 // The limits that can be told apart.
 const (
-	LimitNone         Limit = "none"         // none was reached
+	LimitNone         Limit = "none"         // no limit was reached
 	LimitApplication  Limit = "application"  // it closes further connections: a limit of its own
 	LimitNotAccepted  Limit = "not_accepted" // the kernel takes further connections, the application does not serve them
 	LimitAcceptQueue  Limit = "accept_queue" // SYNs are no longer answered: the queue of connections to accept is full
 	LimitPath         Limit = "path"         // SYNs, or flows over UDP, are no longer answered, though all before them are served: they vanish on the way
-	LimitIntermittent Limit = "intermittent" // connections go wrong, but later ones get through
+	LimitIntermittent Limit = "intermittent" // some connections fail, but later ones get through
 	LimitRefused      Limit = "refused"      // it refuses: the listener is gone, or a firewall or its system says no
 	LimitUnreachable  Limit = "unreachable"  // connects fail in another way
 	LimitLocalFDs     Limit = "local_fds"    // this process has no descriptors left

@@ -24,7 +24,7 @@ type evidence struct {
 	first        map[Class]Failure
 	dials        dialFailures
 	local        map[Class]int64 // errors without those of further tries, which may need more of this host than it has
-	tried        int64           // connections that were begun after others had gone wrong, or would
+	tried        int64           // connections that were begun later than others that failed, see step.later
 	passed       int64           // of these, those that got through
 
 	wasTried      bool  // further connections were tried, to be sure

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// furtherTries is how many connects are to show whether later ones get through, once some have failed, and mostFurtherTries how many where
-	// that is rare.
+	// furtherTries is how many further connects show whether later ones get through, once some have failed; mostFurtherTries is how many, at
+	// most, if few get through.
 	furtherTries, mostFurtherTries = 16, 64
-	// linger is how long a connection that may be greeted keeps others waiting until it is. So what is dialed at once is what a short accept
-	// queue has room for: it fills up by bursts, and takes connections that did not fit a second or more later.
+	// linger is how long, at most, a connection waits for its greeting before another one is dialed in its stead. So no more are dialed at
+	// once than a short accept queue has room for: a burst overflows it, and a SYN that did not fit is sent again after a second or more.
 	linger = 20 * time.Millisecond
-	// slowFailure is how long a connect takes that keeps others waiting when it fails, at most.
+	// slowFailure is how long a failed connect has taken, at least, if it counts as slow: it has kept others waiting.
 	slowFailure = time.Second
 )
 
@@ -26,7 +26,7 @@ type search struct {
 	plan    CapacityPlan
 	started time.Time
 	asked   int64 // of the target: connections of all steps but the further tries
-	begun   int64 // numbers of sources that are used up
+	begun   int64 // connections of all steps, so that each has a source of its own
 	speaks  bool  // the target sends something by itself
 
 	observer Observer
@@ -185,7 +185,7 @@ func (s *search) evidence() *evidence {
 	return e
 }
 
-// result closes everything. The class is that of connections which are still dialed.
+// result closes everything. Connections that are still being dialed fail with the class dialing.
 func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 	found := s.evidence()
 	s.explainDrops(found)
@@ -234,7 +234,7 @@ func (s *search) lastStep() (asked, begun int64) {
 	return last.plan.Connections, last.plan.Connections - last.job.Counters.States().NotInitiated
 }
 
-// hangUp closes all connections. The class is that of those which are still dialed.
+// hangUp closes all connections. Those that are still being dialed fail with the class dialing.
 func (s *search) hangUp(dialing Class) {
 	for _, st := range s.steps {
 		st.once.Do(func() { st.stop <- dialing })

@@ -12,7 +12,7 @@ type step struct {
 	plan    *Plan
 	further bool // to see whether later connects get through
 	job     *engine.Job
-	stop    chan Class // of what is still dialed
+	stop    chan Class // with which connections that are still being dialed fail
 	once    sync.Once
 	settled chan struct{}
 	ended   chan struct{}

@@ -23,7 +23,7 @@ type Failure struct {
 
 	Dropped string // how packets that this host itself has dropped account for the failures of this class, "" if they do not
 
-	Text string // of a failure that was read back from its text: that is all that is known of it
+	Text string // set if the failure was read back from its text, which is then all that is known of it
 }
 
 // Reason is why a connection failed where no system call says so.

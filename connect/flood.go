@@ -92,7 +92,7 @@ type FloodResult struct {
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
-	Making        time.Duration   `json:"-"` // the time in which connections were made: until the last was established, or begun in vain
+	Making        time.Duration   `json:"-"` // since the start, until the last connection was established, or begun if it failed
 
 	ConnectSpread, ReplySpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
 	Interrupted                           bool               `json:"-"` // the call was ended from outside before all was done

@@ -79,13 +79,13 @@ type HoldResult struct {
 	ConnectSpread, EchoSpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
 }
 
-// Held are connections that are kept open. It must be closed, or its context be done, to free them.
+// Held are connections that are kept open. Close frees them, or the end of their context.
 type Held struct {
 	job     *engine.Job
 	rules   rules.Hold
 	tally   *holdTally
 	settled chan struct{}
-	stop    chan Class // of what is still being dialed
+	stop    chan Class // with which connections that are still being dialed fail
 	ended   chan struct{}
 	once    sync.Once
 }
@@ -145,7 +145,7 @@ func (h *Held) Close() *HoldResult {
 	return h.Result()
 }
 
-// hangUp begins to close all connections. The class is that of those which are still being dialed.
+// hangUp begins to close all connections. Those that are still being dialed fail with the class dialed.
 func (h *Held) hangUp(dialed Class) {
 	h.once.Do(func() { h.stop <- dialed })
 }

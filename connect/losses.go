@@ -160,7 +160,7 @@ func (l *Losses) Excuse(changes []Change) {
 	l.Outages = outages(l.List, l.final)
 }
 
-// OutagesApart is how long no connection must be lost or down until the next loss begins an outage of its own.
+// OutagesApart is how long all connections must have been up for the next loss to begin another outage.
 const OutagesApart = 100 * time.Millisecond
 
 // outages puts together the losses, in the order of time, whose connections were down at the same time. final says that no connection came

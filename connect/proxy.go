@@ -14,7 +14,7 @@ func proxyHeader(version byte) func(buffer []byte, local, remote netip.AddrPort)
 		header := proxyproto.HeaderProxyFromAddrs(version, tcpAddr(local), tcpAddr(remote))
 		text, err := header.Format()
 		if err != nil {
-			return buffer // of addresses that are no TCP addresses
+			return buffer // the addresses are not TCP's
 		}
 		return append(buffer, text...)
 	}
