@@ -1,0 +1,27 @@
+package verdicts_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// Where some connections are established, a server listens; and those without an answer keep others waiting in every call.
+func TestSomeOfManyFail(t *testing.T) {
+	t.Parallel()
+	held := func(class connect.Class, waited time.Duration) *connect.HoldResult {
+		return &connect.HoldResult{
+			Connects: 400, States: connect.States{NotInitiated: 200}, EstablishedTotal: 100, FailedConnects: 100,
+			ConnectErrors: map[connect.Class]int64{class: 100}, Timeout: second, ErrorTime: stats.Summary{Count: 100, Med: waited},
+		}
+	}
+	r := held(connect.ClassRefused, 0)
+	verdicts.Hold(r, nil, nil)
+	want{fails: true, text: []string{"100 refused", "100 others were established", "a limit of connections"}}.check(t, r.Judged, verdicts.Connected)
+	r = held(connect.ClassTimeout, second/2)
+	verdicts.Hold(r, nil, nil)
+	want{fails: true, text: []string{"100 connections that got no answer kept others waiting"}, lacks: "allow more time"}.check(t, r.Judged, verdicts.Complete)
+}

@@ -1,0 +1,59 @@
+package verdicts_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
+)
+
+// A search that could not begin is not one that took too long.
+func TestIdleWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	r := &connect.IdleResult{TimeLimit: time.Minute, Duration: 5 * second, Control: connect.IdleControl{Message: "no connection was established"}}
+	r.Errors, r.First = refused(20)
+	j := verdicts.IdleOf(r, &verdicts.Expect{IdleTimeout: 5 * second})
+	want{fails: true, text: []string{"could not begin", "answered"}, lacks: "allow more time"}.check(t, j, verdicts.Complete)
+	want{fails: true, text: []string{"could not begin", "answered"}, lacks: "allow more time"}.check(t, j, verdicts.Idle)
+	want{fails: true, text: []string{"no connection was established: 20 refused; tcp a:1: refused"}}.check(t, j, verdicts.Answered)
+	r.Duration = r.TimeLimit
+	want{fails: true, text: []string{"allow more time"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
+}
+
+// If no connection has answered after a silence, the answer to the one that was used at once may have been a late greeting.
+func TestIdleOfLateGreeting(t *testing.T) {
+	t.Parallel()
+	found := second / 10
+	r := &connect.IdleResult{Timeout: &found, How: connect.IdleSilently, Finished: true, Control: connect.IdleControl{Answered: true}, OnlyOnce: true, From: second}
+	want{fails: true, text: []string{"none was a second time", "late greeting", "within 1s: take a shorter from"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
+	expect := &verdicts.Expect{IdleTimeout: 5 * second}
+	want{fails: true, text: []string{"a late greeting", "a firewall"}}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+	r.AtLeast, r.OnlyOnce = second, false
+	want{}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
+	want{fails: true, text: []string{"a firewall"}, lacks: "greeting"}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+}
+
+// The silence that is asked about is not tried where less is too long: that is the finding, and not a lack of time.
+func TestIdleExpected(t *testing.T) {
+	t.Parallel()
+	found := 3 * second
+	expect := &verdicts.Expect{IdleTimeout: 5 * second}
+	for name, row := range map[string]struct {
+		timeout *time.Duration
+		how     connect.IdleHow
+		of      *connect.IdleExpected
+		want    want
+	}{
+		"less is too long, so it was not tried": {&found, connect.IdleSilently, &connect.IdleExpected{Silence: 5 * second}, want{fails: true, text: []string{"forgotten earlier (silent): after 3s", "raise it"}, lacks: "allow more time"}},
+		"tried, and too long":                   {&found, connect.IdleSilently, &connect.IdleExpected{Silence: 5 * second, How: connect.IdleFIN}, want{fails: true, text: []string{"forgotten earlier (fin)"}}},
+		"tried, and well":                       {nil, connect.IdleNever, &connect.IdleExpected{Silence: 5 * second, How: connect.IdleNever}, want{text: []string{"still answered"}}},
+		"no time for it":                        {nil, connect.IdleUnknown, nil, want{fails: true, text: []string{"allow more time"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &connect.IdleResult{Timeout: row.timeout, How: row.how, Expected: row.of, Finished: true, Control: connect.IdleControl{Answered: true}}
+			row.want.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+		})
+	}
+}
