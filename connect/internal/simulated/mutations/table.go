@@ -17,7 +17,7 @@ const (
 	kept     = "connect/internal/rules/kept.go"
 	hold     = "connect/internal/rules/hold.go"
 	fill     = "connect/internal/rules/fill.go"
-	idle     = "connect/internal/rules/idle.go"
+	idle     = "connect/internal/rules/idle_core.go"
 	search   = "connect/internal/rules/idle_search.go"
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
