@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/lib"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -32,7 +33,7 @@ func (i *instance) misplaced(call string) error {
 	return nil
 }
 
-// call is one call of flood(), hold(), capacity() or traffic(): what the script asks for, and what it takes from its VU.
+// call is one call of flood(), hold(), capacity(), traffic() or idle(): what the script asks for, and what it takes from its VU.
 type call struct {
 	options  *options.Call
 	ctx      context.Context // the iteration's
@@ -43,7 +44,21 @@ type call struct {
 	redials  bool          // what does not resolve is dialed again, as long as there is time
 }
 
-// newCall takes what a call needs from the VU. To be called on the VU's goroutine.
+// prepare reads the arguments of a call, and takes what it needs from the VU. To be called on the VU's goroutine.
+func prepare[O interface{ Common() *options.Call }](i *instance, name string, parse func(target, opts any) (O, error), target, opts sobek.Value) (o O, c *call, err error) {
+	if err = i.misplaced(name); err != nil {
+		return o, nil, err
+	}
+	if o, err = parse(i.exported(target), i.exported(opts)); err != nil {
+		return o, nil, err
+	}
+	if c, err = i.newCall(o.Common()); err != nil {
+		return o, nil, fmt.Errorf("%s(): %w", name, err)
+	}
+	return o, c, nil
+}
+
+// newCall takes what a call needs from the VU.
 func (i *instance) newCall(o *options.Call) (*call, error) {
 	state, plan := i.vu.State(), &o.Plan
 	host, _, _ := connect.SplitTarget(o.Targets[0]) // has been checked

@@ -14,16 +14,9 @@ import (
 
 // capacity is capacity(target, options) of the JS API.
 func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
-	if err := i.misplaced("capacity"); err != nil {
-		return i.rejected("capacity", err)
-	}
-	o, err := options.ParseCapacity(i.exported(target), i.exported(opts))
+	o, c, err := prepare(i, "capacity", options.ParseCapacity, target, opts)
 	if err != nil {
 		return i.rejected("capacity", err)
-	}
-	c, err := i.newCall(&o.Call)
-	if err != nil {
-		return i.rejected("capacity", fmt.Errorf("capacity(): %w", err))
 	}
 	return i.async("capacity", func() (result, error) {
 		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}

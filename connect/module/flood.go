@@ -13,16 +13,9 @@ import (
 
 // flood is flood(target, options) of the JS API.
 func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
-	if err := i.misplaced("flood"); err != nil {
-		return i.rejected("flood", err)
-	}
-	o, err := options.ParseFlood(i.exported(target), i.exported(opts))
+	o, c, err := prepare(i, "flood", options.ParseFlood, target, opts)
 	if err != nil {
 		return i.rejected("flood", err)
-	}
-	c, err := i.newCall(&o.Call)
-	if err != nil {
-		return i.rejected("flood", fmt.Errorf("flood(): %w", err))
 	}
 	s := &floodSampler{c.sampler, !o.SkipReply}
 	return i.async("flood", func() (result, error) {

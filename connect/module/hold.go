@@ -15,16 +15,9 @@ import (
 
 // hold is hold(target, options) of the JS API.
 func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
-	if err := i.misplaced("hold"); err != nil {
-		return i.rejected("hold", err)
-	}
-	o, err := options.ParseHold(i.exported(target), i.exported(opts))
+	o, c, err := prepare(i, "hold", options.ParseHold, target, opts)
 	if err != nil {
 		return i.rejected("hold", err)
-	}
-	c, err := i.newCall(&o.Call)
-	if err != nil {
-		return i.rejected("hold", fmt.Errorf("hold(): %w", err))
 	}
 	s := &holdSampler{c.sampler, thinned(o.Plan.Connections, o.Keepalive)}
 	h := &held{call: c, sampler: s, finished: make(chan struct{}), release: i.delayEnd()}

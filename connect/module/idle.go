@@ -15,16 +15,9 @@ import (
 
 // idle is idle(target, options) of the JS API.
 func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
-	if err := i.misplaced("idle"); err != nil {
-		return i.rejected("idle", err)
-	}
-	o, err := options.ParseIdle(i.exported(target), i.exported(opts))
+	o, c, err := prepare(i, "idle", options.ParseIdle, target, opts)
 	if err != nil {
 		return i.rejected("idle", err)
-	}
-	c, err := i.newCall(&o.Call)
-	if err != nil {
-		return i.rejected("idle", fmt.Errorf("idle(): %w", err))
 	}
 	return i.async("idle", func() (result, error) {
 		s := idleSampler{searchSampler{c.sampler}}

@@ -14,16 +14,9 @@ import (
 
 // traffic is traffic(target, options) of the JS API.
 func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
-	if err := i.misplaced("traffic"); err != nil {
-		return i.rejected("traffic", err)
-	}
-	o, err := options.ParseTraffic(i.exported(target), i.exported(opts))
+	o, c, err := prepare(i, "traffic", options.ParseTraffic, target, opts)
 	if err != nil {
 		return i.rejected("traffic", err)
-	}
-	c, err := i.newCall(&o.Call)
-	if err != nil {
-		return i.rejected("traffic", fmt.Errorf("traffic(): %w", err))
 	}
 	c.redials = true
 	return i.async("traffic", func() (result, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
-// Call is what flood(), hold(), capacity() and traffic() have in common.
+// Call is what flood(), hold(), capacity(), traffic() and idle() have in common.
 type Call struct {
 	Targets      []string          // each of the form that connect.SplitTarget reads
 	Plan         connect.Plan      // without targets, TLS and observer
@@ -27,6 +27,9 @@ type Call struct {
 	Expect       verdicts.Expect
 	AllAddresses bool // of a name, each is a target
 }
+
+// Common returns the options that all calls have.
+func (c *Call) Common() *Call { return c }
 
 // What of the connections' times becomes samples of Trends.
 const (
