@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -181,6 +182,13 @@ func (t *simulatedTraffic) outlasts(conn *simulated.Conn) bool {
 	return t.job.Plan.Protocol == "udp" && conn.Echoes > 0 && conn.EndFault == ClassHostUnreachable
 }
 
+// isChance reports whether as many packets were lost before the last ones, in a row or not, and so large a share that these may be, too.
+func isChance(conn *simulated.Conn) bool {
+	before := conn.Packets - conn.SinceAnswer
+	lost := before - conn.Echoes
+	return lost >= conn.SinceAnswer && float64(conn.SinceAnswer)*math.Log10(float64(lost)/float64(before)) > -6
+}
+
 // truth is how a connection of traffic must have ended.
 func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	if conn.Established == 0 {
@@ -203,7 +211,7 @@ func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	case conn.EndedIn == simulated.Stopping:
 	case draining && conn.EndedIn == simulated.CheckingTime && (timeUp || conn.SentFirst == 0 && !t.rules.HalfClose):
 	case draining && conn.EndedIn == simulated.Delivering && conn.SentFirst == 0 && !t.rules.HalfClose:
-	case draining && inTime && datagrams && conn.Echoes > 0 && conn.SinceAnswer < 4:
+	case draining && inTime && datagrams && conn.Echoes > 0 && (conn.SinceAnswer < 4 || isChance(conn)):
 	case inTime && conn.SentFirst == 0:
 		f.class, f.why = ClassNoReply, ReasonNoFIN
 	case inTime && conn.PeerEnded:
