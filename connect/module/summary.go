@@ -125,5 +125,5 @@ func writeFiles(files map[string]any) error {
 
 // makeFolder makes the folder of a file.
 func makeFolder(of string) error {
-	return os.MkdirAll(filepath.Dir(of), 0o755) //nolint:wrapcheck // #nosec G301 -- says what was tried; reports to show around
+	return os.MkdirAll(filepath.Dir(of), 0o755) // #nosec G301 -- reports to show around
 }

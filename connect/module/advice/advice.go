@@ -96,14 +96,8 @@ const longWait = time.Second
 
 // adviceOn says what to do about a failure, "" if its error says enough.
 func adviceOn(f connect.Failure) string {
-	switch {
-	case f.Dropped == "":
-	case f.Class == connect.ClassTimeout:
-		return cmp.Or(ownConntrack(), f.Dropped)
-	case f.Class == connect.ClassRefused:
-		return f.Dropped + "; a rule that rejects with a reset looks like a target that refuses"
-	default:
-		return f.Dropped
+	if f.Dropped != "" {
+		return adviceOnDrops(f)
 	}
 	reason := likelyReason(f)
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
@@ -124,10 +118,22 @@ func adviceOn(f connect.Failure) string {
 	if own := ownFault(f); own != "" {
 		return own
 	}
-	if datagrams := strings.HasPrefix(f.Network, "udp"); datagrams && f.Class == connect.ClassRefused {
+	if strings.HasPrefix(f.Network, "udp") && f.Class == connect.ClassRefused {
 		return "check that a server listens there"
 	}
 	return byClass[f.Class]
+}
+
+// adviceOnDrops is adviceOn for failures that packets which this host itself has dropped account for.
+func adviceOnDrops(f connect.Failure) string {
+	switch f.Class {
+	case connect.ClassTimeout:
+		return cmp.Or(ownConntrack(), f.Dropped)
+	case connect.ClassRefused:
+		return f.Dropped + "; a rule that rejects with a reset looks like a target that refuses"
+	default:
+		return f.Dropped
+	}
 }
 
 // likelyReason is why a connection failed. If the call's time was up first, but what it waited for had long been due, it is that.
