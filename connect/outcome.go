@@ -38,6 +38,21 @@ const (
 // UnknownHost stands for servers that have not told their names, where a name is needed.
 const UnknownHost = engine.UnknownHost
 
+// Hosts counts answers by host name. It keeps at most 10,000 different names; Add counts the rest under "(other)".
+type Hosts map[string]int64
+
+// Add counts n answers of a host.
+func (h Hosts) Add(name string, n int64) {
+	names := len(h)
+	if _, hasOther := h[engine.OtherHosts]; hasOther {
+		names--
+	}
+	if _, known := h[name]; !known && names >= engine.MaxHosts {
+		name = engine.OtherHosts
+	}
+	h[name] += n
+}
+
 // Class says why a connection failed. The zero value means that it did not.
 type Class = class.Class
 
