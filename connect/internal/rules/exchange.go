@@ -26,8 +26,8 @@ func newExchanges(c *engine.Core, x *Exchange) exchanges {
 	return exchanges{Exchange: x, core: c, datagram: c.Job().Plan.Protocol == "udp", names: engine.Names{}, parts: map[uint32][]byte{}}
 }
 
-// send sends the payload, or what is left of the one before: an answer may have come before that was sent in full. It returns when it
-// was sent, as far as it was.
+// send sends the payload, or what is left of the one before, which may have been answered before it was sent in full. at is the instant when
+// it had been sent, as far as the driver took it.
 func (x *exchanges) send(key uint32, now int64) (at int64, fault engine.Fault) {
 	if out := x.core.Outgoing(key); out.Left == 0 {
 		out.Left = uint32(len(x.Payload)) // #nosec G115 -- payloads are short
@@ -54,7 +54,7 @@ func isFailed(fault engine.Fault) bool {
 	return fault.Class != class.None && fault.Err != engine.ReasonNotSent //nolint:errorlint // a value, not a chain
 }
 
-// wantsAny reports whether no service but ours is known to be there, so that a host's name may come.
+// wantsAny reports whether the user has not said what an answer is, so that a host's name may come.
 func (x *exchanges) wantsAny() bool { return x.Any || x.Want.Any() }
 
 // take takes what has arrived. done says that the answer is complete; a fault, that it is wrong.
@@ -104,7 +104,7 @@ func wrong(reason engine.Reason, answer []byte) engine.Fault {
 	return engine.Fault{Class: class.BadReply, Err: engine.WrongAnswer(reason, answer)}
 }
 
-// late is why an answer that should have come by now has not: what has arrived of it may lack its end.
+// late is the fault of an answer that is late: that a part of it has arrived, or else nothing.
 func (x *exchanges) late(key uint32, nothing engine.Reason) engine.Fault {
 	if begun, some := x.parts[key]; some {
 		return engine.Fault{Class: class.NoReply, Err: engine.WrongAnswer(engine.ReasonUnfinished, begun)}

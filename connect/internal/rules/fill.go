@@ -15,9 +15,9 @@ import (
 type Fill struct {
 	Exchange               // what is sent after Patience, in which the peer may speak first; no Payload asks for nothing
 	Patience time.Duration // until a connection has had its time, and again for the answer
-	Linger   time.Duration // how long a connection keeps others from being dialed until the peer speaks, at most
+	Linger   time.Duration // how long, at most, a connection keeps its lane until the peer speaks
 	Enough   int64         // after so many slow failures no more is dialed; 0 is no bound
-	Slow     time.Duration // how long a dial takes that fails slowly, at least
+	Slow     time.Duration // how long a dial has taken, at least, whose failure is a slow one
 
 	failures atomic.Int64 // slow ones, of all cores
 }
@@ -78,7 +78,7 @@ func (f *fill) Expired(key uint32, seen int64) {
 	}
 }
 
-// Failed implements engine.Rules. Each slow failure has kept others from being dialed, so there is a bound to these.
+// Failed implements engine.Rules. It bounds slow failures, since each has kept others from being dialed.
 func (f *fill) Failed(c engine.Claim, now int64) {
 	if f.halting || f.Enough == 0 || now-c.Planned < int64(f.Slow) {
 		return

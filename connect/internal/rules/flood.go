@@ -52,8 +52,8 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 	}
 }
 
-// meet takes note of a host that is new to a core. times is how often its name is that of a host, one after the other: if that is more than
-// once, something has sent data of its own before ours that the server has answered, too, such as a header of the PROXY protocol.
+// meet takes note of a host that is new to a core. times is how many times over its name is that of a host. More than once means that the
+// server has also answered something that was sent before our payload, such as a header of the PROXY protocol.
 func (f *Flood) meet(host string) (times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,10 +139,10 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 	}
 }
 
-// speaks reports whether a payload is sent on a stream: our server answers that with its name, too, which may come together with the first one.
+// speaks reports whether a payload is sent on a stream. Our server answers it with its name once more, and the two may come together.
 func (f *flood) speaks() bool { return f.Payload != nil && !f.datagram }
 
-// first is the first one of two answers that have come together.
+// first returns the first of two answers that have come together.
 func (f *flood) first(answers []byte, host string) []byte {
 	if f.speaks() && len(answers) > 0 {
 		if next := bytes.Index(answers[1:], append([]byte(host), reply.Separator)); next >= 0 {

@@ -190,17 +190,17 @@ func (s *search) precisionAt(silence int64) int64 {
 }
 
 const (
-	// narrow is which part of the precision the most likely place must not exceed before it is only confirmed.
+	// narrowPart is the part of the precision up to which the most likely place is narrowed; then it is only confirmed.
 	narrowPart = 0.6
-	// stepPart is which part of the precision silences differ by at least.
+	// stepPart is the part of the precision by which silences differ at least.
 	stepPart = 0.5
-	// slackPart is to which part of the precision an end that comes by itself is taken for exact.
+	// slackPart is the part of the precision to which an end that comes by itself is taken for exact; minSlack is its least value, in ns.
 	slackPart = 0.25
 	minSlack  = 2e6
-	// confirmers are connections that are used at once to confirm that silences as long as theirs are too long. If they are not, the
-	// others have not been disturbed.
+	// confirmers is how many connections are used at once to confirm that silences as long as theirs are too long. If they are not, the
+	// other connections have not been disturbed.
 	confirmers = 2
-	// stride is in which steps a single connection comes to the longest silence.
+	// stride is the factor between one silence of a single connection and the next.
 	stride = 4
 )
 

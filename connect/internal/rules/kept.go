@@ -7,7 +7,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 )
 
-// passive is what rules do to which a dial that fails, the call's time, and turns mean nothing.
+// passive has the methods of rules that ignore failed dials, the end of the call's time, and turns.
 type passive struct{}
 
 // Failed implements engine.Rules.
@@ -42,13 +42,13 @@ func (k *kept) TooLarge(key uint32, now int64) {
 	}
 }
 
-// isFirst reports whether these are the first words of a peer.
+// isFirst reports whether these are the first bytes of a peer.
 func (k *kept) isFirst(key uint32, data []byte) bool {
 	return len(data) > 0 && k.core.Received(key) == int64(len(data))
 }
 
-// greeted is a fault if the first words of a peer show that something has put data of its own before ours. If this side has spoken, too, the
-// peer may have answered that together with its greeting.
+// greeted returns a fault if the first bytes of a peer show that something on the way has put data of its own before ours. They do not if this
+// side has sent something: the peer may have answered that together with its greeting.
 func (k *kept) greeted(key uint32, data []byte, speaks bool, expected map[string]float64) engine.Fault {
 	if k.datagram || !k.wantsAny() || speaks && k.core.Outgoing(key).Sent > 0 {
 		return engine.Fault{}

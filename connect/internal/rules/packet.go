@@ -21,7 +21,7 @@ const (
 	patternStarts = 65521
 )
 
-// pattern is what packets are cut from that are to be compared with their echoes.
+// pattern has the bytes of packets whose echoes are compared with what was sent.
 var pattern = sync.OnceValue(func() []byte {
 	bytes := make([]byte, patternStarts+MaxPacketSize)
 	random := rand.NewChaCha8([32]byte{'m', 'c', 'o', 'n', 'n', 'e', 'c', 't'})

@@ -8,10 +8,10 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
-// longName is how long a name is that nobody gives to a host twice over.
+// longName is from which length on nobody names a host by the same text twice over.
 const longName = 4
 
-// repeats returns how often a name is that of a host, one after the other. A name that is expected is one.
+// repeats returns how many times over a name is that of a host. A name that is expected is a host's as it is.
 func repeats(name string, expected map[string]float64, known func(string) bool) (times int) {
 	if _, isName := expected[name]; isName || name == "" {
 		return 1
@@ -32,8 +32,8 @@ func HalfOf(name string) string {
 	return half
 }
 
-// misplaced is a fault if what a peer says by itself shows that something has put data of its own before ours, such as a header of the PROXY
-// protocol: it comes back, or the peer has answered it, too.
+// misplaced returns a fault if a greeting shows that something on the way has put data of its own before ours, such as a header of the PROXY
+// protocol: the peer has sent it back, or has answered it.
 func misplaced(greeting []byte, expected map[string]float64, known func(string) bool) engine.Fault {
 	if reply.IsProxyHeader(greeting) {
 		return wrong(engine.ReasonProxyHeader, greeting)
