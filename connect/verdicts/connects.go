@@ -83,9 +83,10 @@ func (c *connects) judgePrompt(j *judge) {
 	case share <= most:
 	case rejected.share() > 0:
 		text += fmt.Sprintf(": SYNs are rejected or lost, most likely rejected, since %s; look at the firewall of that sender, and at the service behind it", &rejected)
-	case c.dropped != "":
-		text += ": " + c.dropped
 	default:
+		if c.dropped != "" {
+			text += ": " + c.dropped + ". If those are others"
+		}
 		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}
 	j.say(Prompt, share <= most, "%s", text)

@@ -99,6 +99,11 @@ func adviceOn(f connect.Failure) string {
 	if f.Dropped != "" {
 		return adviceOnDrops(f)
 	}
+	return adviceOnOthers(f)
+}
+
+// adviceOnOthers is adviceOn for failures that no packets which this host itself has dropped account for.
+func adviceOnOthers(f connect.Failure) string {
 	reason := likelyReason(f)
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
 		return cmp.Or(manyHosts(f.Addr.Addr()), noDatagram)
@@ -124,16 +129,21 @@ func adviceOn(f connect.Failure) string {
 	return byClass[f.Class]
 }
 
-// adviceOnDrops is adviceOn for failures that packets which this host itself has dropped account for.
+// adviceOnDrops is adviceOn for failures that packets which this host itself has dropped account for, unless those were of other programs.
 func adviceOnDrops(f connect.Failure) string {
+	text := f.Dropped
 	switch f.Class {
 	case connect.ClassTimeout:
-		return cmp.Or(ownConntrack(), f.Dropped)
+		if full := ownConntrack(); full != "" {
+			return full
+		}
 	case connect.ClassRefused:
-		return f.Dropped + "; a rule that rejects with a reset looks like a target that refuses"
-	default:
-		return f.Dropped
+		text += "; a rule that rejects with a reset looks like a target that refuses"
 	}
+	if others := adviceOnOthers(f); others != "" {
+		text += ". If those are others: " + others
+	}
+	return text
 }
 
 // likelyReason is why a connection failed. If the call's time was up first, but what it waited for had long been due, it is that.
