@@ -351,7 +351,7 @@ func TestHoldHearsAnswersBesideNotices(t *testing.T) {
 			}
 		})
 		var seen echoes
-		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talkative}, Connections: 1, Observer: &seen}, Keepalive: interval})
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talkative}, Connections: 1, Observer: &seen}, Keepalive: interval, KeepaliveTimeout: 10 * time.Second})
 		seen.await(t, 20)
 		r := h.Close()
 		requireHoldSums(t, r)
