@@ -31,8 +31,7 @@ const maxAddresses = 1000
 // lookUp is the function lookUp, but each address becomes a target.
 func (a *allAddresses) lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limit time.Duration) ([]connect.Target, time.Duration) {
 	begun := time.Now()
-	limit -= limit / 10
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the name server gave no answer within %s; allow more with option timeout", limit))
+	limited, cancel := limitLookUp(ctx, limit)
 	defer cancel()
 	targets := make([]connect.Target, 0, len(names))
 	for _, name := range names {

@@ -78,17 +78,11 @@ func (i *instance) newCall(o *options.Call) (*call, error) {
 	return &call{all: all, options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
 }
 
-// lookUpPatience is what names have at least to resolve in if the script sets no limit: a resolver asks again after 5 s.
-const lookUpPatience = 10 * time.Second
-
 // begin resolves the targets, which may take a while, and returns the plan. What that took is taken off the time that the script
 // allows; a default begins anew, so that traffic() lasts as long as it should.
 func (c *call) begin(observer connect.Observer) connect.Plan {
 	plan := c.options.Plan
-	limit := c.options.Limit
-	if plan.Timeout == 0 {
-		limit = max(limit, lookUpPatience)
-	}
+	limit := c.options.LookUpLimit()
 	var took time.Duration
 	if c.all != nil {
 		plan.Targets, took = c.all.lookUp(c.ctx, c.resolver, c.options.Targets, limit)

@@ -19,8 +19,7 @@ const mostLookUps = 64
 // to give up, so it is left behind when the time is up, or the iteration ends.
 func lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limit time.Duration) ([]connect.Target, time.Duration) {
 	begun := time.Now()
-	limit -= limit / 10
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the name server gave no answer within %s; allow more with option timeout", limit))
+	limited, cancel := limitLookUp(ctx, limit)
 	defer cancel()
 	targets := make([]connect.Target, len(names))
 	awaited := map[int]<-chan connect.Target{}
@@ -48,6 +47,12 @@ func lookUp(ctx context.Context, resolver lib.AddrResolver, names []string, limi
 		targets[i] = awaitTarget(ctx, limited, names[i], answer)
 	}
 	return targets, time.Since(begun)
+}
+
+// limitLookUp leaves a tenth of the time to what has resolved.
+func limitLookUp(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	limit -= limit / 10
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("the name server gave no answer within %s; allow more with option timeout", limit))
 }
 
 // hasAddress reports whether a target needs no look-up.

@@ -13,19 +13,12 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
 
-// lookUpPatience is what names have at least to resolve in if the user sets no limit: a resolver asks again after 5 s.
-const lookUpPatience = 10 * time.Second
-
 // plan resolves the targets of a call, asks the user where it had better, and returns the plan. atOnce is how many connections are open at the
 // same time, at most.
 func (s *session) plan(o *options.Call, atOnce int64) (connect.Plan, error) {
 	plan := o.Plan
-	limit := o.Limit
-	if plan.Timeout == 0 {
-		limit = max(limit, lookUpPatience)
-	}
 	begun := time.Now()
-	plan.Targets = lookUp(s.ctx, o, limit)
+	plan.Targets = lookUp(s.ctx, o, o.LookUpLimit())
 	if plan.Timeout > 0 {
 		plan.Timeout = max(plan.Timeout-time.Since(begun), plan.Timeout/10)
 	}

@@ -31,6 +31,17 @@ type Call struct {
 // Common returns the options that all calls have.
 func (c *Call) Common() *Call { return c }
 
+// lookUpPatience is what names have at least to resolve in if no timeout is set: a resolver asks again after 5 s.
+const lookUpPatience = 10 * time.Second
+
+// LookUpLimit is how long the names of the targets may take to resolve.
+func (c *Call) LookUpLimit() time.Duration {
+	if c.Plan.Timeout == 0 {
+		return max(c.Limit, lookUpPatience)
+	}
+	return c.Limit
+}
+
 // What of the connections' times becomes samples of Trends.
 const (
 	SamplesAll     = "all"
