@@ -82,13 +82,10 @@ func (i *instance) newCall(o *options.Call) (*call, error) {
 // allows; a default begins anew, so that traffic() lasts as long as it should.
 func (c *call) begin(observer connect.Observer) connect.Plan {
 	plan := c.options.Plan
-	limit := c.options.LookUpLimit()
 	var took time.Duration
+	plan.Targets, took = targetsOf(c.ctx, c.all, c.resolver, c.options.Targets, c.options.LookUpLimit())
 	if c.all != nil {
-		plan.Targets, took = c.all.lookUp(c.ctx, c.resolver, c.options.Targets, limit)
 		c.sampler.resolved(plan.Targets)
-	} else {
-		plan.Targets, took = lookUp(c.ctx, c.resolver, c.options.Targets, limit)
 	}
 	isKnown := func(t connect.Target) bool { return t.Err == nil }
 	if plan.Timeout > 0 && (c.redials || slices.ContainsFunc(plan.Targets, isKnown)) { // else there is nothing to wait for, and all to count

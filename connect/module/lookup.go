@@ -14,6 +14,14 @@ import (
 // mostLookUps is how many names of a call are looked up at once: each takes sockets.
 const mostLookUps = 64
 
+// targetsOf resolves names: to one target each, or, unless all is nil, to one for each address.
+func targetsOf(ctx context.Context, all *allAddresses, resolver lib.AddrResolver, names []string, limit time.Duration) ([]connect.Target, time.Duration) {
+	if all != nil {
+		return all.lookUp(ctx, resolver, names, limit)
+	}
+	return lookUp(ctx, resolver, names, limit)
+}
+
 // lookUp resolves the targets of a call that may take so long, all at the same time, and tells how long that took: 0 if there was
 // nothing to look up. It leaves a tenth of the time to those that have resolved. k6's resolver knows no context, and can take long
 // to give up, so it is left behind when the time is up, or the iteration ends.

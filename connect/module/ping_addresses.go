@@ -1,14 +1,10 @@
 package module
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"go.k6.io/k6/v2/lib"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
@@ -30,14 +26,6 @@ func eachAddress[R any](targets []connect.Target, do func(t connect.Target) R) [
 	}
 	all.Wait()
 	return results
-}
-
-// addressesOf returns the targets of a ping: the name's one, or each address of it.
-func addressesOf(ctx context.Context, all *allAddresses, resolver lib.AddrResolver, target string, limit time.Duration) ([]connect.Target, time.Duration) {
-	if all != nil {
-		return all.lookUp(ctx, resolver, []string{target}, limit)
-	}
-	return lookUp(ctx, resolver, []string{target}, limit)
 }
 
 // worstOf returns the first failed one of several, else the first.

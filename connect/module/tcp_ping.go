@@ -34,7 +34,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	}
 	return i.async("tcpPing", func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
-		targets, lookup := addressesOf(ctx, all, resolver, o.Target, limit)
+		targets, lookup := targetsOf(ctx, all, resolver, []string{o.Target}, limit)
 		pongs := eachAddress(targets, func(to connect.Target) *tcpPingResult {
 			p := connect.TCPPing{Target: to, Source: from, Timeout: left(limit, lookup)}
 			return toTCPPingResult(p.Do(ctx), lookup, placeOf(o.From), cmp.Or(o.To, o.Target))
