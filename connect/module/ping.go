@@ -64,27 +64,32 @@ func (i *instance) ping(target, opts sobek.Value) *sobek.Promise {
 			e.ofAddress(to[n], o.AllAddresses).ping(r)
 			results = append(results, r)
 		}
-		failed := func(r *pingResult) bool { return r.Failed }
-		unreached := func(r *pingResult) bool { return r.FailedIn != ping.PhaseNone && r.FailedIn < ping.PhaseFirstByte }
-		r := worstOf(results, failed)
-		judged := verdicts.PingOf(verdicts.Exchange{
-			Addresses: int64(len(results)), Connected: countUnless(results, unreached), Answered: countUnless(results, failed), Target: done[0].URL,
-			Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, pingTrouble(r)) }),
-		}, &o.Expect, true)
-		e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
-		e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
-			Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTrouble(r),
-			Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
-		})
-		if !o.AllAddresses {
-			results = nil
-		}
-		return object{struct {
-			*pingResult
-			connect.Judged
-			Addresses []*pingResult `json:"addresses,omitempty"`
-		}{r, judged, results}}, nil
+		return e.concludePing(o, results), nil
 	})
+}
+
+// concludePing judges a ping by what came of each address, enters it in the report, and returns what the script gets.
+func (e *emitter) concludePing(o *options.Ping, results []*pingResult) result {
+	failed := func(r *pingResult) bool { return r.Failed }
+	unreached := func(r *pingResult) bool { return r.FailedIn != ping.PhaseNone && r.FailedIn < ping.PhaseFirstByte }
+	r := worstOf(results, failed)
+	judged := verdicts.PingOf(verdicts.Exchange{
+		Addresses: int64(len(results)), Connected: countUnless(results, unreached), Answered: countUnless(results, failed), Target: results[0].URL,
+		Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, pingTrouble(r)) }),
+	}, &o.Expect, true)
+	e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
+	e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
+		Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTrouble(r),
+		Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
+	})
+	if !o.AllAddresses {
+		results = nil
+	}
+	return object{struct {
+		*pingResult
+		connect.Judged
+		Addresses []*pingResult `json:"addresses,omitempty"`
+	}{r, judged, results}}
 }
 
 // pingTargets returns what finds the addresses to ping, and how long that takes: with all of them, those of the URL's host; else one that
