@@ -11,13 +11,13 @@ import (
 // Advice says where to look for what the message tells.
 func (e Error) Advice() string {
 	switch isOwn := own(e.From); {
-	case isOwn && (e.Kind == icmp4[[2]uint8{3, 1}] || e.Kind == icmp6[[2]uint8{1, 3}]):
+	case isOwn && (e.Kind == hostUnreachable || e.Kind == addressUnreachable):
 		return "this host says so itself: most likely nobody answers its ARP or neighbour requests (ip neigh); check that the target, or the router to it, is up and in this network"
 	case isOwn:
 		return fmt.Sprintf("%s says so, which is this host itself: look at its firewall (nft list ruleset) and routes (ip route get)", e.From)
-	case e.Kind == icmp4[[2]uint8{3, 4}] || e.Kind == icmp6[[2]uint8{2, 0}]:
+	case e.Kind == fragmentationNeeded || e.Kind == packetTooBig:
 		return fmt.Sprintf("%s says so: the link behind it carries only smaller packets; send smaller datagrams, or take driver 'sockets', which sends them in parts", e.From)
-	case e.Kind == icmp4[[2]uint8{3, 3}]: // the same over IPv6
+	case e.Kind == portUnreachable:
 		return fmt.Sprintf("%s says so: a firewall or balancer there rejects it (a rule REJECT; kube-proxy does so for a service without endpoints)", e.From)
 	}
 	return fmt.Sprintf("%s says so, a router or firewall on the way, or the target itself: look at its routes, neighbours and rules", e.From)

@@ -20,17 +20,17 @@ func errnoOf(r *wire.Rejection) (errno syscall.Errno, ends bool) {
 		return unix.EHOSTUNREACH, true
 	}
 	switch r.Code {
-	case 0, 6, 9, 11:
+	case 0, 6, 9, 11: // net unreachable, unknown, prohibited, unreachable for this type of service
 		return unix.ENETUNREACH, true
-	case 2:
+	case 2: // protocol unreachable
 		return unix.ENOPROTOOPT, true
-	case 3:
+	case 3: // port unreachable
 		return unix.ECONNREFUSED, true
 	case fragmentationNeeded:
 		return 0, false
-	case 5:
+	case 5: // source route failed
 		return unix.EOPNOTSUPP, true
-	case 7:
+	case 7: // host unknown
 		return unix.EHOSTDOWN, true
 	}
 	return unix.EHOSTUNREACH, true
@@ -43,11 +43,11 @@ func errnoOf6(r *wire.Rejection) (errno syscall.Errno, ends bool) {
 		return 0, false
 	case r.Type != unreachable:
 		return unix.EHOSTUNREACH, true
-	case r.Code == 0:
+	case r.Code == 0: // no route
 		return unix.ENETUNREACH, true
-	case r.Code == 1, r.Code == 5, r.Code == 6:
+	case r.Code == 1, r.Code == 5, r.Code == 6: // prohibited, source address failed policy, reject route
 		return unix.EACCES, true
-	case r.Code == 4:
+	case r.Code == 4: // port unreachable
 		return unix.ECONNREFUSED, true
 	}
 	return unix.EHOSTUNREACH, true
