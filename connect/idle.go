@@ -135,6 +135,8 @@ type IdleResult struct {
 	// OnlyOnce is set if no connection has answered a second time, on a stream whose answers may be anything: what seemed to be the first answer may
 	// have been a late greeting.
 	OnlyOnce bool `json:"-"`
+	// Spoken is how often the peer has ended a silence by itself.
+	Spoken int64 `json:"-"`
 
 	From      time.Duration `json:"-"` // the plan's
 	To        time.Duration `json:"-"`

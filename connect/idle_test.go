@@ -259,3 +259,21 @@ func TestIdleOfLateGreeting(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, r.OnlyOnce, "%+v", r)
 }
+
+// A target that sends something now and then lets no silence last.
+func TestIdleOfTalker(t *testing.T) {
+	t.Parallel()
+	talker := peer(t, func(conn *net.TCPConn) {
+		for range time.Tick(50 * time.Millisecond) {
+			if _, err := io.WriteString(conn, "still here"); err != nil {
+				return
+			}
+		}
+	})
+	plan := shortIdle(talker)
+	plan.From, plan.To, plan.Timeout = time.Second, 2*time.Second, 3*time.Second
+	r, err := Idle(t.Context(), plan)
+	require.NoError(t, err)
+	assert.False(t, r.Finished)
+	assert.Greater(t, r.Spoken, r.Connections)
+}

@@ -14,6 +14,8 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	switch {
 	case neverBegan(r):
 		text = "the search for a timeout could not begin, since the connection that is used at once was not answered: see the verdict answered"
+	case !r.Finished && r.Spoken > r.Connections:
+		text = fmt.Sprintf("the search should come to an end within its time (%s), but connections were not silent: the target has sent something by itself %d times; idle() needs a service that is silent unless it is asked", span(r.TimeLimit), r.Spoken)
 	case !r.Finished:
 		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", span(r.TimeLimit))
 	}

@@ -57,3 +57,12 @@ func TestIdleExpected(t *testing.T) {
 		})
 	}
 }
+
+// A target that talks is told as what keeps the search from its end.
+func TestIdleOfTalker(t *testing.T) {
+	t.Parallel()
+	r := &connect.IdleResult{Connections: 3, Spoken: 30, TimeLimit: 9 * second, Duration: 9 * second, Control: connect.IdleControl{Answered: true}}
+	want{fails: true, text: []string{"the target has sent something by itself 30 times"}, lacks: "allow more time"}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
+	r.Spoken = 3
+	want{fails: true, text: []string{"allow more time"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
+}

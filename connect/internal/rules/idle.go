@@ -38,6 +38,7 @@ type Idle struct {
 	slowest  int64           // answer
 	owed     int             // connections that failed before the control connection had answered
 	failed   int             // connections that did not work at all, in a row
+	spoken   int64           // times that a peer has ended a silence by itself
 }
 
 // Control is the connection that is used at once.
@@ -67,6 +68,7 @@ type Found struct {
 	AtMost   time.Duration // one that was silent for so long was not
 	Bounded  bool          // there is such a one
 	Done     bool          // as closely as was asked for
+	Spoken   int64         // times that a peer has ended a silence by itself
 	Control  Control
 	Expected Expected
 }
@@ -88,7 +90,7 @@ func (f *Idle) Init(j *engine.Job) {
 func (f *Idle) Found() Found {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := Found{Control: f.control, Expected: f.expected, Done: f.isDone()}
+	found := Found{Control: f.control, Expected: f.expected, Done: f.isDone(), Spoken: f.spoken}
 	likely := f.search.likely
 	found.AtLeast = time.Duration(likely.above)
 	switch {

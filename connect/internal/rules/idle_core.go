@@ -114,6 +114,7 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 		f.ask(key, p, trying, now)
 	case silent: // whatever is on the way has seen this, too
 		p.speaks(now)
+		f.spoken++
 		f.changed()
 	case trying, asking:
 		host, done, fault := f.take(key, data)
