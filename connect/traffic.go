@@ -220,6 +220,7 @@ type TrafficResult struct {
 	FailedFirst int64           `json:"-"` // of these, those whose first dial failed
 	FirstErrors map[Class]int64 `json:"-"` // why
 	Down        int64           `json:"-"` // connections that are not up and echoing at the end
+	Unused      int64           `json:"-"` // connections that were up at the end, and never had a packet to send
 	LossTimeout time.Duration   `json:"-"`
 	Reconnect   bool            `json:"-"`
 	Fixed       bool            `json:"-"` // the source ports are the plan's

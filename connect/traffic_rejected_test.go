@@ -68,3 +68,21 @@ func TestTrafficOutlastsICMP(t *testing.T) {
 		})
 	}
 }
+
+// A call whose rate is too low for a packet tells nothing of the target, even over UDP, where none is needed to be established.
+func TestTrafficThatSendsNothing(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		nobody, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		require.NoError(t, err)
+		require.NoError(t, nobody.Close())
+		r, err := e.Traffic(t.Context(), TrafficPlan{
+			Plan:       Plan{Network: "udp", Targets: []Target{target(t, nobody.LocalAddr())}, Connections: 3},
+			Throughput: 1e-6, Duration: 100 * time.Millisecond,
+		})
+		require.NoError(t, err)
+		assert.Zero(t, r.Sent)
+		assert.EqualValues(t, 3, r.Unused)
+		assert.EqualValues(t, 3, r.Down)
+	})
+}

@@ -31,6 +31,7 @@ type trafficTally struct {
 	lastRise            time.Duration // when the last of the lasting connections got its first echo
 	lastSilent          time.Duration // when the last of the lasting connections was established that has got none
 	silent              int64         // lasting connections that have sent in vain
+	unused              int64         // lasting connections that never had a packet to send
 	retransmits         int64
 	omitted             int64 // records
 
@@ -163,6 +164,9 @@ func (t *trafficTally) ended(o *Outcome) {
 		if r.Received == 0 {
 			t.lastSilent = max(t.lastSilent, r.Connected)
 		}
+		if r.Sent == 0 && len(t.down[o.Number]) == 0 {
+			t.unused++
+		}
 		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialedInVain(o) {
 			t.silent++ // a proxy takes connections whether it has a backend or not
 		}
@@ -287,6 +291,7 @@ func (t *trafficTally) result() *TrafficResult {
 		Begun:         int64(len(t.dialed)),
 		FirstErrors:   counts(&t.failedFirst),
 		Down:          plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
+		Unused:        t.unused,
 		LossTimeout:   plan.LossTimeout,
 		ConnectSpread: connects, RoundTripSpread: roundTrips, RTTSpread: t.rtt.Distribution(),
 		Reconnect: !plan.NoReconnect,
@@ -295,6 +300,9 @@ func (t *trafficTally) result() *TrafficResult {
 	}
 	for _, n := range t.failedFirst {
 		r.FailedFirst += n
+	}
+	if r.Sent == 0 {
+		r.Down = plan.Connections // whether anybody is there is not known
 	}
 	for i := range r.Samples { // one that was taken while the end was on its way
 		r.Samples[i].Time = min(r.Samples[i].Time, r.Duration)

@@ -70,14 +70,21 @@ func judgeRecovered(j *judge, r *connect.TrafficResult) {
 			down -= by
 		}
 	}
-	if down > 0 {
+	switch {
+	case down > 0:
 		text += " (all expected)" + recoveredWhy(r)
+	case r.Unused > 0:
+		text += fmt.Sprintf("; %d of them had no packet to send, as the rate is too low for the duration, so whether they echo is not known", r.Unused)
 	}
 	j.say(Recovered, down <= 0, "%s", text)
 }
 
 func recoveredWhy(r *connect.TrafficResult) string {
 	switch {
+	case r.Begun == 0:
+		return ": none was begun, see the verdict complete"
+	case r.Sent == 0 && r.FailedConnects == 0:
+		return ": nothing was sent, as the rate is too low for the duration, so whether anybody echoes is not known; allow more time, or a higher rate"
 	case r.Hole != nil:
 		return sizesWhy(r)
 	case !r.Reconnect && r.Lost == 0 && r.FailedConnects > 0:

@@ -105,6 +105,13 @@ func TestTraffic(t *testing.T) {
 		"small packets alone, and no echo": {lasting(func(r *connect.TrafficResult) { r.Down, r.Received, r.PacketSize = 10, 0, 1024 }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"no echo comes"}, lacks: "packetSize",
 		}},
+		"none begun": {lasting(func(r *connect.TrafficResult) { r.Begun, r.Lasting, r.Sent, r.Received, r.Down = 0, 0, 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"none was begun"}, lacks: "accepted",
+		}},
+		"nothing to send": {lasting(func(r *connect.TrafficResult) { r.Sent, r.Received, r.Down = 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"the rate is too low for the duration"}, lacks: "accepted",
+		}},
+		"nothing to send on some": {lasting(func(r *connect.TrafficResult) { r.Unused = 4 }), nil, false, nil, verdicts.Recovered, want{text: []string{"4 of them had no packet to send"}}},
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}}},
