@@ -129,7 +129,7 @@ func (st *step) failedDial(o *Outcome, m *marks) {
 		return
 	case ClassTimeout:
 		switch {
-		case errors.Is(o.Err, ReasonTimeUp):
+		case errors.Is(o.Err, ReasonTimeUp), errors.Is(o.Err, ReasonTimeUpShaking):
 			st.dials.timeUp++
 			return
 		case errors.Is(o.Err, ReasonHandshakeTimeout):

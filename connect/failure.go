@@ -43,6 +43,7 @@ const (
 	ReasonConnectTimeout    = engine.ReasonConnectTimeout
 	ReasonHandshakeTimeout  = engine.ReasonHandshakeTimeout
 	ReasonTimeUp            = engine.ReasonTimeUp
+	ReasonTimeUpShaking     = engine.ReasonTimeUpShaking
 	ReasonStopped           = engine.ReasonStopped
 	ReasonSelf              = engine.ReasonSelf
 	ReasonClosed            = engine.ReasonClosed

@@ -206,3 +206,25 @@ func keepLoops(t *testing.T, e *Engine, to Target) (release func()) {
 	require.NoError(t, err)
 	return func() { h.Close() }
 }
+
+// A call whose time is up in the middle of TLS handshakes tells that, not that nobody took the connects.
+func TestTimeUpInAHandshake(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		target func(*testing.T) Target
+		reason Reason
+	}{
+		"accepted":     {func(t *testing.T) Target { return peer(t, func(conn *net.TCPConn) { untilClosed(conn) }) }, ReasonTimeUpShaking},
+		"not accepted": {fullBacklog, ReasonTimeUp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := new(Engine).Flood(t.Context(), FloodPlan{Plan: Plan{
+				Network: "tls", Targets: []Target{row.target(t)}, Connections: 5, ConnectTimeout: time.Minute, Timeout: 300 * time.Millisecond,
+			}})
+			require.NoError(t, err)
+			assert.Equal(t, map[Class]int64{ClassTimeout: 5}, r.Errors)
+			require.ErrorIs(t, r.First[ClassTimeout].Err, row.reason)
+		})
+	}
+}

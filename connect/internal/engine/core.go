@@ -385,7 +385,11 @@ func (c *Core) Fail(key uint32, now int64, fault Fault) *Outcome {
 // failDial ends a connection that could not be established.
 func (c *Core) failDial(key uint32, now int64, fault Fault) {
 	conn := c.conns.at(key)
-	conn.noteHandshake(Handshake{Retransmits: c.driver.Handshake(key).Retransmits}) // SYNs that were sent in vain
+	h := c.driver.Handshake(key)
+	conn.noteHandshake(Handshake{Retransmits: h.Retransmits})                   // SYNs that were sent in vain
+	if fault.Err == ReasonTimeUp && c.job.Plan.Protocol == "tls" && h.RTT > 0 { //nolint:errorlint // a value, not a chain
+		fault.Err = ReasonTimeUpShaking
+	}
 	claim := conn.Claim()
 	c.delta.dialErrors++
 	o := c.end(key, now)

@@ -15,6 +15,7 @@ const (
 	ReasonConnectTimeout           // no answer to the connect in time
 	ReasonHandshakeTimeout         // established over TCP, but the TLS handshake took too long
 	ReasonTimeUp                   // the call's time was up while the connection was being dialed
+	ReasonTimeUpShaking            // established over TCP, but the call's time was up before the TLS handshake was finished
 	ReasonStopped                  // the call was stopped while the connection was being dialed
 	ReasonSelf                     // the socket was connected to itself
 	ReasonClosed                   // the peer closed
@@ -44,6 +45,7 @@ var reasonTexts = [...]string{
 	ReasonConnectTimeout:    "connect: no answer in time",
 	ReasonHandshakeTimeout:  "connected, but the TLS handshake was not finished in time",
 	ReasonTimeUp:            "connect: the call's time was up first",
+	ReasonTimeUpShaking:     "connected, but the call's time was up before the TLS handshake was finished",
 	ReasonStopped:           "connect: the call was stopped first",
 	ReasonSelf:              "connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
 	ReasonClosed:            "read: the peer closed",

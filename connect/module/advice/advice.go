@@ -56,6 +56,7 @@ func causeOf(err error) connect.Reason {
 // optionOf names the script's options that a reason has to do with.
 var optionOf = map[connect.Reason]string{
 	connect.ReasonTimeUp:           "option timeout, and duration of traffic",
+	connect.ReasonTimeUpShaking:    "option timeout",
 	connect.ReasonTimeUpUnanswered: "option timeout",
 	connect.ReasonConnectTimeout:   "option connectTimeout",
 	connect.ReasonHandshakeTimeout: "option connectTimeout",
@@ -108,7 +109,7 @@ func adviceOnOthers(f connect.Failure) string {
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
 		return cmp.Or(manyHosts(f.Addr.Addr()), noDatagram)
 	}
-	if text, ok := adviceOnReason[reason]; ok || reason == connect.ReasonTimeUp {
+	if text, ok := adviceOnReason[reason]; ok || reason == connect.ReasonTimeUp || reason == connect.ReasonTimeUpShaking {
 		return text
 	}
 	if _, otherFamily := errors.AsType[*source.FamilyError](f.Err); otherFamily {
@@ -155,6 +156,8 @@ func likelyReason(f connect.Failure) connect.Reason {
 	switch reason {
 	case connect.ReasonTimeUp:
 		return connect.ReasonConnectTimeout
+	case connect.ReasonTimeUpShaking:
+		return connect.ReasonHandshakeTimeout
 	case connect.ReasonTimeUpUnanswered:
 		return connect.ReasonNoAnswer
 	}

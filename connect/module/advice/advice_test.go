@@ -34,6 +34,7 @@ func TestAdvice(t *testing.T) {
 		"a header of a proxy":                 {connect.Failure{Class: connect.ClassBadReply, Err: connect.AnswerError{Reason: connect.ReasonProxyHeader, Begins: "PROXY TCP4"}}, `begins with "PROXY TCP4"; something on the way puts`},
 		"no name":                             {connect.Failure{Class: connect.ClassBadReply, Err: connect.AnswerError{Reason: connect.ReasonNoName, Begins: "\x1b[2J"}}, `begins with "\x1b[2J"; the target answers something else`},
 		"the call's time, after a long wait":  {connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp, After: 4 * time.Second}, "check the route"},
+		"the call's time, in a handshake":     {connect.Failure{Class: connect.ClassTimeout, Network: "tls", Err: connect.ReasonTimeUpShaking, After: 4 * time.Second}, "(option timeout); the target accepts connections, but does not shake hands in time"},
 		"the call's time, without an answer":  {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered, After: 4 * time.Second}, "a balancer without a working backend"},
 		"the call's time, with one still due": {connect.Failure{Class: connect.ClassNoReply, Network: "tcp", Err: connect.ReasonTimeUpUnanswered}, "allow it more time"},
 		"half an answer":                      {connect.Failure{Class: connect.ClassNoReply, Err: connect.AnswerError{Reason: connect.ReasonUnfinished, Begins: "web-1"}}, "option reply waits for more"},
