@@ -46,7 +46,7 @@ func (c *connects) judge(j *judge, prompt bool) {
 
 // someRefused tells what refuses connections where others are established: the server listens.
 func (c *connects) someRefused() string {
-	if c.errors[connect.ClassRefused] == 0 || c.failed == c.begun || c.theirs != "" {
+	if c.errors[connect.ClassRefused] == 0 || c.failed == c.begun || c.theirs != "" || c.first[connect.ClassRefused].Dropped != "" {
 		return ""
 	}
 	return fmt.Sprintf("; %s established, so most likely one of several backends refuses, or a limit of connections does (of the target, a balancer or a firewall), or a backlog is full", were(c.begun-c.failed))

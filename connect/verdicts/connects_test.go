@@ -21,6 +21,10 @@ func TestSomeOfManyFail(t *testing.T) {
 	r := held(connect.ClassRefused, 0)
 	verdicts.Hold(r, nil, nil)
 	want{fails: true, text: []string{"100 refused", "100 others were established", "a limit of connections"}}.check(t, r.Judged, verdicts.Connected)
+	r = held(connect.ClassRefused, 0)
+	r.First = map[connect.Class]connect.Failure{connect.ClassRefused: {Dropped: "this host itself has dropped 100 packets"}}
+	verdicts.Hold(r, nil, nil)
+	want{fails: true, text: []string{"100 refused"}, lacks: "one of several backends"}.check(t, r.Judged, verdicts.Connected)
 	r = held(connect.ClassTimeout, second/2)
 	verdicts.Hold(r, nil, nil)
 	want{fails: true, text: []string{"100 connections that got no answer kept others waiting"}, lacks: "allow more time"}.check(t, r.Judged, verdicts.Complete)

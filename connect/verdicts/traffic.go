@@ -87,6 +87,8 @@ func recoveredWhy(r *connect.TrafficResult) string {
 		return ": nothing was sent, as the rate is too low for the duration, so whether anybody echoes is not known; allow more time, or a higher rate"
 	case r.Hole != nil:
 		return sizesWhy(r)
+	case r.First[connect.ClassNoReply].Dropped != "":
+		return ": " + r.First[connect.ClassNoReply].Dropped
 	case !r.Reconnect && r.Lost == 0 && r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
 	case !r.Reconnect:

@@ -105,6 +105,10 @@ func TestTraffic(t *testing.T) {
 		"small packets alone, and no echo": {lasting(func(r *connect.TrafficResult) { r.Down, r.Received, r.PacketSize = 10, 0, 1024 }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"no echo comes"}, lacks: "packetSize",
 		}},
+		"silent, and this host drops what comes": {lasting(func(r *connect.TrafficResult) {
+			silent(&no)(r)
+			r.First = map[connect.Class]connect.Failure{connect.ClassNoReply: {Class: connect.ClassNoReply, Dropped: "this host itself has dropped 9 packets"}}
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"this host itself has dropped 9 packets"}, lacks: "device"}},
 		"none begun": {lasting(func(r *connect.TrafficResult) { r.Begun, r.Lasting, r.Sent, r.Received, r.Down = 0, 0, 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"none was begun"}, lacks: "accepted",
 		}},
