@@ -88,7 +88,14 @@ func recoveredWhy(r *connect.TrafficResult) string {
 	case r.Hole != nil:
 		return sizesWhy(r)
 	case r.First[connect.ClassNoReply].Dropped != "":
-		return ": " + r.First[connect.ClassNoReply].Dropped
+		return ": " + r.First[connect.ClassNoReply].Dropped + ". If those are others" + recoveredElse(r)
+	}
+	return recoveredElse(r)
+}
+
+// recoveredElse is recoveredWhy where this host lets packets pass.
+func recoveredElse(r *connect.TrafficResult) string {
+	switch {
 	case !r.Reconnect && r.Lost == 0 && r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
 	case !r.Reconnect:
