@@ -95,8 +95,8 @@ func isAlert(err error) bool {
 
 var advice = map[class.Class]string{
 	class.DNS:              "check the name and the resolver, or give the address with the option for the IP",
-	class.Refused:          "check that a server listens there",
-	class.Timeout:          "check the route and firewalls, or allow more time",
+	class.Refused:          "check that a server listens there; a firewall that rejects with a reset, on the way or this host's own (nft list ruleset), looks the same",
+	class.Timeout:          "check the route and firewalls, this host's too (nft list ruleset), or allow more time",
 	class.Reset:            "the server, or a firewall on the way, resets the connection: check the server's log and its limit of connections",
 	class.HostUnreachable:  "check that the host is up and in the network that its address belongs to, and the routers on the way (traceroute)",
 	class.NetUnreachable:   "this host has no route there: check its routes (ip route), and that it has an address of this IP version",
