@@ -249,7 +249,7 @@ func TestFaultOwnFirewall(t *testing.T) {
 		{"they are rejected", "output", "tcp dport 5001 reject with tcp reset", `flood(at, { connections: 20 })`, "connected", nil, []string{"20 refused", out, "looks like a target that refuses"}},
 		{"answers to them are dropped", "input", "tcp sport 5001 drop", `flood(at, { connections: 20, connectTimeout: '1500ms' })`, "connected", []string{"prompt"}, []string{"20 timeout", in}},
 		{"answers are dropped", "input", "udp sport 5001 drop", `flood(at, { network: 'udp', connections: 20, timeout: '1s' })`, "answered", nil, []string{"20 no_reply", in}},
-		{"a ping is rejected", "output", "tcp dport 5001 reject with tcp reset", `ping('http://' + at + '/')`, "connected", nil, []string{"this host's own (nft list ruleset)"}},
+		{"a ping is rejected", "output", "tcp dport 5001 reject with tcp reset", `mconnect.ping('http://' + at + '/')`, "connected", nil, []string{"this host's own (nft list ruleset)"}},
 		{"capacity", "output", "tcp dport 5001 tcp flags & (syn | ack) == syn drop", `capacity(at, { connections: 20, connectTimeout: '1500ms' })`, "capacity", nil, []string{out}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
