@@ -33,7 +33,8 @@ func (f *flows) find(hash uint64, is func(id connID) bool) (id connID, ok bool) 
 		return 0, false
 	}
 	tag := f.slot(hash, 0)
-	for at := f.home(hash); ; at = f.after(at) {
+	at := f.home(hash)
+	for range f.buckets { // some connection may have passed each of a few
 		b := &f.buckets[at]
 		for _, slot := range b.slots {
 			if (slot^tag)>>f.idBits == 0 && slot != 0 {
@@ -43,9 +44,11 @@ func (f *flows) find(hash uint64, is func(id connID) bool) (id connID, ok bool) 
 			}
 		}
 		if b.passed == 0 {
-			return 0, false
+			break
 		}
+		at = f.after(at)
 	}
+	return 0, false
 }
 
 // mostTaken of ofSlots may be taken: above, many buckets are full.

@@ -42,6 +42,33 @@ func TestFlows(t *testing.T) {
 	}
 }
 
+// A search ends where connections have passed each of the buckets, which they may if these are few.
+func TestFlowsThatHavePassedAll(t *testing.T) {
+	t.Parallel()
+	const others, home = 20, 1 << 31 // hashes of the second bucket begin at home
+	hash := func(id connID) uint64 { return uint64(id/others) * home }
+	f := flows{hash: hash}
+	f.resize(2)
+	for id := range connID(slotsPerBucket + 1) { // the last one passes the second bucket
+		f.add(others+id, hash(others+id))
+	}
+	for id := range connID(slotsPerBucket) {
+		f.remove(others+id, hash(others+id))
+	}
+	for id := range connID(slotsPerBucket) { // the last one passes the first bucket
+		f.add(id, hash(id))
+	}
+	for _, bucket := range f.buckets {
+		assert.Positive(t, bucket.passed)
+	}
+	for _, id := range []connID{19, 39} {
+		_, ok := f.find(hash(id), func(other connID) bool { return other == id })
+		assert.False(t, ok)
+	}
+	_, ok := f.find(hash(others+slotsPerBucket), func(other connID) bool { return other == others+slotsPerBucket })
+	assert.True(t, ok)
+}
+
 // Nearly every connection that is looked at is the right one.
 func TestFlowsAreFoundAtOnce(t *testing.T) {
 	t.Parallel()
