@@ -304,11 +304,12 @@ func (e *evidence) retries() string {
 	return fmt.Sprintf("; SYNs had to be sent again %d times, which takes a second and more each: packets are lost on the way, or the accept queue overflows", e.synRetries)
 }
 
-// quote is the failure that stands for the most frequent of some classes, the first of several.
+// quote is the failure that stands for the most frequent of some classes, the first of several. Those that the search itself has stopped dialing
+// tell nothing.
 func (e *evidence) quote(among ...Class) string {
 	most := ClassNone
 	for _, class := range among {
-		if e.errors[class] > e.errors[most] {
+		if class != ClassAborted && e.errors[class] > e.errors[most] {
 			most = class
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -463,6 +464,14 @@ func TestCapacityJudges(t *testing.T) {
 			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 1},
 			LimitIntermittent,
 			[]string{"16 connects failed", "1 of 16 that were begun later got through", "by chance", "behind a hash"},
+		},
+		"later ones get through, and the search has stopped some": {
+			evidence{
+				established: 200, dials: dialFailures{total: 5}, tried: 16, passed: 10, errors: map[Class]int64{ClassRefused: 5, ClassAborted: 9},
+				first: map[Class]Failure{ClassRefused: {Err: errors.New("nobody listens")}, ClassAborted: {Err: errors.New("stopped")}},
+			},
+			LimitIntermittent,
+			[]string{"5 connects failed", "nobody listens"},
 		},
 		"later ones get through, others are refused": {
 			evidence{established: 200, dials: dialFailures{total: 5}, errors: map[Class]int64{ClassRefused: 5}, tried: 16, passed: 10},
