@@ -34,6 +34,7 @@ type hold struct {
 
 // Connected implements engine.Rules.
 func (h *hold) Connected(key uint32, now int64) {
+	delete(h.told, key) // what was told of a connection before, whose key it has
 	h.core.LeaveLane(key)
 	h.nextKeepalive(key, now)
 	h.core.Report(key, now, engine.NewsEstablished)
@@ -87,7 +88,6 @@ func (h *hold) Expired(key uint32, seen int64) {
 	if !told {
 		fault = h.late(key, engine.ReasonKeepalive)
 	}
-	delete(h.told, key)
 	h.fail(key, seen, fault).Reply = time.Duration(seen - asked)
 }
 
@@ -129,7 +129,6 @@ func (h *hold) TooLarge(key uint32, now int64) {
 // Ended implements engine.Rules.
 func (h *hold) Ended(key uint32, fault engine.Fault, now int64) {
 	if !h.outlasts(key, fault) {
-		delete(h.told, key)
 		h.kept.Ended(key, fault, now)
 		return
 	}
