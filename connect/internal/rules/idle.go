@@ -39,6 +39,7 @@ type Idle struct {
 	owed     int             // connections that failed before the control connection had answered
 	failed   int             // connections that did not work at all, in a row
 	spoken   int64           // times that a peer has ended a silence by itself
+	seemed   int64           // since when the timeout seems to be known; engine.Never if it does not
 }
 
 // Control is the connection that is used at once.
@@ -83,7 +84,7 @@ func (f *Idle) Init(j *engine.Job) {
 	f.search = search{
 		evidence: newEvidence(int64(f.From), int64(f.To)), precision: int64(f.Precision), reserve: min(most, silent/2),
 	}
-	f.next, f.hosts = j.Plan.Connections, map[string]bool{}
+	f.next, f.hosts, f.seemed = j.Plan.Connections, map[string]bool{}, engine.Never
 }
 
 // Found returns what is known so far.
@@ -123,10 +124,15 @@ func (f *Idle) isTooMuch() bool {
 	return f.search.likely.upTo <= int64(f.Expect) && f.search.likely.above < f.search.to
 }
 
-// look finds out whether the timeout is known. If connections end by themselves, all that are silent for as long must have done so. If even
-// the longest silence seems well, no connection may wait for an answer that could refute it.
+// look finds out whether the timeout is known. If connections end by themselves, all that were silent by then must have done so, where they have
+// been silent for as long. If even the longest silence seems well, no connection may wait for an answer that could refute it.
 func (f *Idle) look(now int64) {
 	f.found = f.control.Answered && f.search.isFound()
+	if !f.found {
+		f.seemed = engine.Never
+	} else {
+		f.seemed = min(f.seemed, now)
+	}
 	if e := &f.expected; e.How != HowUnknown && e.How != HowNever && f.search.likely.above >= int64(f.Expect) {
 		*e = Expected{} // others were well after as long a silence: once more
 	}
@@ -137,7 +143,7 @@ func (f *Idle) look(now int64) {
 	above := f.search.likely.above
 	for _, p := range f.probes {
 		switch {
-		case p.phase == asking && (never || p.silence >= above), p.phase == silent && !never && p.silent(now) >= above:
+		case p.phase == asking && (never || p.silence >= above), p.phase == silent && !never && p.since <= f.seemed && p.silent(now) >= above:
 			f.found = false
 		}
 	}
