@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -137,15 +138,21 @@ func (f *Idle) look(now int64) {
 		*e = Expected{} // others were well after as long a silence: once more
 	}
 	never := f.search.likely.above >= f.search.to
-	if !f.found || !never && !f.search.endsBySelf() {
-		return
+	if never || f.search.endsBySelf() {
+		f.found = f.found && !slices.ContainsFunc(f.probes, func(p *probe) bool { return f.mayRefute(p, never, now) })
 	}
+}
+
+// mayRefute reports whether a probe may still show that what seems to be the timeout is none.
+func (f *Idle) mayRefute(p *probe, never bool, now int64) bool {
 	above := f.search.likely.above
-	for _, p := range f.probes {
-		switch {
-		case p.phase == asking && (never || p.silence >= above), p.phase == silent && !never && p.since <= f.seemed && p.silent(now) >= above:
-			f.found = false
-		}
+	switch p.phase {
+	case asking:
+		return never || p.silence >= above
+	case silent:
+		return !never && p.since <= f.seemed && p.silent(now) >= above
+	default:
+		return false
 	}
 }
 
