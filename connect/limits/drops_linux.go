@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// readCounters reads the kernel's counters (snmp_counter in the kernel's documentation). Packets that a firewall drops have none of their own there, but are
-// missing from a later one. Older kernels (before 6.7) do
-// not count what is transmitted.
+// readCounters reads the kernel's counters (snmp_counter in the kernel's documentation). Packets that a firewall drops have no counter of their
+// own there, but are missing from a later one. Kernels before 6.7 do not count what is transmitted.
 func readCounters() counters {
 	text, _ := os.ReadFile("/proc/net/snmp")
 	ip := twoLines(text, "Ip:")
