@@ -10,7 +10,7 @@ import (
 
 // Distribution is a summary that can be added up with others: it keeps how often each duration occurred, rounded down. Count, minimum,
 // average, maximum and deviation of a sum are exact. Its median and percentiles are as precise as the rounding: a thousandth or 1 µs, or,
-// if it was made by [RoughlyDistributed], a sixty-fourth.
+// if it was made by [Times.RoughDistribution], a sixty-fourth.
 type Distribution struct {
 	Summary
 	Number int64 `json:"count"`  // of durations; the same as Summary.Count
@@ -29,9 +29,6 @@ const (
 // Distributed describes durations, which it sorts.
 func Distributed(values []time.Duration) Distribution { return distributed(values, preciseBits) }
 
-// RoughlyDistributed is Distributed with fewer different durations, for what is kept of each of many hosts.
-func RoughlyDistributed(values []time.Duration) Distribution { return distributed(values, roughBits) }
-
 func distributed(values []time.Duration, precision int) Distribution {
 	s := Summarize(values)
 	d := Distribution{Summary: s, Number: s.Count, Counts: []Bin{}}
@@ -44,7 +41,7 @@ func distributed(values []time.Duration, precision int) Distribution {
 // Distribution describes the durations, which it sorts.
 func (t *Times) Distribution() Distribution { return t.distribution(preciseBits) }
 
-// RoughDistribution is that of RoughlyDistributed.
+// RoughDistribution is Distribution with fewer different durations, for what is kept of each of many hosts.
 func (t *Times) RoughDistribution() Distribution { return t.distribution(roughBits) }
 
 func (t *Times) distribution(precision int) Distribution {

@@ -60,12 +60,21 @@ func TestDistributionsAddUp(t *testing.T) {
 	}
 }
 
+// roughly describes durations as those of a host are described.
+func roughly(durations ...time.Duration) stats.Distribution {
+	var t stats.Times
+	for _, d := range durations {
+		t.Add(d)
+	}
+	return t.RoughDistribution()
+}
+
 // In whatever order they are added up.
 func TestDistributionsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	a := stats.Distributed([]time.Duration{time.Millisecond, 2 * time.Millisecond})
 	b := stats.Distributed([]time.Duration{3 * time.Microsecond})
-	c := stats.RoughlyDistributed([]time.Duration{time.Second, 2 * time.Second})
+	c := roughly(time.Second, 2*time.Second)
 	assert.Equal(t, a.Plus(b).Plus(c).Counts, c.Plus(b).Plus(a).Counts)
 	assert.Equal(t, a.Plus(b).Plus(c).Med, c.Plus(a.Plus(b)).Med)
 	assert.Equal(t, a, a.Plus(stats.Distribution{}))
@@ -89,9 +98,9 @@ func TestRoughDistribution(t *testing.T) {
 	for i := range values {
 		values[i] = time.Millisecond + time.Duration(random.ExpFloat64()*float64(5*time.Millisecond))
 	}
-	d := stats.RoughlyDistributed(values)
+	d := roughly(values...)
 	assert.Less(t, len(d.Counts), 600)
-	sum := d.Plus(stats.RoughlyDistributed(values))
+	sum := d.Plus(roughly(values...))
 	assert.InEpsilon(t, d.P99, sum.P99, 1.0/32)
 	assert.InEpsilon(t, d.Med, sum.Med, 1.0/32)
 }
