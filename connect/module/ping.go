@@ -75,11 +75,11 @@ func (e *emitter) concludePing(o *options.Ping, results []*pingResult) result {
 	r := worstOf(results, failed)
 	judged := verdicts.PingOf(verdicts.Exchange{
 		Addresses: int64(len(results)), Connected: countUnless(results, unreached), Answered: countUnless(results, failed), Target: results[0].URL,
-		Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, pingTrouble(r)) }),
+		Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, r.trouble) }),
 	}, &o.Expect, true)
 	e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
 	e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
-		Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: pingTrouble(r),
+		Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: r.trouble,
 		Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
 	})
 	if !o.AllAddresses {
@@ -104,17 +104,6 @@ func (i *instance) pingTargets(o *options.Ping, state *lib.State) func(ctx conte
 	return func(ctx context.Context) ([]connect.Target, time.Duration) {
 		return all.lookUp(ctx, resolver, []string{net.JoinHostPort(u.Hostname(), port)}, cmp.Or(o.Timeout, ping.DefaultTimeout))
 	}
-}
-
-// pingTrouble says why a ping has failed, "" if it has not.
-func pingTrouble(r *pingResult) string {
-	switch {
-	case !r.Failed:
-		return ""
-	case r.Message != "":
-		return r.Message
-	}
-	return fmt.Sprintf("it answers with HTTP status %d, and a ping fails from %d up: check the URL, and the service's log", r.Status, ping.FailedFrom)
 }
 
 // pingSource is where this iteration's pings of a host come from; not valid if that is the operating system's choice. It is an error if

@@ -24,6 +24,7 @@ type pingResult struct {
 	Location string `json:"location"`
 	pingFailure
 	FailedIn ping.Phase `json:"failed_in,omitempty"`
+	trouble  string     // see [ping.Result.Trouble]
 }
 
 // pingLine is what of a pingResult its line tells.
@@ -87,7 +88,7 @@ func toPingResult(r *ping.Result, to string) *pingResult {
 			Status: r.Status, Size: r.Size, RemoteAddr: addrText(r.RemoteAddr),
 		},
 		To: cmp.Or(to, r.Location, hostOf(r.URL)), Location: r.Location,
-		pingFailure: toPingFailure(r.Failed(), r.Class, r.Err), FailedIn: r.FailedIn,
+		pingFailure: toPingFailure(r.Failed(), r.Class, r.Err), FailedIn: r.FailedIn, trouble: r.Trouble(),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,7 @@ func TestFailures(t *testing.T) {
 			assert.Equal(t, test.status, r.Status)
 			require.Error(t, r.Err)
 			assert.Contains(t, r.Err.Error(), test.text)
+			assert.Contains(t, r.Trouble(), test.text)
 			assert.Contains(t, r.Err.Error(), test.plan.URL)
 			assert.Equal(t, r.Connect+r.TLS+r.FirstByte+r.LastByte, r.Total)
 			assert.Equal(t, 500, r.Code(), "no status of a whole answer")
@@ -212,6 +214,11 @@ func TestStatus(t *testing.T) {
 		require.NoError(t, r.Err)
 		assert.Equal(t, status, r.Status)
 		assert.Equal(t, failed, r.Failed(), "status %d", status)
+		if failed {
+			assert.Contains(t, r.Trouble(), strconv.Itoa(status))
+		} else {
+			assert.Empty(t, r.Trouble())
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package ping
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Result is what a ping came to. Its phases are contiguous: Total = Fallback + Connect + TLS + FirstByte + LastByte, without DNS. Of
@@ -39,3 +41,14 @@ const FailedFrom = 305
 
 // Failed reports whether there was no whole answer, or one with an HTTP status from 305 up, as pingmesh counts.
 func (r *Result) Failed() bool { return r.Class != class.None || r.Status >= FailedFrom }
+
+// Trouble says why the ping has failed: its error, or what its HTTP status means. It is "" if the ping has not failed.
+func (r *Result) Trouble() string {
+	switch {
+	case !r.Failed():
+		return ""
+	case r.Err != nil:
+		return quote.Error(r.Err).Error()
+	}
+	return fmt.Sprintf("it answers with HTTP status %d, and a ping fails from %d up: check the URL, and the service's log", r.Status, FailedFrom)
+}

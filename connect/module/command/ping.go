@@ -53,7 +53,7 @@ func pingURL(s *session, url string, object any) (*finished, error) {
 		f.text = append(f.text, r.Format())
 		results = append(results, r)
 		if r.Failed() {
-			troubles = append(troubles, pingTrouble(r))
+			troubles = append(troubles, r.Trouble())
 		}
 		if r.FailedIn == ping.PhaseNone || r.FailedIn >= ping.PhaseFirstByte {
 			reached++
@@ -92,13 +92,6 @@ func pingedAddresses(ctx context.Context, o *options.Ping) ([]netip.Addr, time.D
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return slices.Compact(addrs), time.Since(begun), nil
-}
-
-func pingTrouble(r *ping.Result) string {
-	if r.Err != nil {
-		return r.Err.Error()
-	}
-	return fmt.Sprintf("it answers with HTTP status %d, and a ping fails from %d up: check the URL, and the service's log", r.Status, ping.FailedFrom)
 }
 
 func pingTarget(s *session, target string, object any) (*finished, error) {
