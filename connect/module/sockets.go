@@ -1,7 +1,6 @@
 package module
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +29,11 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 	ctx, e := i.vu.Context(), newEmitter(i, o.Tags)
 	way := sockets.Way{Dial: state.Dialer.DialContext, TLS: state.TLSConfig}
 	return i.async("sockets", func() (result, error) {
-		table, judged, err := watchTable(ctx, way, o)
+		var judged connect.Judged
+		table, err := sockets.Watch(ctx, way, o.Remote, o.Query, o.Within, func(t *sockets.Table) bool {
+			judged = verdicts.SocketsOf(o.Remote, t.States(), o.Most, nil)
+			return judged.OK
+		})
 		if err != nil {
 			return nil, failure{fmt.Errorf("sockets(): %w", err)}
 		}
@@ -58,32 +61,6 @@ func socketsOf(o *options.Sockets) []string {
 		of = append(of, "on "+o.Remote)
 	}
 	return of
-}
-
-// lookAgain is how long is waited between two looks at a table that is not yet as expected.
-const lookAgain = 200 * time.Millisecond
-
-// watchTable looks at the socket table until it is as expected, or the time for that is up.
-func watchTable(ctx context.Context, way sockets.Way, o *options.Sockets) (table sockets.Table, judged connect.Judged, err error) {
-	for until := time.Now().Add(o.Within); ; {
-		if o.Remote != "" {
-			table, err = sockets.Fetch(ctx, way, o.Remote, o.Query)
-		} else {
-			table, err = sockets.Count(ctx, o.Query)
-		}
-		if err != nil {
-			return table, judged, err
-		}
-		judged = verdicts.SocketsOf(o.Remote, table.States(), o.Most, nil)
-		if judged.OK || time.Now().After(until) {
-			return table, judged, nil
-		}
-		select {
-		case <-time.After(lookAgain):
-		case <-ctx.Done():
-			return table, judged, nil
-		}
-	}
 }
 
 // table emits a socket table, tagged with what it is the table of, and returns these tags.

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -14,44 +13,27 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
-// lookAgain is how long is waited between two looks at a table that is not yet as expected.
-const lookAgain = 200 * time.Millisecond
-
 func countSockets(s *session, _ []string, object any) (*finished, error) {
 	o, err := options.ParseSockets(object)
 	if err != nil {
 		return nil, err
 	}
-	way := sockets.Way{TLS: s.tlsConfig("")}
 	f := &finished{}
-	for until := time.Now().Add(o.Within); ; {
-		table, err := socketTable(s.ctx, way, o)
-		if err != nil {
-			return nil, err
-		}
-		f.judged = s.judged(verdicts.SocketsOf(o.Remote, table.States(), o.Most, nil))
-		if len(f.judged.Verdicts) > 0 || s.files.any() {
-			f.enter = func() {
-				s.ledger.Judged(recording.About{Call: "sockets", Targets: []string{}, Tags: o.Tags}, time.Now(), f.judged.Verdicts)
-			}
-		}
-		f.text = socketLines(&table)
-		if f.judged.OK || time.Now().After(until) {
-			return f, nil
-		}
-		select {
-		case <-time.After(lookAgain):
-		case <-s.ctx.Done():
-			return f, nil
+	table, err := sockets.Watch(s.ctx, sockets.Way{TLS: s.tlsConfig("")}, o.Remote, o.Query, o.Within, func(t *sockets.Table) bool {
+		f.judged = verdicts.SocketsOf(o.Remote, t.States(), o.Most, nil)
+		return f.judged.OK
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.judged = s.judged(f.judged)
+	f.text = socketLines(&table)
+	if len(f.judged.Verdicts) > 0 || s.files.any() {
+		f.enter = func() {
+			s.ledger.Judged(recording.About{Call: "sockets", Targets: []string{}, Tags: o.Tags}, time.Now(), f.judged.Verdicts)
 		}
 	}
-}
-
-func socketTable(ctx context.Context, way sockets.Way, o *options.Sockets) (sockets.Table, error) {
-	if o.Remote != "" {
-		return sockets.Fetch(ctx, way, o.Remote, o.Query)
-	}
-	return sockets.Count(ctx, o.Query)
+	return f, nil
 }
 
 // socketLines is a table for people: the states in the order of a connection's life.
