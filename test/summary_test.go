@@ -43,7 +43,7 @@ func TestInstancesAddUp(t *testing.T) {
 		exit   int
 		says   []string
 	}{
-		"all is well": {`{"hosts":["web-1","web-2"],"balance":true}`, exitOK, []string{"asked 160", "answered 160 100.00 %", "web-1 80 50.00 % 50.00 %", "✓ balance all 4 calls", "over all 4 calls"}},
+		"all is well": {`{"hosts":["web-1","web-2"],"balance":true}`, exitOK, []string{"asked 160", "answered 160 100 %", "web-1 80 50 % 50 %", "✓ balance all 4 calls", "over all 4 calls"}},
 		"one is not":  {`{"hosts":["web-1","web-2","web-3"]}`, exitThresholds, []string{"✗ hosts all 4 calls; the first: 2 of 3 expected hosts answered; no answer came from web-3"}},
 	} {
 		t.Run(name, func(t *testing.T) {

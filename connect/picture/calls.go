@@ -12,6 +12,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // prefixes are what the charts of a kind of call are called. Those of floods keep the name that they had when all calls were told together.
@@ -142,7 +143,7 @@ func timeFacts(name string, d *stats.Distribution) []Fact {
 	if d.Number == 0 {
 		return nil
 	}
-	return []Fact{{name + ", median / p99", span(d.Med) + " / " + span(d.P99), ""}}
+	return []Fact{{name + ", median / p99", units.Span(d.Med) + " / " + units.Span(d.P99), ""}}
 }
 
 // progressChart shows how far connections have come, each row as a part of what was asked for.
@@ -162,7 +163,7 @@ func progressChart(c *recording.Call, id string) Chart {
 		least = min(least, n)
 		share := float64(n) / float64(max(c.Asked, 1))
 		d.rows = append(d.rows, bar{name: name, text: count(n), parts: []part{{plain, float64(n)}, {bad, float64(max(c.Asked-n, 0))}}, expected: math.NaN()})
-		chart.Table.Rows = append(chart.Table.Rows, []string{name, count(n), percent(share)})
+		chart.Table.Rows = append(chart.Table.Rows, []string{name, count(n), units.Percent(share)})
 	}
 	chart.Description = fmt.Sprintf("%s connections were asked for, and %s came all the way.", count(c.Asked), count(least))
 	chart.drawing = d
@@ -177,19 +178,19 @@ func hostTimesChart(c *recording.Call, id string) Chart {
 	chart := Chart{
 		Name: id + "-hosts", Title: "Time to answer by backend", Table: Table{Columns: []string{"backend", "answers", "median", "p95", "p99", "longest"}},
 		Description: fmt.Sprintf("Of %s, %s answers most slowly: median %s, 99 %% within %s; %s most quickly: median %s, 99 %% within %s.", plural(len(names), "backend", "backends"),
-			names[0], span(c.ByHost[names[0]].Med), span(c.ByHost[names[0]].P99),
-			names[len(names)-1], span(c.ByHost[names[len(names)-1]].Med), span(c.ByHost[names[len(names)-1]].P99)),
+			names[0], units.Span(c.ByHost[names[0]].Med), units.Span(c.ByHost[names[0]].P99),
+			names[len(names)-1], units.Span(c.ByHost[names[len(names)-1]].Med), units.Span(c.ByHost[names[len(names)-1]].P99)),
 	}
 	rows := make([]bar, len(names))
 	for i, name := range names {
 		t := c.ByHost[name]
-		chart.Table.Rows = append(chart.Table.Rows, []string{name, count(t.Number), span(t.Med), span(t.P95), span(t.P99), span(t.Max)})
-		rows[i] = bar{name: name, text: span(t.Med) + ", " + span(t.P99), parts: []part{{plain, float64(t.Med)}, {wary, float64(max(t.P99-t.Med, 0))}}, expected: math.NaN()}
+		chart.Table.Rows = append(chart.Table.Rows, []string{name, count(t.Number), units.Span(t.Med), units.Span(t.P95), units.Span(t.P99), units.Span(t.Max)})
+		rows[i] = bar{name: name, text: units.Span(t.Med) + ", " + units.Span(t.P99), parts: []part{{plain, float64(t.Med)}, {wary, float64(max(t.P99-t.Med, 0))}}, expected: math.NaN()}
 	}
 	chart.drawing = &bars{keys: []entry{{paint: plain, name: "up to the median"}, {paint: wary, name: "up to p99"}}, rows: fold(rows, func(middle []bar) bar {
 		med, more := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
-			name: count(int64(len(middle))) + " between, on average", text: span(time.Duration(med)) + ", " + span(time.Duration(med+more)),
+			name: count(int64(len(middle))) + " between, on average", text: units.Span(time.Duration(med)) + ", " + units.Span(time.Duration(med+more)),
 			parts: []part{{plain, med}, {wary, more}}, expected: math.NaN(),
 		}
 	})}
@@ -262,9 +263,9 @@ func filled(s *Section, c *recording.Call) {
 	d := &bars{keys: []entry{{paint: plain, name: "held"}, {paint: bad, name: "not held"}}}
 	for i := range c.Limits {
 		for _, step := range c.Limits[i].Steps {
-			chart.Table.Rows = append(chart.Table.Rows, []string{span(step.Time), count(step.Asked), count(step.Held)})
+			chart.Table.Rows = append(chart.Table.Rows, []string{units.Span(step.Time), count(step.Asked), count(step.Held)})
 			d.rows = append(d.rows, bar{
-				name: count(step.Asked) + " after " + span(step.Time), text: count(step.Held) + " held",
+				name: count(step.Asked) + " after " + units.Span(step.Time), text: count(step.Held) + " held",
 				parts: []part{{plain, float64(step.Held)}, {bad, float64(max(step.Asked-step.Held, 0))}}, expected: math.NaN(),
 			})
 		}
@@ -283,19 +284,19 @@ func silent(s *Section, c *recording.Call) {
 	d := &bars{keys: []entry{{paint: good, name: "well"}, {paint: wary, name: "between"}, {paint: bad, name: "forgotten"}}}
 	for i := range c.Silences {
 		f := &c.Silences[i]
-		row := bar{name: fmt.Sprintf("search %d", i+1), expected: math.NaN(), parts: []part{{good, f.AtLeast.Seconds()}}, text: "over " + span(f.AtLeast)}
+		row := bar{name: fmt.Sprintf("search %d", i+1), expected: math.NaN(), parts: []part{{good, f.AtLeast.Seconds()}}, text: "over " + units.Span(f.AtLeast)}
 		forgotten, how := "–", string(f.How)
 		switch {
 		case f.Timeout != nil && f.AtMost != nil:
-			row.text, forgotten = span(*f.Timeout), span(*f.AtMost)
+			row.text, forgotten = units.Span(*f.Timeout), units.Span(*f.AtMost)
 			row.parts = append(row.parts, part{wary, (*f.AtMost - f.AtLeast).Seconds()}, part{bad, f.AtMost.Seconds() / 5})
-			s.Facts = append(s.Facts, Fact{"forgotten after", span(*f.Timeout), ""}, Fact{"by", how, ""})
+			s.Facts = append(s.Facts, Fact{"forgotten after", units.Span(*f.Timeout), ""}, Fact{"by", how, ""})
 		case f.How == connect.IdleNever:
-			s.Facts = append(s.Facts, Fact{"forgotten", "never", "good"}, Fact{"tried up to", span(f.AtLeast), ""})
+			s.Facts = append(s.Facts, Fact{"forgotten", "never", "good"}, Fact{"tried up to", units.Span(f.AtLeast), ""})
 		default:
 			s.Facts = append(s.Facts, Fact{"forgotten after", "not known", "bad"})
 		}
-		chart.Table.Rows = append(chart.Table.Rows, []string{row.name, span(f.AtLeast), forgotten, how})
+		chart.Table.Rows = append(chart.Table.Rows, []string{row.name, units.Span(f.AtLeast), forgotten, how})
 		d.rows = append(d.rows, row)
 	}
 	s.Facts = append(s.Facts, Fact{"connections", count(c.Begun), ""})

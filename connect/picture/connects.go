@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // connectsSection is about floods and holds together.
@@ -41,7 +42,7 @@ func connectFacts(r *recording.Report) []Fact {
 	if begun := r.Connects - r.States.NotInitiated; r.Duration > 0 {
 		facts = append(facts, Fact{"begun a second", short(float64(begun) / r.Duration.Seconds()), ""})
 	}
-	facts = append(facts, Fact{"longest connect", span(r.ConnectTime.Max), ""}, Fact{"SYN retransmits", count(r.SYNRetransmits), tone(r.SYNRetransmits)})
+	facts = append(facts, Fact{"longest connect", units.Span(r.ConnectTime.Max), ""}, Fact{"SYN retransmits", count(r.SYNRetransmits), tone(r.SYNRetransmits)})
 	if b := r.Balance; b.Hosts > 1 {
 		facts = append(facts,
 			Fact{"backends", count(int64(b.Hosts)), ""},

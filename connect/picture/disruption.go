@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 func disruptionSection(v *disruption.Verdict, name string) Section {
@@ -17,8 +18,8 @@ func disruptionSection(v *disruption.Verdict, name string) Section {
 		{"model", string(v.Model), ""},
 		{"backends", count(int64(len(v.Backends))), ""},
 		{"flows", count(v.Flows), ""},
-		{"moved", percent(v.MovedShare), ""},
-		{"ideal", percent(v.IdealShare), ""},
+		{"moved", units.Percent(v.MovedShare), ""},
+		{"ideal", units.Percent(v.IdealShare), ""},
 		{"in excess", fmt.Sprintf("%+.1f %%", 100*v.Excess), excessTone(v)},
 		{"moved needlessly", count(v.Needless), ""},
 		{"lost", count(v.Lost), tone(v.Lost)},
@@ -40,7 +41,7 @@ func disruptionsSection(verdicts []recording.Disruption) Section {
 	for i, v := range verdicts {
 		name := fmt.Sprintf("%d: %s", i+1, change(v.Verdict))
 		c.Table.Rows = append(c.Table.Rows, []string{
-			name, string(v.Model), count(v.Flows), count(v.Moved), percent(v.MovedShare), percent(v.IdealShare), count(v.Needless), count(v.Lost),
+			name, string(v.Model), count(v.Flows), count(v.Moved), units.Percent(v.MovedShare), units.Percent(v.IdealShare), count(v.Needless), count(v.Lost),
 		})
 		rows[i] = movedBar(v.Verdict)
 		rows[i].name = name
@@ -50,7 +51,7 @@ func disruptionsSection(verdicts []recording.Disruption) Section {
 		for i, p := range middle[0].parts {
 			rest.parts = append(rest.parts, part{p.paint, averagePart(middle, i)})
 		}
-		rest.text = percent(rest.total())
+		rest.text = units.Percent(rest.total())
 		return rest
 	})}
 	return Section{ID: "disruptions", Title: "Changes of backends", Charts: []Chart{c}}
@@ -62,7 +63,7 @@ var movedKeys = []entry{{paint: plain, name: "backend removed"}, {paint: good, n
 func movedBar(v *disruption.Verdict) bar {
 	share := func(n int64) float64 { return float64(n) / float64(max(v.Flows, 1)) }
 	return bar{
-		name: change(v), text: percent(v.MovedShare), expected: v.IdealShare,
+		name: change(v), text: units.Percent(v.MovedShare), expected: v.IdealShare,
 		parts: []part{{plain, share(v.Inevitable)}, {good, share(v.Claimed)}, {bad, share(v.Needless)}},
 	}
 }
@@ -82,7 +83,7 @@ func movedChart(v *disruption.Verdict, name string) Chart {
 	c := Chart{
 		Name: name + "-moved", Title: "Flows moved, against the ideal of " + string(v.Model),
 		Table:       Table{Columns: []string{"flows", "number", "share"}},
-		Description: fmt.Sprintf("%s of %s flows moved (%s); the ideal is %s.", count(v.Moved), count(v.Flows), percent(v.MovedShare), percent(v.IdealShare)),
+		Description: fmt.Sprintf("%s of %s flows moved (%s); the ideal is %s.", count(v.Moved), count(v.Flows), units.Percent(v.MovedShare), units.Percent(v.IdealShare)),
 	}
 	for _, row := range []struct {
 		name string
@@ -94,9 +95,9 @@ func movedChart(v *disruption.Verdict, name string) Chart {
 		{"moved for no such reason", v.Needless},
 		{"still with a removed backend", v.Stale},
 	} {
-		c.Table.Rows = append(c.Table.Rows, []string{row.name, count(row.n), percent(share(row.n))})
+		c.Table.Rows = append(c.Table.Rows, []string{row.name, count(row.n), units.Percent(share(row.n))})
 	}
-	c.Table.Rows = append(c.Table.Rows, []string{"ideal", significant(v.IdealShare * float64(v.Flows)), percent(v.IdealShare)})
+	c.Table.Rows = append(c.Table.Rows, []string{"ideal", units.Number(v.IdealShare * float64(v.Flows)), units.Percent(v.IdealShare)})
 	c.drawing = &bars{keys: movedKeys, rows: []bar{movedBar(v)}}
 	return c
 }
@@ -140,7 +141,7 @@ func movesChart(v *disruption.Verdict, name string) Chart {
 	c.drawing = &bars{keys: []entry{{paint: bad, name: "moved away"}, {paint: plain, name: "moved to it"}}, rows: fold(rows, func(middle []bar) bar {
 		away, to := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
-			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(away) + " away, " + significant(to) + " to it",
+			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: units.Number(away) + " away, " + units.Number(to) + " to it",
 			parts: []part{{bad, away}, {plain, to}},
 		}
 	})}

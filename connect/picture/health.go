@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // pulse is what pings made while something else ran, in its time.
@@ -40,14 +41,14 @@ func healthDuring(c *recording.Call, r *recording.Report) *pulse {
 func heldChart(c *recording.Call, id string, health *pulse) Chart {
 	chart := Chart{
 		Name: id + "-connections", Title: "Held over time", Table: Table{Columns: []string{"until", "held", "established", "lost"}},
-		Description: fmt.Sprintf("Connections held over %s: at most %s, at the end %s; %s were lost.", span(c.Duration), count(c.HeldMax), count(c.Held), count(c.Lost)),
+		Description: fmt.Sprintf("Connections held over %s: at most %s, at the end %s; %s were lost.", units.Span(c.Duration), count(c.HeldMax), count(c.Held), count(c.Lost)),
 	}
 	samples := padded(c)
 	times, heldValues, lost := make([]float64, len(samples)), make([]float64, len(samples)), make([]float64, len(samples))
 	d := &timeline{}
 	for i, s := range samples {
 		times[i], heldValues[i], lost[i] = s.Time.Seconds(), float64(s.Held), float64(s.Lost)
-		row := []string{span(s.Time), count(s.Held), count(s.Established), count(s.Lost)}
+		row := []string{units.Span(s.Time), count(s.Held), count(s.Established), count(s.Lost)}
 		chart.Table.Rows = append(chart.Table.Rows, row)
 		d.hovers = append(d.hovers, hoverOf(chart.Table.Columns, row))
 	}
@@ -115,14 +116,14 @@ func healthChart(c *recording.Call, id string) Chart {
 	}
 	slow, failed := beatsOver(times, c.Health)
 	for _, b := range c.Health {
-		chart.Table.Rows = append(chart.Table.Rows, []string{span(b.Time), count(b.Pings), span(b.Slow), count(b.Failed)})
+		chart.Table.Rows = append(chart.Table.Rows, []string{units.Span(b.Time), count(b.Pings), units.Span(b.Slow), count(b.Failed)})
 	}
 	d := &timeline{times: times, panels: []panel{
 		{name: "slowest, ms", height: 110, series: []series{{"slowest ping", plain, slow, columns}}},
 		{name: "failed", height: 50, empty: "none failed", series: []series{{"failed ping", bad, failed, columns}}},
 	}}
 	for i := range times {
-		d.hovers = append(d.hovers, fmt.Sprintf("until %s: slowest %s ms, %s failed", clock(times[i]), significant(slow[i]), significant(failed[i])))
+		d.hovers = append(d.hovers, fmt.Sprintf("until %s: slowest %s ms, %s failed", clock(times[i]), units.Number(slow[i]), units.Number(failed[i])))
 	}
 	chart.drawing = d
 	return chart

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // histogram draws how many durations lie where. Both axes are logarithmic, so that one late packet of a million shows.
@@ -46,7 +47,7 @@ func (h *histogram) draw(c *canvas, top float64) {
 			from, to := x.at(max(float64(b.From), low)), x.at(float64(b.To))
 			place := y.at(float64(b.Count))
 			c.box(plain, false, from, place, max(to-from-0.7, 0.7), y.from-place)
-			c.hover(span(b.From)+" to "+span(b.To)+": "+count(b.Count)+" "+h.noun, from, top, max(to-from, 1), histogramHeight)
+			c.hover(units.Span(b.From)+" to "+units.Span(b.To)+": "+count(b.Count)+" "+h.noun, from, top, max(to-from, 1), histogramHeight)
 		}
 	}
 	c.line(muted, false, 1, [2]float64{x.from, y.from}, [2]float64{x.to, y.from})
@@ -74,7 +75,7 @@ func (h *histogram) drawTicks(c *canvas, x axis, y float64) {
 		values = roundTicks(x.low, x.high)
 	}
 	for _, v := range values {
-		at, text := x.at(v), span(time.Duration(v))
+		at, text := x.at(v), units.Span(time.Duration(v))
 		width := textWidth(textSize, text)
 		c.line(muted, false, 1, [2]float64{at, y}, [2]float64{at, y + 4})
 		if at-width/2 > free && at+width/2 < half {
@@ -92,7 +93,7 @@ func (h *histogram) drawMarks(c *canvas, x axis, top float64) {
 		c.line(ink, true, 1, [2]float64{place(m), row(i) - 8}, [2]float64{place(m), top + histogramHeight})
 	}
 	for i, m := range h.marks {
-		at, y, text := place(m), row(i), m.name+" "+span(m.at)
+		at, y, text := place(m), row(i), m.name+" "+units.Span(m.at)
 		width := textWidth(textSize, text)
 		if at+5+width < half-margin {
 			c.box(paper, false, at+3, y-10, width+2, 13)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // mostCells bounds the rows and the columns of a matrix; the table has all.
@@ -57,7 +58,7 @@ func matrixSection(r *recording.Report) (s Section, has bool) {
 			m.cells[at] = cellOf(at, c, lost)
 			row := []string{from, to, count(c.Asked), count(lost), "–", "–", "–"}
 			if lost < c.Asked {
-				row = append(row[:4], span(c.ConnectTime.Med), span(c.ConnectTime.P99), span(c.ReplyTime.Med))
+				row = append(row[:4], units.Span(c.ConnectTime.Med), units.Span(c.ConnectTime.P99), units.Span(c.ReplyTime.Med))
 			}
 			table.Rows = append(table.Rows, row)
 		}
@@ -86,9 +87,9 @@ func cellOf(at pair, c *recording.Call, lost int64) cell {
 	if lost >= c.Asked {
 		return cell{text: "–", paint: bad, hover: hover}
 	}
-	shown := cell{text: span(c.ConnectTime.Med), paint: plain, hover: hover + ", connect " + span(c.ConnectTime.Med)}
+	shown := cell{text: units.Span(c.ConnectTime.Med), paint: plain, hover: hover + ", connect " + units.Span(c.ConnectTime.Med)}
 	if lost > 0 {
-		shown.paint, shown.text = wary, shown.text+", "+percent(float64(lost)/float64(c.Asked))+" lost"
+		shown.paint, shown.text = wary, shown.text+", "+units.Percent(float64(lost)/float64(c.Asked))+" lost"
 	}
 	return shown
 }

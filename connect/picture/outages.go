@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // outagesOf are the times of trouble of a call: each outage by itself, or, of a recording that does not tell them, from the first loss to the
@@ -21,7 +22,7 @@ func outagesOf(t *connect.TrafficResult) []trouble {
 		o := &t.Outages[i]
 		tr := trouble{from: o.From.Seconds(), to: t.Duration.Seconds(), name: "never all up again"}
 		if o.To != nil {
-			tr.to, tr.name = o.To.Seconds(), span(*o.To-o.From)
+			tr.to, tr.name = o.To.Seconds(), units.Span(*o.To-o.From)
 		}
 		all = append(all, tr)
 	}
@@ -46,18 +47,18 @@ func outagesChart(t *connect.TrafficResult, name string) Chart {
 		length, text := t.Duration-o.From, "to the end"
 		if o.To != nil {
 			length = *o.To - o.From
-			text = span(length)
+			text = units.Span(length)
 		}
-		c.Table.Rows = append(c.Table.Rows, []string{span(o.From), text, count(o.Connections), list(o.Hosts, 5)})
+		c.Table.Rows = append(c.Table.Rows, []string{units.Span(o.From), text, count(o.Connections), list(o.Hosts, 5)})
 		rows[i] = bar{
-			name: "at " + span(o.From) + ", " + list(o.Hosts, 1), text: text + ", " + plural(int(o.Connections), "connection", "connections"),
+			name: "at " + units.Span(o.From) + ", " + list(o.Hosts, 1), text: text + ", " + plural(int(o.Connections), "connection", "connections"),
 			parts: []part{{bad, max(length.Seconds(), 0)}}, expected: math.NaN(),
 		}
 	}
 	c.Description = fmt.Sprintf("%s; %s losses were needless, and announced changes excuse %s.", plural(len(rows), "outage", "outages"), count(t.Needless), count(t.Excused))
 	c.drawing = &bars{rows: fold(rows, func(middle []bar) bar {
 		average := averagePart(middle, 0)
-		return bar{name: count(int64(len(middle))) + " between, on average", text: significant(average) + " s", parts: []part{{bad, average}}, expected: math.NaN()}
+		return bar{name: count(int64(len(middle))) + " between, on average", text: units.Number(average) + " s", parts: []part{{bad, average}}, expected: math.NaN()}
 	})}
 	return c
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // mostIntervals is as many as a line of that width shows.
@@ -72,13 +73,13 @@ func troubleOf(t *connect.TrafficResult) *trouble {
 	if t.FirstLoss == nil {
 		return nil
 	}
-	tr := &trouble{from: t.FirstLoss.Seconds(), to: t.Duration.Seconds(), name: "first loss at " + span(*t.FirstLoss)}
+	tr := &trouble{from: t.FirstLoss.Seconds(), to: t.Duration.Seconds(), name: "first loss at " + units.Span(*t.FirstLoss)}
 	if t.Recovered == nil {
 		tr.name += ", never all up again"
 		return tr
 	}
 	tr.to = t.Recovered.Seconds()
-	tr.name += fmt.Sprintf(", all up again %s later", span(*t.Recovered-*t.FirstLoss))
+	tr.name += fmt.Sprintf(", all up again %s later", units.Span(*t.Recovered-*t.FirstLoss))
 	return tr
 }
 
@@ -91,7 +92,7 @@ func connectionsChart(t *connect.TrafficResult, name string) Chart {
 		Name: name + "-connections", Title: "Connections over time",
 		Table: Table{Columns: []string{"until", "active", "connecting", "new", "lost"}},
 		Description: fmt.Sprintf("Active and connecting connections, and those lost and newly established in each interval, over %s: %s were lost, %s lasted to the end.",
-			span(t.Duration), count(t.Lost), count(t.Lasting)),
+			units.Span(t.Duration), count(t.Lost), count(t.Lasting)),
 	}
 	d := &timeline{
 		times: timesOf(samples), trouble: outagesOf(t), changes: changesOf(t),
@@ -110,7 +111,7 @@ func connectionsChart(t *connect.TrafficResult, name string) Chart {
 	}
 	for i := range samples {
 		s := &samples[i]
-		row := []string{span(s.Time), count(s.Active), count(s.Connecting), count(s.New), count(s.Lost)}
+		row := []string{units.Span(s.Time), count(s.Active), count(s.Connecting), count(s.New), count(s.Lost)}
 		c.Table.Rows = append(c.Table.Rows, row)
 		d.hovers = append(d.hovers, hoverOf(c.Table.Columns, row))
 	}
@@ -131,9 +132,9 @@ func hoverOf(columns, row []string) string {
 func each(samples []connect.TrafficSample) string {
 	switch at := samples[0].Time; {
 	case at < 900*time.Millisecond && len(samples) > 1:
-		return "every " + span(at)
+		return "every " + units.Span(at)
 	case at.Round(time.Second) > time.Second:
-		return "every " + span(at.Round(time.Second))
+		return "every " + units.Span(at.Round(time.Second))
 	}
 	return "each second"
 }
@@ -161,7 +162,7 @@ func throughputChart(t *connect.TrafficResult, name string) Chart {
 		Name: name + "-throughput", Title: "Throughput over time",
 		Table: Table{Columns: []string{"until", "received KB/s", "sent KB/s", "packets dropped"}},
 		Description: fmt.Sprintf("Throughput sent and received over %s in packets of %s bytes: %s packets sent, %s received, %s dropped.",
-			span(t.Duration), count(int64(t.PacketSize)), count(t.Sent), count(t.Received), count(t.Dropped)),
+			units.Span(t.Duration), count(int64(t.PacketSize)), count(t.Sent), count(t.Received), count(t.Dropped)),
 	}
 	d := &timeline{times: timesOf(samples), trouble: outagesOf(t), changes: changesOf(t), panels: []panel{
 		throughput,
@@ -170,7 +171,7 @@ func throughputChart(t *connect.TrafficResult, name string) Chart {
 		}},
 	}}
 	for i := range samples {
-		row := []string{span(samples[i].Time), significant(received[i]), significant(sent[i]), count(samples[i].Dropped)}
+		row := []string{units.Span(samples[i].Time), units.Number(received[i]), units.Number(sent[i]), count(samples[i].Dropped)}
 		c.Table.Rows = append(c.Table.Rows, row)
 		d.hovers = append(d.hovers, hoverOf(c.Table.Columns, row))
 	}

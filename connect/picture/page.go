@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // Page is a recording in pictures.
@@ -44,7 +45,7 @@ func Draw(r *recording.Report, title string) *Page {
 	p := &Page{Title: title}
 	r = inOrder(r)
 	if !r.StartTime.IsZero() {
-		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), length(r.Duration))
+		p.Subtitle = fmt.Sprintf("%s, %s", r.StartTime.UTC().Format("2006-01-02 15:04:05 UTC"), units.Span(r.Duration))
 	}
 	sections := p.calls(r)
 	if s, has := matrixSection(r); has { // before the pings that it is made of

@@ -166,7 +166,7 @@ func TestBars(t *testing.T) {
 	for _, row := range []struct {
 		backends, bars int
 		expected       string
-	}{{2, 2, "50.0 %"}, {24, 24, "4.17 %"}, {25, 24, "4.00 %"}, {200, 24, "0.50 %"}} {
+	}{{2, 2, "50 %"}, {24, 24, "4.17 %"}, {25, 24, "4 %"}, {200, 24, "0.5 %"}} {
 		t.Run(fmt.Sprint(row.backends), func(t *testing.T) {
 			t.Parallel()
 			d := readSVG(t, picture.Draw(report(row.backends), "").SVGs()["connects-share"])
@@ -274,7 +274,7 @@ func TestFlowsMoved(t *testing.T) {
 		facts = append(facts, f.Name+" "+f.Value+" "+f.Tone)
 	}
 	assert.Contains(t, facts, "in excess +4.5 % bad")
-	assert.Contains(t, facts, "ideal 10.0 % ")
+	assert.Contains(t, facts, "ideal 10 % ")
 }
 
 // With weights, each host is measured by its own; one that should have answered and did not is shown.
@@ -287,9 +287,9 @@ func TestSharesByWeight(t *testing.T) {
 	assert.True(t, d.has("expected by its weight"))
 	assert.Equal(t, 3+1, d.classes["s-ink"], "marks, and the legend's")
 	assert.Equal(t, [][]string{
-		{"a", "80", "80.0 %", "50.0 %"},
-		{"b", "20", "20.0 %", "25.0 %"},
-		{"silent", "0", "0.0 %", "25.0 %"},
+		{"a", "80", "80 %", "50 %"},
+		{"b", "20", "20 %", "25 %"},
+		{"silent", "0", "0 %", "25 %"},
 	}, page.Sections[0].Charts[0].Table.Rows)
 }
 

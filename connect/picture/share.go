@@ -9,6 +9,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // shareChart shows each host's part, the largest first, against the part that it is due: as expected, or, if that is nil, the same as
@@ -21,7 +22,7 @@ func shareChart(name, title, noun string, hosts connect.Hosts, expected map[stri
 	}
 	share := func(n float64) float64 { return n / float64(max(sum, 1)) }
 	due := func(string) float64 { return 1 / float64(len(names)) }
-	mark := "expected " + percent(due(""))
+	mark := "expected " + units.Percent(due(""))
 	if expected != nil {
 		due = func(host string) float64 { return expected[host] }
 		mark = "expected by its weight"
@@ -29,18 +30,18 @@ func shareChart(name, title, noun string, hosts connect.Hosts, expected map[stri
 	c := Chart{
 		Name: name, Title: title, Table: Table{Columns: []string{"backend", noun, "share", "expected"}},
 		Description: fmt.Sprintf("%s %s of %s; the largest share is %s, the smallest %s.", count(sum), noun, plural(len(names), "backend", "backends"),
-			percent(share(float64(hosts[names[0]]))), percent(share(float64(hosts[names[len(names)-1]])))),
+			units.Percent(share(float64(hosts[names[0]]))), units.Percent(share(float64(hosts[names[len(names)-1]])))),
 	}
 	rows := make([]bar, len(names))
 	for i, host := range names {
 		n := float64(hosts[host])
-		c.Table.Rows = append(c.Table.Rows, []string{host, count(hosts[host]), percent(share(n)), percent(due(host))})
-		rows[i] = bar{name: host, text: percent(share(n)) + " (" + count(hosts[host]) + ")", parts: []part{{plain, share(n)}}, expected: due(host)}
+		c.Table.Rows = append(c.Table.Rows, []string{host, count(hosts[host]), units.Percent(share(n)), units.Percent(due(host))})
+		rows[i] = bar{name: host, text: units.Percent(share(n)) + " (" + count(hosts[host]) + ")", parts: []part{{plain, share(n)}}, expected: due(host)}
 	}
 	c.drawing = &bars{keys: []entry{{paint: plain, name: "share"}, {ink, mark, upright}}, rows: fold(rows, func(middle []bar) bar {
 		average := averagePart(middle, 0)
 		return bar{
-			name: count(int64(len(middle))) + " between, on average", text: percent(average) + " (" + significant(average*float64(sum)) + ")",
+			name: count(int64(len(middle))) + " between, on average", text: units.Percent(average) + " (" + units.Number(average*float64(sum)) + ")",
 			parts: []part{{plain, average}}, expected: averageExpected(middle),
 		}
 	})}

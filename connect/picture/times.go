@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // timesChart shows a distribution of durations.
@@ -12,11 +13,11 @@ func timesChart(name, title, noun string, buckets []stats.Bucket, marks []mark) 
 	var sum int64
 	for _, b := range buckets {
 		sum += b.Count
-		c.Table.Rows = append(c.Table.Rows, []string{span(b.From), span(b.To), count(b.Count)})
+		c.Table.Rows = append(c.Table.Rows, []string{units.Span(b.From), units.Span(b.To), count(b.Count)})
 	}
-	c.Description = fmt.Sprintf("Histogram of %s %s between %s and %s", count(sum), noun, span(buckets[0].From), span(buckets[len(buckets)-1].To))
+	c.Description = fmt.Sprintf("Histogram of %s %s between %s and %s", count(sum), noun, units.Span(buckets[0].From), units.Span(buckets[len(buckets)-1].To))
 	for _, m := range marks {
-		c.Description += fmt.Sprintf(", %s %s", m.name, span(m.at))
+		c.Description += fmt.Sprintf(", %s %s", m.name, units.Span(m.at))
 	}
 	c.Description += "."
 	return c

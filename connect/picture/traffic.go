@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 func trafficSection(t *connect.TrafficResult, name string) Section {
@@ -57,11 +58,11 @@ func trafficFacts(t *connect.TrafficResult) []Fact {
 		facts = append(facts, Fact{"flows moved", count(t.Moved), "bad"})
 	}
 	if t.FirstLoss != nil {
-		facts = append(facts, Fact{"first loss at", span(*t.FirstLoss), "bad"})
+		facts = append(facts, Fact{"first loss at", units.Span(*t.FirstLoss), "bad"})
 	}
 	switch {
 	case t.Recovered != nil && t.FirstLoss != nil:
-		facts = append(facts, Fact{"all up again after", span(*t.Recovered - *t.FirstLoss), ""})
+		facts = append(facts, Fact{"all up again after", units.Span(*t.Recovered - *t.FirstLoss), ""})
 	case t.FirstLoss != nil:
 		facts = append(facts, Fact{"all up again", "never", "bad"})
 	}
@@ -111,7 +112,7 @@ func lossChart(t *connect.TrafficResult, name string) Chart {
 	c.drawing = &bars{keys: []entry{{paint: bad, name: "lost"}, {paint: plain, name: "lasting"}}, rows: fold(rows, func(middle []bar) bar {
 		lost, lasting := averagePart(middle, 0), averagePart(middle, 1)
 		return bar{
-			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: significant(lost) + " lost, " + significant(lasting) + " lasting",
+			name: count(int64(len(middle))) + " between, on average", expected: math.NaN(), text: units.Number(lost) + " lost, " + units.Number(lasting) + " lasting",
 			parts: []part{{bad, lost}, {plain, lasting}},
 		}
 	})}

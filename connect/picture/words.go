@@ -5,7 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // count writes a whole number with its thousands apart.
@@ -28,20 +29,10 @@ func short(v float64) string {
 		name string
 	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
 		if math.Abs(v) >= unit.size {
-			return significant(v/unit.size) + unit.name
+			return units.Number(v/unit.size) + unit.name
 		}
 	}
-	return significant(v)
-}
-
-// significant writes three digits at least, and no zeros after the point's last digit.
-func significant(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	decimals := max(2-int(math.Floor(math.Log10(math.Abs(v)))), 0)
-	scale := math.Pow(10, float64(decimals))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
+	return units.Number(v)
 }
 
 // perSecond writes a rate.
@@ -49,39 +40,7 @@ func perSecond(v float64) string {
 	if v >= 1000 {
 		return count(int64(math.Round(v)))
 	}
-	return significant(v)
-}
-
-// percent writes a share.
-func percent(share float64) string {
-	digits := 1
-	if share > 0 && share < 0.0995 {
-		digits = 2
-	}
-	return strconv.FormatFloat(100*share, 'f', digits, 64) + " %"
-}
-
-// span writes a duration with three digits.
-func span(d time.Duration) string {
-	switch {
-	case d == 0:
-		return "0"
-	case d < time.Millisecond:
-		return significant(float64(d)/float64(time.Microsecond)) + " µs"
-	case d < time.Second:
-		return significant(float64(d)/float64(time.Millisecond)) + " ms"
-	case d < 2*time.Minute:
-		return significant(d.Seconds()) + " s"
-	}
-	return clock(d.Seconds())
-}
-
-// length is how long a whole test took.
-func length(d time.Duration) string {
-	if d < 2*time.Minute {
-		return span(d)
-	}
-	return d.Round(time.Second).String()
+	return units.Number(v)
 }
 
 // clock writes an instant for an axis: seconds, or minutes and hours if there are that many.
@@ -89,7 +48,7 @@ func clock(seconds float64) string {
 	s := int64(math.Round(seconds))
 	switch {
 	case seconds < 120:
-		return significant(seconds) + " s"
+		return units.Number(seconds) + " s"
 	case s < 3600:
 		return fmt.Sprintf("%d:%02d", s/60, s%60)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // call tells what has become of calls that are about the same.
@@ -19,7 +20,7 @@ func (p *printer) call(c *recording.Call) {
 		title += fmt.Sprintf(", %d calls", c.Calls)
 	}
 	if c.Duration > 0 {
-		title += ", " + span(c.Duration)
+		title += ", " + units.Span(c.Duration)
 	}
 	p.heading(title)
 	p.figures(c)
@@ -163,13 +164,13 @@ func (p *printer) silences(c *recording.Call) {
 		s := &c.Silences[i]
 		switch {
 		case s.How == connect.IdleNever:
-			p.row("forgotten after", "never: alive after a silence of "+span(s.AtLeast))
+			p.row("forgotten after", "never: alive after a silence of "+units.Span(s.AtLeast))
 		case s.Timeout == nil:
 			p.row("forgotten after", "not known")
 		default:
-			text := span(*s.Timeout)
-			if s.AtMost != nil && span(s.AtLeast) != span(*s.AtMost) {
-				text += fmt.Sprintf(" (between %s and %s)", span(s.AtLeast), span(*s.AtMost))
+			text := units.Span(*s.Timeout)
+			if s.AtMost != nil && units.Span(s.AtLeast) != units.Span(*s.AtMost) {
+				text += fmt.Sprintf(" (between %s and %s)", units.Span(s.AtLeast), units.Span(*s.AtMost))
 			}
 			p.row("forgotten after", text+", "+ended(s.How))
 		}
@@ -193,7 +194,7 @@ const mostOutages = 10
 
 func (p *printer) outages(c *recording.Call) {
 	for _, change := range c.Changes[:min(len(c.Changes), mostOutages)] {
-		text := fmt.Sprintf("at %s, %s: excuses losses for %s", span(max(change.Time, 0)), change.Text, span(change.Within))
+		text := fmt.Sprintf("at %s, %s: excuses losses for %s", units.Span(max(change.Time, 0)), change.Text, units.Span(change.Within))
 		if len(change.Hosts) > 0 {
 			text += " of " + list(change.Hosts, 5)
 		}
@@ -205,11 +206,11 @@ func (p *printer) outages(c *recording.Call) {
 	}
 	for i := range c.Outages[:min(len(c.Outages), mostOutages)] {
 		o := &c.Outages[i]
-		text := "from " + span(o.From)
+		text := "from " + units.Span(o.From)
 		if o.To == nil {
 			text += " to the end"
 		} else if *o.To > o.From {
-			text += ", for " + span(*o.To-o.From)
+			text += ", for " + units.Span(*o.To-o.From)
 		}
 		text += ": " + counted(o.Connections, "connection")
 		if len(o.Hosts) > 0 {
@@ -239,7 +240,7 @@ func (p *printer) lostWhen(c *recording.Call) {
 		to = s.Time
 	}
 	if to > 0 {
-		p.row("lost when", fmt.Sprintf("between %s and %s", span(from), span(to)))
+		p.row("lost when", fmt.Sprintf("between %s and %s", units.Span(from), units.Span(to)))
 	}
 	if len(c.NeedlessByHost) > 0 {
 		p.row("lost from", list(namesWithCounts(c.NeedlessByHost), 5))

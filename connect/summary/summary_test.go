@@ -93,16 +93,16 @@ func TestWrite(t *testing.T) {
 		not        []string
 	}{
 		"a flood": {flooded(), nil, []string{
-			"flood to vip:5001, 2.00 s", "asked 1000", "begun 1000 100.00 % 2000 a second", "established 1000 100.00 %", "answered 998 99.80 %",
-			"web-1 600 60.12 % 50.00 %", "web-2 398 39.88 % 50.00 %", "connect 100 µs 600 µs", "web-2 700 ms", "no_reply 2; the first: tcp vip:5001: no_reply after 1s",
+			"flood to vip:5001, 2 s", "asked 1000", "begun 1000 100 % 2000 a second", "established 1000 100 %", "answered 998 99.8 %",
+			"web-1 600 60.12 % 50 %", "web-2 398 39.88 % 50 %", "connect 100 µs 600 µs", "web-2 700 ms", "no_reply 2; the first: tcp vip:5001: no_reply after 1s",
 			"✓ complete 1000 of 1000 connections", "✗ answered 998 of 1000",
 		}, []string{"thresholds", "calls", "\x1b"}},
 		"a hold that was closed": {held(), nil, []string{
-			"hold to vip:5001 over tls (phase:night)", "held at most 1000 100.00 %", "held at the end 0 0.00 %", "lost 1000 100.00 % closed by peer 1000",
-			"lost when between 1.00 s and 2.00 s", "lost from web-1 (1000)", "✗ kept 0 of 1000",
+			"hold to vip:5001 over tls (phase:night)", "held at most 1000 100 %", "held at the end 0 0 %", "lost 1000 100 % closed by peer 1000",
+			"lost when between 1 s and 2 s", "lost from web-1 (1000)", "✗ kept 0 of 1000",
 		}, []string{"answered"}},
 		"nothing":       {&recording.Report{}, nil, []string{"Nothing has been measured"}, nil},
-		"one host only": {one, nil, []string{"web-1 998 100.00 % 100.00 %"}, []string{"web-2 398"}},
+		"one host only": {one, nil, []string{"web-1 998 100 % 100 %"}, []string{"web-2 398"}},
 		"thresholds of all metrics": {flooded(), []summary.Threshold{
 			{Metric: "http_req_duration", Source: "p(95)<500", OK: true, Value: "p(95)=12ms"}, {Metric: "mconnect_verdict_failed{call:flood}", Source: "rate==0"},
 		}, []string{"✓ http_req_duration 'p(95)<500' p(95)=12ms", "✗ mconnect_verdict_failed{call:flood} 'rate==0'"}, nil},

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // mostHosts are shown one by one; of more, those with the largest shares and those with the smallest.
@@ -48,9 +49,9 @@ func (p *printer) hosts(c *recording.Call) {
 		}
 		due := padLeft("–", 11)
 		if expected != nil {
-			due = padLeft(share(expected[name]), 11)
+			due = padLeft(units.Percent(expected[name]), 11)
 		}
-		p.line("    " + pad(quote.Printable(name), longest) + padLeft(fmt.Sprint(c.Hosts[name]), 9) + padLeft(share(part(name)), 11) +
+		p.line("    " + pad(quote.Printable(name), longest) + padLeft(fmt.Sprint(c.Hosts[name]), 9) + padLeft(units.Percent(part(name)), 11) +
 			p.in(faint, due) + "  " + p.in(cyan, bar(part(name)/largest, room)))
 	}
 	p.line("")
@@ -114,7 +115,7 @@ func (p *printer) times(c *recording.Call) {
 		var line strings.Builder
 		line.WriteString(pad(quote.Printable(r.name), nameWidth))
 		for _, c := range columns {
-			line.WriteString(padLeft(span(c.of(r.of)), width))
+			line.WriteString(padLeft(units.Span(c.of(r.of)), width))
 		}
 		p.line("    " + line.String())
 	}

@@ -2,11 +2,55 @@ package units_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	for share, want := range map[float64]string{
+		0:         "0 %",
+		1:         "100 %",
+		0.5:       "50 %",
+		1.0 / 3:   "33.33 %",
+		0.998:     "99.8 %",
+		0.0055:    "0.55 %",
+		0.000_001: "0.0001 %",  // of many there is one
+		0.999_999: "99.9999 %", // one of many is missing
+		0.999_96:  "99.996 %",
+		1.25:      "125 %",
+		10:        "1000 %",
+	} {
+		assert.Equal(t, want, units.Percent(share), "%v", share)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0:                         "0 s",
+		7:                         "7 ns",
+		15 * time.Microsecond:     "15 µs",
+		1234 * time.Microsecond:   "1.23 ms",
+		999_960 * time.Nanosecond: "1 ms", // as three digits have it
+		1500 * time.Millisecond:   "1.5 s",
+		59 * time.Second:          "59 s",
+		125 * time.Second:         "2m5s",
+		90 * time.Minute:          "1h30m0s",
+	} {
+		assert.Equal(t, want, units.Span(d), "%d", d)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64]string{0: "0", 0.019: "0.019", 999.96: "1000", 12.345: "12.3", 123456: "123456", -0.5: "-0.5"} {
+		assert.Equal(t, want, units.Number(v))
+	}
+}
 
 func TestTie(t *testing.T) {
 	t.Parallel()

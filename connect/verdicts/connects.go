@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // connects is what all calls have in common that connect.
@@ -26,12 +27,12 @@ type connects struct {
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
-	why := fmt.Sprintf("; the time was up first (timeout %s): allow more time, more concurrency or a higher rate", span(c.timeout))
+	why := fmt.Sprintf("; the time was up first (timeout %s): allow more time, more concurrency or a higher rate", units.Span(c.timeout))
 	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
 	case silent > 0 && c.waited.Med > c.timeout/10:
-		why = fmt.Sprintf("; the time was up first (timeout %s), since %s that got no answer kept others waiting: see the other verdicts", span(c.timeout), plural(silent, "connection"))
+		why = fmt.Sprintf("; the time was up first (timeout %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
 	case c.slow != "":
-		why = fmt.Sprintf("; the time was up first (timeout %s): %s", span(c.timeout), c.slow)
+		why = fmt.Sprintf("; the time was up first (timeout %s): %s", units.Span(c.timeout), c.slow)
 	}
 	if c.interrupted {
 		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
@@ -77,7 +78,7 @@ func (c *connects) judgePrompt(j *judge) {
 		most = DefaultRetransmits
 	}
 	share := float64(c.retried) / float64(c.begun)
-	text := fmt.Sprintf("%d of %s took more than one SYN (at most %s expected)", c.retried, plural(c.begun, "connect"), percent(most))
+	text := fmt.Sprintf("%d of %s took more than one SYN (at most %s expected)", c.retried, plural(c.begun, "connect"), units.Percent(most))
 	rejected := c.rejections()
 	switch {
 	case share <= most:
@@ -98,7 +99,7 @@ func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTim
 	if most == 0 || t.Count == 0 {
 		return
 	}
-	text := fmt.Sprintf("p(99) of the answers is %s (at most %s expected)", span(t.P99), span(most))
+	text := fmt.Sprintf("p(99) of the answers is %s (at most %s expected)", units.Span(t.P99), units.Span(most))
 	if t.P99 > most {
 		text += ": the target answers late"
 		if slow := slowHosts(byHost); slow != "" {
@@ -136,7 +137,7 @@ func slowHosts(byHost map[string]connect.HostTimes) string {
 			worst, most = host, median
 		}
 	}
-	text := fmt.Sprintf("%s answers in %s, the others in %s", worst, span(time.Duration(most)), span(usual))
+	text := fmt.Sprintf("%s answers in %s, the others in %s", worst, units.Span(time.Duration(most)), units.Span(usual))
 	if more := len(slow) - 1; more > 0 {
 		text += fmt.Sprintf(" (%d more are slow)", more)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // dueFlows is how many flows must be due to a host that was added for it to stand out that it gets none.
@@ -32,7 +33,7 @@ func Disruption(v *disruption.Verdict, e *Expect) connect.Judged {
 	case v.Excess > most+chance(v):
 		wrong = "more flows moved than the change needs: the balancer hashes anew (modulo the number of backends) in place of consistently, or was told another change"
 	}
-	text := fmt.Sprintf("%d of %s moved, %s; by model %s %s are inevitable, and at most %s more expected", v.Moved, plural(v.Flows, "flow"), percent(v.MovedShare), v.Model, percent(v.IdealShare), percent(most))
+	text := fmt.Sprintf("%d of %s moved, %s; by model %s %s are inevitable, and at most %s more expected", v.Moved, plural(v.Flows, "flow"), units.Percent(v.MovedShare), v.Model, units.Percent(v.IdealShare), units.Percent(most))
 	if wrong != "" {
 		text += ": " + wrong
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // Flood judges a flood; answers says whether they were wanted.
@@ -49,9 +50,9 @@ func judgeBalance(j *judge, r *connect.FloodResult) {
 	ok := b.Hosts > 0 && (b.PValue >= level || j.expect.Tolerance > 0 && off <= j.expect.Tolerance)
 	text := fmt.Sprintf("the shares should differ from what is due by chance only (p at least %g", level)
 	if j.expect.Tolerance > 0 {
-		text += fmt.Sprintf(", or no share off its due by more than %s", percent(j.expect.Tolerance))
+		text += fmt.Sprintf(", or no share off its due by more than %s", units.Percent(j.expect.Tolerance))
 	}
-	text += fmt.Sprintf("); p is %.3g, and the worst share is off by %s (answers: %s)", b.PValue, percent(off), shares(r.Hosts))
+	text += fmt.Sprintf("); p is %.3g, and the worst share is off by %s (answers: %s)", b.PValue, units.Percent(off), shares(r.Hosts))
 	if b.Hosts == 0 {
 		text = "the hosts should share the connections, but none has answered: see the verdicts connected and answered"
 	} else {

@@ -84,8 +84,8 @@ func TestFlood(t *testing.T) {
 		want    want
 	}{
 		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections were begun"}}},
-		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "timeout 1s", "allow more time"}}},
-		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1s, the others in 3ms"}}},
+		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "timeout 1 s", "allow more time"}}},
+		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1 s, the others in 3 ms"}}},
 		"some left, by silent ones":               {stuck, nil, verdicts.Complete, want{fails: true, text: []string{"64 connections that got no answer kept others waiting"}, lacks: "allow more time"}},
 		"some left, tolerated":                    {left(10), least(verdicts.Complete, 0.99), verdicts.Complete, want{text: []string{"99 % expected"}}},
 		"some left, not tolerated":                {left(11), least(verdicts.Complete, 0.99), verdicts.Complete, want{fails: true, text: []string{"(98.9 %, 99 % expected)"}}},
@@ -111,8 +111,8 @@ func TestFlood(t *testing.T) {
 		"UDP has no SYNs":                         {retried(0), &verdicts.Expect{NoSYN: true}, verdicts.Prompt, want{out: true}},
 		"more with two":                           {retried(11), nil, verdicts.Prompt, want{fails: true, text: []string{"11 of 1000 connects took more than one SYN", "backlog"}}},
 		"none with two expected":                  {retried(1), &verdicts.Expect{HasRetransmits: true}, verdicts.Prompt, want{fails: true, text: []string{"at most 0 % expected"}}},
-		"answers in time":                         {late, &verdicts.Expect{ReplyTime: 3 * second}, verdicts.Prompt, want{text: []string{"p(99) of the answers is 2s"}}},
-		"late answers, of one host":               {late, &verdicts.Expect{ReplyTime: second}, verdicts.Prompt, want{fails: true, text: []string{"at most 1s expected", "web-4 answers in 2.1s, the others in 3ms"}}},
+		"answers in time":                         {late, &verdicts.Expect{ReplyTime: 3 * second}, verdicts.Prompt, want{text: []string{"p(99) of the answers is 2 s"}}},
+		"late answers, of one host":               {late, &verdicts.Expect{ReplyTime: second}, verdicts.Prompt, want{fails: true, text: []string{"at most 1 s expected", "web-4 answers in 2.1 s, the others in 3 ms"}}},
 		"late answers, not judged unless wanted":  {late, nil, verdicts.Prompt, want{text: []string{"SYN"}}},
 		"hosts are not judged unless wanted":      {silent(0), nil, verdicts.Hosts, want{out: true}},
 		"a balance is not judged unless wanted":   {silent(0), nil, verdicts.Balance, want{out: true}},

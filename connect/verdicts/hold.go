@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // Hold judges a hold that has ended, by the changes that were announced.
@@ -47,7 +48,7 @@ func keptWhy(r *connect.HoldResult) string {
 	if rst > 0 {
 		text = fmt.Sprintf(": the peer closed %d and reset %d", fin, rst)
 	}
-	text += fmt.Sprintf(", after %s on average: a limit of connections or an idle timeout of the target or of a device on the way, a backend that went, or a server that waits for a header of the PROXY protocol (proxyProtocol)", span(r.Lifetime.Avg))
+	text += fmt.Sprintf(", after %s on average: a limit of connections or an idle timeout of the target or of a device on the way, a backend that went, or a server that waits for a header of the PROXY protocol (proxyProtocol)", units.Span(r.Lifetime.Avg))
 	if rst > 0 {
 		text += ", or a device that has forgotten connections (a flush of its table)"
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // judgeHosts compares who has answered with who should. failed are the connections that nobody answered.
@@ -75,7 +76,7 @@ func byChance(missing []string, want map[string]float64, connections int64) stri
 	if chance < rare {
 		return ""
 	}
-	return fmt.Sprintf("that may be chance, which sends a host none of %s in %s of all runs, so use more; else ", plural(connections, "connection"), percent(chance))
+	return fmt.Sprintf("that may be chance, which sends a host none of %s in %s of all runs, so use more; else ", plural(connections, "connection"), units.Percent(chance))
 }
 
 // due counts the hosts that are due something.

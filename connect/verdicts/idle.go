@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // IdleOf judges a search for the time that a connection may be silent. Connections that are forgotten are what it looks for; one that was
@@ -15,16 +16,16 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	case neverBegan(r):
 		text = "the search for a timeout could not begin, since the connection that is used at once was not answered: see the verdict answered"
 	case !r.Finished && r.Spoken > r.Connections:
-		text = fmt.Sprintf("the search should come to an end within its time (%s), but connections were not silent: the target has sent something by itself %d times; idle() needs a service that is silent unless it is asked", span(r.TimeLimit), r.Spoken)
+		text = fmt.Sprintf("the search should come to an end within its time (%s), but connections were not silent: the target has sent something by itself %d times; idle() needs a service that is silent unless it is asked", units.Span(r.TimeLimit), r.Spoken)
 	case !r.Finished:
-		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", span(r.TimeLimit))
+		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", units.Span(r.TimeLimit))
 	}
 	j.say(Complete, r.Finished, "%s", text)
-	text = fmt.Sprintf("a connection that was used at once was answered after %s", span(r.Control.Time))
+	text = fmt.Sprintf("a connection that was used at once was answered after %s", units.Span(r.Control.Time))
 	switch {
 	case r.OnlyOnce:
 		text += fmt.Sprintf(", but none was a second time, so that this may have been a late greeting of a target that answers nothing: idle() needs a service that echoes (mconnect-server -echo), or payload and reply; "+
-			"if it does, connections are forgotten within %s: take a shorter from", span(r.From))
+			"if it does, connections are forgotten within %s: take a shorter from", units.Span(r.From))
 	case !r.Control.Answered:
 		text = "a connection that was used at once should be answered, but was not: " + r.Control.Message
 		if r.Control.Error == connect.ClassNone { // none was established
@@ -49,19 +50,19 @@ func judgeIdle(j *judge, r *connect.IdleResult) {
 	earlier := r.Timeout != nil && *r.Timeout < want
 	switch {
 	case neverBegan(r):
-		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search could not begin: see the verdict answered", span(want))
+		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search could not begin: see the verdict answered", units.Span(want))
 	case !earlier && (x == nil || x.How == connect.IdleUnknown):
-		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search ended before: allow more time", span(want))
+		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search ended before: allow more time", units.Span(want))
 	case !earlier && x.How == connect.IdleNever:
-		j.say(Idle, true, "a connection that was silent for %s still answered", span(want))
+		j.say(Idle, true, "a connection that was silent for %s still answered", units.Span(want))
 	default:
 		how := r.How
 		if x != nil && x.How != connect.IdleUnknown && x.How != connect.IdleNever {
 			how = x.How
 		}
-		text := fmt.Sprintf("a connection that was silent for %s should still answer, but connections are forgotten earlier (%s)", span(want), how)
+		text := fmt.Sprintf("a connection that was silent for %s should still answer, but connections are forgotten earlier (%s)", units.Span(want), how)
 		if r.Timeout != nil {
-			text += fmt.Sprintf(": after %s", span(*r.Timeout))
+			text += fmt.Sprintf(": after %s", units.Span(*r.Timeout))
 		}
 		if r.OnlyOnce {
 			text += "; no connection has answered a second time, so most likely the target answers nothing, and the first words of the one that was used at once were a late greeting: idle() needs a service that echoes, or payload and reply; else"

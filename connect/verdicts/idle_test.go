@@ -26,7 +26,7 @@ func TestIdleOfLateGreeting(t *testing.T) {
 	t.Parallel()
 	found := second / 10
 	r := &connect.IdleResult{Timeout: &found, How: connect.IdleSilently, Finished: true, Control: connect.IdleControl{Answered: true}, OnlyOnce: true, From: second}
-	want{fails: true, text: []string{"none was a second time", "late greeting", "within 1s: take a shorter from"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
+	want{fails: true, text: []string{"none was a second time", "late greeting", "within 1 s: take a shorter from"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
 	expect := &verdicts.Expect{IdleTimeout: 5 * second}
 	want{fails: true, text: []string{"a late greeting", "a firewall"}}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
 	r.AtLeast, r.OnlyOnce = second, false
@@ -45,7 +45,7 @@ func TestIdleExpected(t *testing.T) {
 		of      *connect.IdleExpected
 		want    want
 	}{
-		"less is too long, so it was not tried": {&found, connect.IdleSilently, &connect.IdleExpected{Silence: 5 * second}, want{fails: true, text: []string{"forgotten earlier (silent): after 3s", "raise it"}, lacks: "allow more time"}},
+		"less is too long, so it was not tried": {&found, connect.IdleSilently, &connect.IdleExpected{Silence: 5 * second}, want{fails: true, text: []string{"forgotten earlier (silent): after 3 s", "raise it"}, lacks: "allow more time"}},
 		"tried, and too long":                   {&found, connect.IdleSilently, &connect.IdleExpected{Silence: 5 * second, How: connect.IdleFIN}, want{fails: true, text: []string{"forgotten earlier (fin)"}}},
 		"tried, and well":                       {nil, connect.IdleNever, &connect.IdleExpected{Silence: 5 * second, How: connect.IdleNever}, want{text: []string{"still answered"}}},
 		"no time for it":                        {nil, connect.IdleUnknown, nil, want{fails: true, text: []string{"allow more time"}}},

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // judge collects the verdicts on one result.
@@ -51,7 +51,7 @@ func (j *judge) part(name string, n, all int64, what, why string) {
 	text := fmt.Sprintf("%d of %s %s", n, plural(all, "connection"), what)
 	switch {
 	case !ok:
-		text += fmt.Sprintf(" (%s, %s expected)%s", percent(float64(n)/float64(all)), expected(least), why)
+		text += fmt.Sprintf(" (%s, %s expected)%s", units.Percent(float64(n)/float64(all)), expected(least), why)
 	case least != 1:
 		text += fmt.Sprintf(" (%s expected)", expected(least))
 	}
@@ -63,7 +63,7 @@ func expected(least float64) string {
 	if least == 1 {
 		return "all"
 	}
-	return percent(least)
+	return units.Percent(least)
 }
 
 func plural(n int64, thing string) string {
@@ -71,28 +71,6 @@ func plural(n int64, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// percent is a share as people write it.
-func percent(share float64) string {
-	text := fmt.Sprintf("%.2f", 100*share)
-	if text == "0.00" || text == "100.00" { // which it must not be taken for
-		text = fmt.Sprintf("%.6f", 100*share)
-	}
-	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + " %"
-}
-
-// span is a duration as people read it: three digits.
-func span(d time.Duration) string {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= 100*time.Millisecond:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	}
-	return d.Round(time.Microsecond).String()
 }
 
 // maxNamed is how many hosts, or classes, a text names.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // rejections are connections that ICMP messages have ended, or most likely have cost a SYN: who sends such messages limits their rate (RFC 1812,
@@ -41,7 +42,7 @@ func (r *rejections) share() float64 {
 func (r *rejections) String() string {
 	text := fmt.Sprintf("ICMP (%s, from %s) has ended %d of %s", r.first.Kind, r.first.From, r.failed, plural(r.begun, "connection"))
 	if r.retried == 0 {
-		return text + fmt.Sprintf(" (%s)", percent(r.share()))
+		return text + fmt.Sprintf(" (%s)", units.Percent(r.share()))
 	}
-	return text + fmt.Sprintf(", and %d took a further SYN, together %s: senders of ICMP limit their rate, and a balancer may choose anew for each SYN", r.retried, percent(r.share()))
+	return text + fmt.Sprintf(", and %d took a further SYN, together %s: senders of ICMP limit their rate, and a balancer may choose anew for each SYN", r.retried, units.Percent(r.share()))
 }

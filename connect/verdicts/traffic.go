@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
 // Traffic judges a call of traffic, by the changes that were announced.
@@ -105,7 +106,7 @@ func recoveredElse(r *connect.TrafficResult) string {
 	case r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
 	case r.LastLoss != nil && r.Duration-*r.LastLoss < redialing && r.Received > 0:
-		return fmt.Sprintf(": connections were lost until %s before the end, too late to be up again; see the verdict kept for why, or let the call last longer", span(r.Duration-*r.LastLoss))
+		return fmt.Sprintf(": connections were lost until %s before the end, too late to be up again; see the verdict kept for why, or let the call last longer", units.Span(r.Duration-*r.LastLoss))
 	}
 	return ": they were accepted, but no echo comes: a balancer without a backend, or a server that does not echo" + tooLarge(r)
 }
@@ -168,7 +169,7 @@ func judgeLoss(j *judge, r *connect.TrafficResult) {
 		share = float64(lost) / float64(r.Sent)
 	}
 	ok := share <= j.expect.Loss && r.Sent > 0
-	text := fmt.Sprintf("%d of %s lost, %s (at most %s expected)", lost, plural(r.Sent, "packet"), percent(share), percent(j.expect.Loss))
+	text := fmt.Sprintf("%d of %s lost, %s (at most %s expected)", lost, plural(r.Sent, "packet"), units.Percent(share), units.Percent(j.expect.Loss))
 	switch {
 	case r.Sent == 0:
 		text = "no packet was sent, so none came back"
@@ -195,9 +196,9 @@ func judgeRecovery(j *judge, r *connect.TrafficResult) {
 		j.say(Recovery, true, "no outage")
 		return
 	}
-	text := fmt.Sprintf("the longest of %s lasted %s (at most %s expected)", plural(int64(len(r.Outages)), "outage"), span(longest), span(most))
+	text := fmt.Sprintf("the longest of %s lasted %s (at most %s expected)", plural(int64(len(r.Outages)), "outage"), units.Span(longest), units.Span(most))
 	if longest > most {
-		text += fmt.Sprintf(": it began %s after the start, with %s to %s", span(of.From), plural(of.Connections, "connection"), names(of.Hosts))
+		text += fmt.Sprintf(": it began %s after the start, with %s to %s", units.Span(of.From), plural(of.Connections, "connection"), names(of.Hosts))
 		if of.To == nil {
 			text += ", and had not ended when the call did"
 		}

@@ -97,7 +97,7 @@ func TestTraffic(t *testing.T) {
 			fails: true, text: []string{"4 refused"}, lacks: "drops the datagrams",
 		}},
 		"lost just before the end": {lasting(func(r *connect.TrafficResult) { lost(3)(r); r.Down, r.LastLoss = 3, new(7500*time.Millisecond) }), nil, false, nil, verdicts.Recovered, want{
-			fails: true, text: []string{"lost until 500ms before the end", "last longer"}, lacks: "without a backend",
+			fails: true, text: []string{"lost until 500 ms before the end", "last longer"}, lacks: "without a backend",
 		}},
 		"large packets alone, and no echo": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Received, r.PacketSize, r.BySize = 10, 0, 4096, []connect.SizeCount{{Size: 4096}}
@@ -135,10 +135,10 @@ func TestTraffic(t *testing.T) {
 		"nothing sent":               {lasting(func(r *connect.TrafficResult) { r.Sent, r.Received = 0, 0 }), &verdicts.Expect{HasLoss: true, Loss: 1}, false, nil, verdicts.Loss, want{fails: true, text: []string{"no packet was sent, so none came back"}}},
 		"recovery is not judged":     {lasting(lost(3)), nil, false, nil, verdicts.Recovery, want{out: true}},
 		"no outage":                  {lasting(nil), &verdicts.Expect{Recovery: second}, false, nil, verdicts.Recovery, want{text: []string{"no outage"}}},
-		"an outage, short enough":    {lasting(lost(3)), &verdicts.Expect{Recovery: second}, false, nil, verdicts.Recovery, want{text: []string{"1 outage", "1s"}}},
-		"an outage, too long":        {lasting(lost(3)), &verdicts.Expect{Recovery: second / 2}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 1s (at most 500ms expected)", "began 2s after the start", "3 connections to web-1", "health checks"}}},
+		"an outage, short enough":    {lasting(lost(3)), &verdicts.Expect{Recovery: second}, false, nil, verdicts.Recovery, want{text: []string{"1 outage", "1 s"}}},
+		"an outage, too long":        {lasting(lost(3)), &verdicts.Expect{Recovery: second / 2}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 1 s (at most 500 ms expected)", "began 2 s after the start", "3 connections to web-1", "health checks"}}},
 		"an excused one is one, too": {lasting(lost(3)), &verdicts.Expect{Recovery: second / 2}, false, restart, verdicts.Recovery, want{fails: true}},
-		"an outage without end":      {lasting(gone), &verdicts.Expect{Recovery: 5 * second}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 6s", "had not ended"}}},
+		"an outage without end":      {lasting(gone), &verdicts.Expect{Recovery: 5 * second}, false, nil, verdicts.Recovery, want{fails: true, text: []string{"lasted 6 s", "had not ended"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +175,7 @@ func TestHold(t *testing.T) {
 		want    want
 	}{
 		"all kept":           {kept(nil), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}}},
-		"closed by the peer": {kept(closed), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10", "web-1 2", "closed 1 and reset 1", "after 4s on average", "idle timeout"}}},
+		"closed by the peer": {kept(closed), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10", "web-1 2", "closed 1 and reset 1", "after 4 s on average", "idle timeout"}}},
 		"one closed by a change, one not": {
 			kept(closed), nil,
 			[]connect.Change{{Time: 2 * second, Within: 1500 * time.Millisecond, Hosts: []string{"web-2"}}},
@@ -206,7 +206,7 @@ func TestHold(t *testing.T) {
 		},
 		"late answers": {
 			kept(func(r *connect.HoldResult) { r.EchoTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ReplyTime: second, Off: map[string]bool{}}, nil, verdicts.Prompt,
-			want{fails: true, text: []string{"p(99) of the answers is 2s (at most 1s expected)"}},
+			want{fails: true, text: []string{"p(99) of the answers is 2 s (at most 1 s expected)"}},
 		},
 		"answers are not asked": {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
 	} {
