@@ -3,6 +3,7 @@ package command_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,15 +32,17 @@ type ran struct {
 	err           error
 	code          int // of a tool
 	stdout, usage string
+	log           string
 }
 
 // run runs `k6 x mconnect` with arguments and standard input.
 func run(t *testing.T, stdin string, args ...string) ran {
 	t.Helper()
 	gs := state.NewGlobalState(context.Background())
-	var stdout, usage bytes.Buffer
+	var stdout, usage, log bytes.Buffer
 	gs.Stdin = strings.NewReader(stdin)
 	gs.Stdout.Writer = &stdout
+	gs.Logger.SetOutput(&log)
 	r := ran{}
 	gs.OSExit = func(code int) { r.code = code }
 	gs.CmdArgs = command.Arguments(append([]string{"k6", "x", "mconnect"}, args...))
@@ -48,7 +51,7 @@ func run(t *testing.T, stdin string, args ...string) ran {
 	c.SetOut(&usage)
 	c.SetErr(&usage)
 	r.err = c.Execute()
-	r.stdout, r.usage = stdout.String(), usage.String()
+	r.stdout, r.usage, r.log = stdout.String(), usage.String(), log.String()
 	return r
 }
 
@@ -179,6 +182,7 @@ func TestReportErrors(t *testing.T) {
 	}{
 		"no recording":   {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
 		"stdin twice":    {"", []string{"report", "-", recording, "-"}, []string{"twice", "want it once"}},
+		"the same twice": {"", []string{"report", recording, file(t, "copy.json", " "+ctrafficRecording)}, []string{"copy.json", "the same recording as", "want each one once"}},
 		"one of two":     {"", []string{"report", recording, missing}, []string{"can't read the recording", missing}},
 		"missing":        {"", []string{"report", missing}, []string{"can't read the recording", missing}},
 		"no JSON":        {"Hello", []string{"report", "-"}, []string{`can't read "-"`}},
@@ -206,4 +210,20 @@ func TestReportIntoAFolderInTheWay(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(charts, "traffic-connections.svg"), 0o700))
 	r := run(t, "", "report", file(t, "run.json", ctrafficRecording), "--svg", charts)
 	assert.ErrorContains(t, r.err, "--svg: ")
+}
+
+// What was added up already counts twice together with its parts, which is said.
+func TestReportOfASumAndItsParts(t *testing.T) {
+	t.Parallel()
+	const call = `{"calls":1,"connects":2,"start_time":"2026-01-21T08:40:08.1Z","by_call":[{"call":"flood","targets":["web:80"],"asked":2,"begun":2,"established":2,"answered":2,"answers":true,"start_time":"2026-01-21T08:40:08.1%dZ"}]}`
+	parts := []string{file(t, "a.json", fmt.Sprintf(call, 1)), file(t, "b.json", fmt.Sprintf(call, 2))}
+	sum := filepath.Join(t.TempDir(), "sum.json")
+	r := run(t, "", "report", parts[0], parts[1], "--json", sum)
+	require.NoError(t, r.err)
+	assert.Empty(t, r.log)
+	r = run(t, "", "report", sum, parts[0])
+	require.NoError(t, r.err)
+	for _, part := range []string{"sum.json", "a.json", "flood()", "2026-01-21T08:40:08.11Z", "counts twice"} {
+		assert.Contains(t, r.log, part)
+	}
 }

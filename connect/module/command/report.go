@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,7 +31,7 @@ and throughput by second. With --html, --svg, --junit or --json it writes that i
 before and after the JSON, such as mconnect's "Read err: EOF", are passed over.
 
 Several recordings, such as those of a test's instances, are added up, and floods, holds and
-traffic are judged over all of them.
+traffic are judged over all of them. The same recording twice is an error.
 
 The exit code is 99 if a verdict does not hold.`
 
@@ -94,7 +95,7 @@ func recordings(_ *cobra.Command, args []string) error {
 
 // report reads the recordings, and prints, draws or writes what they come to. The error tells of a verdict that does not hold.
 func (f *files) report(gs *state.GlobalState) error {
-	r, err := f.read(gs.Stdin)
+	r, err := f.read(gs)
 	if err != nil {
 		return err
 	}
@@ -183,13 +184,22 @@ func (f *files) write(stdout io.Writer, r *recording.Report) error {
 	return writeSVGs(f.svg, page)
 }
 
-// read adds up the recordings.
-func (f *files) read(in io.Reader) (*recording.Report, error) {
+// read adds up the recordings, each of which counts once.
+func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 	reports := make([]*recording.Report, 0, len(f.recordings))
-	for _, name := range f.recordings {
-		r, err := readOne(name, in)
+	for i, name := range f.recordings {
+		r, err := readOne(name, gs.Stdin)
 		if err != nil {
 			return nil, err
+		}
+		for j, before := range reports {
+			if recording.Same(before, r) {
+				return nil, fmt.Errorf("%q is the same recording as %q, and would count twice; want each one once", f.recordings[i], f.recordings[j])
+			}
+			if call, both := recording.Share(before, r); both {
+				gs.Logger.Warnf("mconnect: %q and %q both have a %s() that began at %s, so it counts twice: is one of them the sum of others? Want what was added up, or the sum",
+					f.recordings[j], f.recordings[i], call.Call, call.StartTime.Format(time.RFC3339Nano))
+			}
 		}
 		reports = append(reports, r)
 	}
