@@ -180,17 +180,18 @@ func TestReportErrors(t *testing.T) {
 		args  []string
 		says  []string
 	}{
-		"no recording":   {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
-		"stdin twice":    {"", []string{"report", "-", recording, "-"}, []string{"twice", "want it once"}},
-		"the same twice": {"", []string{"report", recording, file(t, "copy.json", " "+ctrafficRecording)}, []string{"copy.json", "the same recording as", "want each one once"}},
-		"one of two":     {"", []string{"report", recording, missing}, []string{"can't read the recording", missing}},
-		"missing":        {"", []string{"report", missing}, []string{"can't read the recording", missing}},
-		"no JSON":        {"Hello", []string{"report", "-"}, []string{`can't read "-"`}},
-		"other JSON":     {"", []string{"report", file(t, "other.json", `{"name":"x","version":1}`)}, []string{"other.json", "name, version"}},
-		"no page":        {"", []string{"report", recording, "--html", missing}, []string{"--html: ", missing}},
-		"no directory":   {"", []string{"report", recording, "--svg", taken}, []string{"--svg: ", taken}},
-		"unknown option": {"", []string{"report", recording, "--pdf", "x"}, []string{"unknown flag: --pdf"}},
-		"unknown":        {"", []string{"draw"}, []string{`unknown command "draw"`}},
+		"no recording":    {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
+		"stdin twice":     {"", []string{"report", "-", recording, "-"}, []string{"twice", "want it once"}},
+		"the same twice":  {"", []string{"report", recording, file(t, "copy.json", " "+ctrafficRecording)}, []string{"copy.json", "the same recording as", "want each one once"}},
+		"one of two":      {"", []string{"report", recording, missing}, []string{"can't read the recording", missing}},
+		"missing":         {"", []string{"report", missing}, []string{"can't read the recording", missing}},
+		"no JSON":         {"Hello", []string{"report", "-"}, []string{`can't read "-"`}},
+		"other JSON":      {"", []string{"report", file(t, "other.json", `{"name":"x","version":1}`)}, []string{"other.json", "name, version"}},
+		"no page":         {"", []string{"report", recording, "--html", missing}, []string{"--html: ", missing}},
+		"no chart either": {"", []string{"report", file(t, "run.json", mconnectRecording), "--html", missing, "--json", missing, "--svg", taken}, []string{"--html: ", "--json: ", "--svg: "}},
+		"no directory":    {"", []string{"report", recording, "--svg", taken}, []string{"--svg: ", taken}},
+		"unknown option":  {"", []string{"report", recording, "--pdf", "x"}, []string{"unknown flag: --pdf"}},
+		"unknown":         {"", []string{"draw"}, []string{`unknown command "draw"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,4 +227,13 @@ func TestReportOfASumAndItsParts(t *testing.T) {
 	for _, part := range []string{"sum.json", "a.json", "flood()", "2026-01-21T08:40:08.11Z", "counts twice"} {
 		assert.Contains(t, r.log, part)
 	}
+}
+
+// Of several files, those that can be written are.
+func TestReportIntoOneOfTwoFiles(t *testing.T) {
+	t.Parallel()
+	kept := filepath.Join(t.TempDir(), "kept.json")
+	r := run(t, "", "report", file(t, "run.json", ctrafficRecording), "--html", filepath.Join(t.TempDir(), "none", "run.html"), "--json", kept)
+	assert.ErrorContains(t, r.err, "--html: ")
+	assert.FileExists(t, kept)
 }

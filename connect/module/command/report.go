@@ -145,39 +145,44 @@ func (f *files) print(gs *state.GlobalState, r *recording.Report) error {
 	return recording.WriteText(gs.Stdout, &rest)
 }
 
-// write writes the files that are asked for.
+// write writes the files that are asked for, and of these what can be written.
 func (f *files) write(stdout io.Writer, r *recording.Report) error {
 	page := picture.Draw(r, f.title)
-	if f.html != "" {
-		text, err := page.HTML()
-		if err != nil {
-			return err
+	var failed []error
+	for _, file := range []struct {
+		flag, name string
+		text       func() ([]byte, error)
+	}{
+		{"--html", f.html, func() ([]byte, error) {
+			text, err := page.HTML()
+			return []byte(text), err
+		}},
+		{"--junit", f.junit, func() ([]byte, error) {
+			var text bytes.Buffer
+			err := summary.WriteJUnit(&text, r, nil, f.title)
+			return text.Bytes(), err
+		}},
+		{"--json", f.json, func() ([]byte, error) {
+			text, err := json.Marshal(r) // durations in nanoseconds, as in report()
+			return append(text, '\n'), err
+		}},
+	} {
+		if file.name == "" {
+			continue
 		}
-		if err := writeFile(stdout, "--html", f.html, []byte(text)); err != nil {
-			return err
+		text, err := file.text()
+		if err == nil {
+			err = writeFile(stdout, file.flag, file.name, text)
 		}
+		failed = append(failed, err)
 	}
-	if f.junit != "" {
-		var text bytes.Buffer
-		if err := summary.WriteJUnit(&text, r, nil, f.title); err != nil {
-			return err
-		}
-		if err := writeFile(stdout, "--junit", f.junit, text.Bytes()); err != nil {
-			return err
-		}
+	if f.svg != "" {
+		failed = append(failed, f.writeCharts(page))
 	}
-	if f.json != "" {
-		text, err := json.Marshal(r) // durations in nanoseconds, as in report()
-		if err != nil {
-			return err
-		}
-		if err := writeFile(stdout, "--json", f.json, append(text, '\n')); err != nil {
-			return err
-		}
-	}
-	if f.svg == "" {
-		return nil
-	}
+	return errors.Join(failed...)
+}
+
+func (f *files) writeCharts(page *picture.Page) error {
 	if len(page.SVGs()) == 0 {
 		return fmt.Errorf("--svg: %q has totals alone, and nothing to draw; want one that ctraffic writes with -stats all, or print or --html it", f.title)
 	}
@@ -228,6 +233,9 @@ func writeFile(stdout io.Writer, flag, name string, text []byte) error {
 		return err
 	}
 	if err := os.WriteFile(name, text, 0o644); err != nil { // #nosec G306 -- a report to show around
+		if info, gone := os.Lstat(name); gone == nil && info.Mode().IsRegular() {
+			_ = os.Remove(name) // a part of a report, or an earlier one, is worse than none
+		}
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return nil

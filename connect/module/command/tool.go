@@ -32,7 +32,7 @@ func newTool(gs *state.GlobalState, name string) *cobra.Command {
 			end = s.heed()
 			defer func() { end() }()
 			p.Ctx = s.ctx
-			return exit(gs, tools.All[name](p, args))
+			return exit(gs, tools.Run(name, p, args))
 		},
 	}
 }

@@ -1,14 +1,20 @@
 package command_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.k6.io/k6/v2/cmd/state"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/command"
 )
 
 // The tools' own command lines have their text and exit codes.
@@ -79,4 +85,26 @@ func TestCtrafficStatistics(t *testing.T) {
 		assert.Regexp(t, says, of.stdout)
 	}
 	assert.Contains(t, run(t, "", "report", name).stdout, "web-1")
+}
+
+// What a tool can't write, it has not told: exit code 1, unless it has failed otherwise.
+func TestToolsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	to := peers(t)
+	for _, line := range []string{
+		"-address WEB -nconn 3 -output json", "-address WEB -nconn 3", "traffic -address ECHO -timeout 300ms", "ping -n 1 -d 0 HTTP/v1/ping",
+	} {
+		gs := state.NewGlobalState(context.Background())
+		gs.Stdout.Writer = full{}
+		var errs bytes.Buffer
+		gs.Stderr.Writer = &errs
+		code := 0
+		gs.OSExit = func(c int) { code = c }
+		gs.CmdArgs = command.Arguments(append([]string{"k6", "x", "mconnect"}, strings.Fields(to.Replace(line))...))
+		c := command.New(gs)
+		c.SetArgs(gs.CmdArgs[3:])
+		require.NoError(t, c.Execute(), line)
+		assert.Equal(t, 1, code, line)
+		assert.Contains(t, errs.String(), syscall.ENOSPC.Error(), line)
+	}
 }
