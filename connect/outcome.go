@@ -53,6 +53,14 @@ func (h Hosts) Add(name string, n int64) {
 	h[name] += n
 }
 
+// Total is how many answers there were, of all hosts.
+func (h Hosts) Total() (n int64) {
+	for _, of := range h {
+		n += of
+	}
+	return n
+}
+
 // Class says why a connection failed. The zero value means that it did not.
 type Class = class.Class
 

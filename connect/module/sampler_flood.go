@@ -91,10 +91,7 @@ func (s *floodSampler) fairness(res *connect.FloodResult) {
 
 // due is how many of a flood's answers each host should have given, by the names that are tags.
 func (s *floodSampler) due(res *connect.FloodResult) map[string]float64 {
-	var answers int64
-	for _, n := range res.Hosts {
-		answers += n
-	}
+	answers := res.Hosts.Total()
 	shares := res.Balance.Expected
 	if shares == nil {
 		shares = make(map[string]float64, len(res.Hosts))

@@ -16,10 +16,7 @@ import (
 // all others.
 func shareChart(name, title, noun string, hosts connect.Hosts, expected map[string]float64) Chart {
 	names := hostsByCount(hosts, expected)
-	var sum int64
-	for _, n := range hosts {
-		sum += n
-	}
+	sum := hosts.Total()
 	share := func(n float64) float64 { return n / float64(max(sum, 1)) }
 	due := func(string) float64 { return 1 / float64(len(names)) }
 	mark := "expected " + units.Percent(due(""))

@@ -89,7 +89,7 @@ func (c *Call) asTraffic() *connect.TrafficResult {
 
 func (c *Call) asLosses() connect.Losses {
 	return connect.Losses{
-		Needless: sum(c.NeedlessByHost), Excused: c.Excused, NeedlessByHost: c.NeedlessByHost, ClosedBy: c.ClosedBy, Outages: c.Outages, Changes: c.Changes,
+		Needless: c.NeedlessByHost.Total(), Excused: c.Excused, NeedlessByHost: c.NeedlessByHost, ClosedBy: c.ClosedBy, Outages: c.Outages, Changes: c.Changes,
 	}
 }
 

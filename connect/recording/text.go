@@ -113,7 +113,7 @@ func writeHosts(w io.Writer, t *connect.TrafficResult) {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "Lost connections:\t%d\nLasting connections:\t%d\n", sum(t.LostByHost), sum(t.LastingByHost))
+	fmt.Fprintf(w, "Lost connections:\t%d\nLasting connections:\t%d\n", t.LostByHost.Total(), t.LastingByHost.Total())
 	fmt.Fprintln(w, "Host\tLost\tLasting")
 	for _, name := range byCount(all) {
 		fmt.Fprintf(w, "%s\t%d\t%d\n", quote.Printable(name), t.LostByHost[name], t.LastingByHost[name])
@@ -134,13 +134,6 @@ func writeSeconds(w io.Writer, t *connect.TrafficResult) {
 		last = s.Time
 	}
 	fmt.Fprintln(w)
-}
-
-func sum(counts connect.Hosts) (all int64) {
-	for _, n := range counts {
-		all += n
-	}
-	return all
 }
 
 // KBPerSecond is the throughput of a number of packets, in the KB of 1024 bytes that ctraffic counts.

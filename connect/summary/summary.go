@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
@@ -99,12 +98,4 @@ func verdictText(j *recording.Judgement) string {
 	default:
 		return fmt.Sprintf("%d of %d calls; the first: %s", j.Failed, calls, text)
 	}
-}
-
-// sum adds up counts by host.
-func sum(hosts connect.Hosts) (all int64) {
-	for _, n := range hosts {
-		all += n
-	}
-	return all
 }

@@ -29,7 +29,7 @@ func (p *printer) hosts(c *recording.Call) {
 	if len(names) == 0 || len(names) == 1 && names[0] == connect.UnknownHost {
 		return // nobody tells a name
 	}
-	all := sum(c.Hosts)
+	all := c.Hosts.Total()
 	longest, largest := len("host"), 0.0
 	part := func(name string) float64 { return float64(c.Hosts[name]) / float64(max(all, 1)) }
 	for _, name := range names {
