@@ -2,7 +2,6 @@ package verdicts
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
@@ -17,7 +16,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
 	if answers {
-		c.theirs = theirs(r.Hosts, j.expect.Hosts, c.failed+r.FailedReads)
+		c.theirs = theirs(r.Hosts, duesOf(j.expect.Hosts, r.Hosts), c.failed+r.FailedReads)
 	}
 	c.judge(j, true)
 	if answers {
@@ -46,7 +45,7 @@ func judgeBalance(j *judge, r *connect.FloodResult) {
 		return
 	}
 	b := &r.Balance
-	off := imbalance(r.Hosts, j.expect.Hosts)
+	off := duesOf(j.expect.Hosts, r.Hosts).worst(r.Hosts)
 	ok := b.Hosts > 0 && (b.PValue >= level || j.expect.Tolerance > 0 && off <= j.expect.Tolerance)
 	text := fmt.Sprintf("the shares should differ from what is due by chance only (p at least %g", level)
 	if j.expect.Tolerance > 0 {
@@ -63,7 +62,7 @@ func judgeBalance(j *judge, r *connect.FloodResult) {
 
 // whyUneven says what shares that differ come from, or what makes them tell little. likely is whether they may differ by chance.
 func whyUneven(r *connect.FloodResult, ok, likely bool) string {
-	hosts, total := int64(r.Balance.Hosts), sum(r.Hosts)
+	hosts, total := int64(r.Balance.Hosts), r.Hosts.Total()
 	switch {
 	case ok && total < 5*hosts:
 		return fmt.Sprintf("; %s are too few to tell for %s: make at least %d", plural(total, "answer"), plural(hosts, "host"), 5*hosts)
@@ -83,38 +82,16 @@ func whyUneven(r *connect.FloodResult, ok, likely bool) string {
 // namesakes says that several backends tell one name, if the shares look like that; "" if they do not. Where nobody says who is due what, it is two
 // of backends that are due the same.
 func namesakes(r *connect.FloodResult) string {
-	missing, want := r.Missing, r.Weights
+	missing, want := r.Missing, dues(r.Weights)
 	if want == nil {
 		if len(r.Hosts) < 3 { // of two hosts, one may as well have twice the weight
 			return ""
 		}
 		const unnamed = ""
-		missing, want = []string{unnamed}, map[string]float64{unnamed: 1}
-		for host := range r.Hosts {
-			want[host] = 1
-		}
+		missing, want = []string{unnamed}, equalDues(r.Hosts)
+		want[unnamed] = 1
 	}
-	return sameName(missing, namesake(missing, want, r.Hosts))
-}
-
-// imbalance is by how much of its due the worst share is off. Without weights, all that answered are due the same.
-func imbalance(hosts connect.Hosts, weights map[string]float64) float64 {
-	if weights == nil {
-		weights = map[string]float64{}
-		for host := range hosts {
-			weights[host] = 1
-		}
-	}
-	all, total, worst := sum(hosts), sum(weights), 0.0
-	if all == 0 || total == 0 {
-		return 0
-	}
-	for host, weight := range weights {
-		if weight > 0 {
-			worst = max(worst, math.Abs(float64(hosts[host])/float64(all)/(weight/total)-1))
-		}
-	}
-	return worst
+	return sameName(missing, want.namesake(missing, r.Hosts))
 }
 
 func judgeAffinity(j *judge, r *connect.FloodResult) {
