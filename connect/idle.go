@@ -135,6 +135,8 @@ type IdleResult struct {
 	// OnlyOnce is set if no connection has answered a second time, on a stream whose answers may be anything: what seemed to be the first answer may
 	// have been a late greeting.
 	OnlyOnce bool `json:"-"`
+	// AtOnce is set if connections end as soon as they have answered for the first time: the peer has done with them, and forgets none.
+	AtOnce bool `json:"-"`
 	// Spoken is how often the peer has ended a silence by itself.
 	Spoken int64 `json:"-"`
 

@@ -57,6 +57,7 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		From:           c.plan.From, To: c.plan.To, Precision: c.plan.Precision,
 	}
 	r.OnlyOnce = found.How == rules.HowSilently && found.AtLeast == 0 && c.plan.Want == nil && c.plan.Protocol() != "udp"
+	r.AtOnce = found.Bounded && found.How != rules.HowSilently && found.AtMost < min(c.plan.From, atOnce)
 	if fault := found.Control.Fault; fault.Class != class.None {
 		failure := t.failed[found.Control.Number]
 		r.Control.Error, r.Control.Failure, r.Control.Message = fault.Class, &failure, failure.Error()
@@ -69,6 +70,9 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 	}
 	return r
 }
+
+// atOnce is how soon after an answer a connection ends if the peer wanted to give that answer only. No idle timeout is so short.
+const atOnce = 100 * time.Millisecond
 
 // atMost is the silence that is known to be too long, nil if none is.
 func atMost(f *rules.Found) *time.Duration {

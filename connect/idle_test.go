@@ -260,6 +260,32 @@ func TestIdleOfLateGreeting(t *testing.T) {
 	assert.False(t, r.OnlyOnce, "%+v", r)
 }
 
+// A peer that ends each connection once it has answered is not taken for one with an idle timeout, which may well be short.
+func TestIdleOfPeerThatClosesAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		stays time.Duration
+		want  bool
+	}{"at once": {0, true}, "after a timeout": {300 * time.Millisecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			closes := peer(t, func(conn *net.TCPConn) {
+				data := make([]byte, 1<<10)
+				for n, err := conn.Read(data); err == nil; n, err = conn.Read(data) {
+					_, _ = conn.Write(data[:n])
+					_ = conn.SetReadDeadline(time.Now().Add(row.stays))
+				}
+			})
+			plan := shortIdle(closes)
+			plan.From, plan.To = 200*time.Millisecond, 2*time.Second
+			r, err := Idle(t.Context(), plan)
+			require.NoError(t, err)
+			assert.Equal(t, row.want, r.AtOnce, "%+v", r)
+			assert.Equal(t, IdleFIN, r.How)
+		})
+	}
+}
+
 // A target that sends something now and then lets no silence last.
 func TestIdleOfTalker(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,8 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	j.say(Complete, r.Finished, "%s", text)
 	text = fmt.Sprintf("a connection that was used at once was answered after %s", units.Span(r.Control.Time))
 	switch {
+	case r.AtOnce:
+		text += fmt.Sprintf(", and none a second time: the target ends a connection as soon as it has answered (%s), which tells nothing of silences: idle() needs a service that answers again and again on a connection (mconnect-server -echo), or payload and reply that ask for that (HTTP: keep-alive)", r.How)
 	case r.OnlyOnce:
 		text += fmt.Sprintf(", but none was a second time, so that this may have been a late greeting of a target that answers nothing: idle() needs a service that echoes (mconnect-server -echo), or payload and reply; "+
 			"if it does, connections are forgotten within %s: take a shorter from", units.Span(r.From))
@@ -32,7 +34,7 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 			text += causes(r.Errors, r.First)
 		}
 	}
-	j.say(Answered, r.Control.Answered && !r.OnlyOnce, "%s", text)
+	j.say(Answered, r.Control.Answered && !r.OnlyOnce && !r.AtOnce, "%s", text)
 	if want := j.expect.IdleTimeout; want > 0 {
 		judgeIdle(j, r)
 	}
@@ -51,6 +53,8 @@ func judgeIdle(j *judge, r *connect.IdleResult) {
 	switch {
 	case neverBegan(r):
 		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search could not begin: see the verdict answered", units.Span(want))
+	case r.AtOnce:
+		j.say(Idle, false, "a connection that was silent for %s should still answer, but the target ends connections as soon as they have answered: see the verdict answered", units.Span(want))
 	case !earlier && (x == nil || x.How == connect.IdleUnknown):
 		j.say(Idle, false, "a connection that was silent for %s should still answer, but the search ended before: allow more time", units.Span(want))
 	case !earlier && x.How == connect.IdleNever:

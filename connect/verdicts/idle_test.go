@@ -34,6 +34,16 @@ func TestIdleOfLateGreeting(t *testing.T) {
 	want{fails: true, text: []string{"a firewall"}, lacks: "greeting"}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
 }
 
+// A peer that closes each connection after its answer has no idle timeout of that length, and nothing on the way has.
+func TestIdleOfPeerThatClosesAtOnce(t *testing.T) {
+	t.Parallel()
+	found := 50 * time.Microsecond
+	r := &connect.IdleResult{Timeout: &found, How: connect.IdleFIN, Finished: true, Control: connect.IdleControl{Answered: true}, AtOnce: true, From: second}
+	expect := &verdicts.Expect{IdleTimeout: 5 * second}
+	want{fails: true, text: []string{"none a second time", "as soon as it has answered (fin)"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Answered)
+	want{fails: true, text: []string{"see the verdict answered"}, lacks: "firewall"}.check(t, verdicts.IdleOf(r, expect), verdicts.Idle)
+}
+
 // The silence that is asked about is not tried where less is too long: that is the finding, and not a lack of time.
 func TestIdleExpected(t *testing.T) {
 	t.Parallel()
