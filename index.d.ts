@@ -279,7 +279,7 @@ export interface FloodOptions extends CallOptions {
   payload?: Bytes;
   /** What counts as an answer. Default: a host name in the first read. Not with `readReply: false`. */
   reply?: Reply;
-  /** `false` ends a connection once it is established and the payload, if any, is sent. Default `true`. */
+  /** `false` ends a connection once it is established and the payload, if any, is sent. Over UDP nothing is known of the target then. Default `true`. */
   readReply?: boolean;
   /** What must hold besides the defaults. */
   expect?: FloodExpect;

@@ -82,6 +82,7 @@ type FloodResult struct {
 
 	Weights map[string]float64 `json:"-"` // the plan's, by which Balance is judged
 	Fixed   bool               `json:"-"` // the source ports are the plan's
+	Unread  bool               `json:"-"` // over UDP, no answer was wanted: whether anybody is there is not known
 
 	ByHost     map[string]HostTimes `json:"by_host"`    // of the hosts that answered, at most MaxHostTimes
 	Missing    []string             `json:"missing"`    // hosts that were expected, and did not answer

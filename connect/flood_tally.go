@@ -201,6 +201,7 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		SourcesUsed:    t.sourcesUsed(),
 		Weights:        t.flood.Weights,
 		Fixed:          j.Plan.Sources.Ports.Count() > 0,
+		Unread:         j.Plan.Protocol == "udp" && t.flood.SkipReply,
 		Balance:        balance.Of(t.hosts, t.flood.Weights),
 		ByHost:         byHost,
 		Missing:        []string{},

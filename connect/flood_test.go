@@ -225,6 +225,11 @@ func TestFloodWithoutReply(t *testing.T) {
 		assert.EqualValues(t, 100, res.States.Completed)
 		assert.Empty(t, res.Hosts)
 		assert.Zero(t, res.ReplyTime.Count)
+		assert.False(t, res.Unread, "the handshake shows that somebody is there")
+		res, err = e.Flood(t.Context(), FloodPlan{Plan: Plan{Network: "udp", Targets: []Target{silent}, Connections: 10}, SkipReply: true})
+		require.NoError(t, err)
+		assert.EqualValues(t, 10, res.States.Completed)
+		assert.True(t, res.Unread)
 	})
 }
 

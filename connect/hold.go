@@ -71,6 +71,8 @@ type HoldResult struct {
 
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
+	Unasked       bool            `json:"-"` // over a stream, nothing was asked, and nothing has come by itself
+	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // as in FloodResult
@@ -195,6 +197,8 @@ func (h *Held) Result() *HoldResult {
 		Losses:             t.losses,
 		ConnectErrors:      counts(&t.connectClasses),
 		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
+		Unasked:            h.job.Plan.Protocol != "udp" && h.rules.Interval == 0 && total > 0 && t.received == 0,
+		Unanswered:         h.rules.Interval > 0 && total > 0 && echoes.Count == 0,
 		Retried:            t.retried,
 		DroppedSYNs:        t.droppedSYNs(),
 		Making:             t.making,

@@ -308,6 +308,36 @@ func TestHoldUDPUnheard(t *testing.T) {
 	})
 }
 
+// What is not known of connections that were kept: whether anybody is behind them, if nothing was asked and nothing has come; and whether a service
+// answers, if they were closed before it had to.
+func TestHoldOfSilence(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := peer(t, func(c *net.TCPConn) { untilClosed(c) })
+		for name, row := range map[string]struct {
+			target              Target
+			keepalive           time.Duration
+			unasked, unanswered bool
+		}{
+			"nothing asked":   {silent, 0, true, false},
+			"not for so long": {silent, time.Hour, false, true},
+			"told without being asked": {peer(t, func(c *net.TCPConn) {
+				_, _ = io.WriteString(c, "web-1")
+				untilClosed(c)
+			}), 0, false, false},
+		} {
+			h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{row.target}, Connections: 1}, Keepalive: row.keepalive})
+			<-h.Settled()
+			if !row.unasked && !row.unanswered {
+				require.Eventually(t, func() bool { return len(h.Result().Hosts) > 0 }, 10*time.Second, time.Millisecond)
+			}
+			r := h.Close()
+			assert.Equal(t, row.unasked, r.Unasked, name)
+			assert.Equal(t, row.unanswered, r.Unanswered, name)
+		}
+	})
+}
+
 func TestHoldAFirehose(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

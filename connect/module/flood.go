@@ -27,6 +27,9 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 			return nil, fmt.Errorf("flood(): %w", advice.OnStart(err))
 		}
 		advice.Add(res.First)
+		if res.Unread && i.root.notices.first("unread") {
+			s.logger.Warnf("mconnect: flood() over UDP has sent datagrams, but read no answer (readReply: false), so whether anybody is there is not known: no verdict checks it")
+		}
 		verdicts.Flood(res, &o.Expect, !o.SkipReply)
 		s.finish(c.ctx, res)
 		s.judged("flood", s.allTags(), res.Verdicts)

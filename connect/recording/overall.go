@@ -2,6 +2,7 @@ package recording
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -59,6 +60,7 @@ func (c *Call) asFlood() *connect.FloodResult {
 		Hosts: c.Hosts, Connects: c.Asked, FailedConnects: c.FailedConnects, FailedReads: c.FailedReads, Timeout: c.Duration,
 		Errors: c.Errors, ConnectErrors: c.ConnectErrors, First: c.first(), ReplyTime: c.ReplyTime.Summary,
 		Balance: balance.Of(c.Hosts, c.Weights), Weights: c.Weights, SourcesUsed: c.SourcesUsed, Retried: c.Retried, ByHost: map[string]connect.HostTimes{},
+		Unread: !c.Answers && strings.HasPrefix(c.Network, "udp"),
 	}
 	r.States.NotInitiated = c.Asked - c.Begun
 	for name, d := range c.ByHost {

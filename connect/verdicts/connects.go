@@ -22,6 +22,7 @@ type connects struct {
 	waited               stats.Summary // of connections that failed: until they did
 	fixed                bool          // the source ports are the plan's
 	dropped              string        // how this host's own drops account for further SYNs, "" if they do not
+	but                  string        // what established does not mean here
 	theirs               string        // whose connections failed, if that is known
 }
 
@@ -39,7 +40,7 @@ func (c *connects) judge(j *judge, prompt bool) {
 	} else {
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}
-	j.part(Connected, c.begun-c.failed, c.begun, "were established", causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
+	j.part(Connected, c.begun-c.failed, c.begun, "were established"+c.but, causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
 	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
 	}
@@ -94,9 +95,13 @@ func (c *connects) judgePrompt(j *judge) {
 }
 
 // judgeReplyTime adds what is expected of answers' times to the verdict on SYNs.
-func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTimes) {
+func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTimes, established int64) {
 	most := j.expect.ReplyTime
-	if most == 0 || t.Count == 0 {
+	switch {
+	case most == 0 || established == 0:
+		return
+	case t.Count == 0:
+		j.say(Prompt, false, "p(99) of the answers should be at most %s, but there was none: see the other verdicts, and hold connections for longer than their keepalive", units.Span(most))
 		return
 	}
 	text := fmt.Sprintf("p(99) of the answers is %s (at most %s expected)", units.Span(t.P99), units.Span(most))

@@ -15,13 +15,16 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost), fixed: r.Fixed,
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
+	if r.Unread {
+		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
+	}
 	if answers {
 		c.theirs = theirs(r.Hosts, duesOf(j.expect.Hosts, r.Hosts), c.failed+r.FailedReads)
 	}
 	c.judge(j, true)
 	if answers {
 		judgeAnswers(j, r, &c)
-		judgeReplyTime(j, r.ReplyTime, r.ByHost)
+		judgeReplyTime(j, r.ReplyTime, r.ByHost, c.begun-c.failed)
 		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 		judgeBalance(j, r)
 	}

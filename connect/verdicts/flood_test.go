@@ -135,7 +135,24 @@ func TestFloodWithoutAnswers(t *testing.T) {
 	r.Connects, r.States.Completed = 10, 10
 	verdicts.Flood(r, &verdicts.Expect{}, false)
 	want{out: true}.check(t, r.Judged, verdicts.Answered)
+	want{text: []string{"10 of 10"}, lacks: "readReply"}.check(t, r.Judged, verdicts.Connected)
 	assert.True(t, r.OK)
+	r.Unread = true
+	verdicts.Flood(r, &verdicts.Expect{}, false)
+	want{text: []string{"10 of 10", "none was read (readReply: false), so nothing is known of the target"}}.check(t, r.Judged, verdicts.Connected)
+}
+
+// A time to answer that is expected of answers is not met by none.
+func TestReplyTimeOfNoAnswers(t *testing.T) {
+	t.Parallel()
+	r := answered(nil, nil)
+	r.Connects, r.FailedReads = 10, 10
+	expect := &verdicts.Expect{ReplyTime: second, Off: map[string]bool{verdicts.Answered: true}}
+	verdicts.Flood(r, expect, true)
+	want{fails: true, text: []string{"at most 1 s, but there was none"}}.check(t, r.Judged, verdicts.Prompt)
+	r.FailedConnects, r.FailedReads = 10, 0
+	verdicts.Flood(r, expect, true)
+	want{text: []string{"more than one SYN"}}.check(t, r.Judged, verdicts.Prompt)
 }
 
 func TestHosts(t *testing.T) {

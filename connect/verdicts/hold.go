@@ -22,14 +22,25 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
 	c.judge(j, true)
-	judgeReplyTime(j, r.EchoTime, nil)
+	judgeReplyTime(j, r.EchoTime, nil, r.EstablishedTotal)
 	if r.Unheard && r.Needless == 0 {
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
 	} else {
-		judgeKept(j, &r.Losses, r.EstablishedTotal, keptWhy(r))
+		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r))
 	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 	r.Judged = j.result()
+}
+
+// keptBut says what is not known of connections that were kept.
+func keptBut(r *connect.HoldResult) string {
+	switch {
+	case r.Unanswered:
+		return "; none was held for long enough to answer a keepalive, so whether the service does is not known"
+	case r.Unasked:
+		return "; nothing was asked, and nothing has come, so whether a service is behind them is not known (option keepalive asks)"
+	}
+	return ""
 }
 
 // keptWhy says what ended the connections.
@@ -91,11 +102,14 @@ func needlessClasses(l *connect.Losses) map[connect.Class]int64 {
 	return classes
 }
 
-// judgeKept says whether what was established lasted, but for what a change excuses.
-func judgeKept(j *judge, l *connect.Losses, established int64, why string) {
+// judgeKept says whether what was established lasted, but for what a change excuses; if it did, also what is not known all the same.
+func judgeKept(j *judge, l *connect.Losses, established int64, but, why string) {
 	what := "were kept to the end"
 	if l.Excused > 0 {
 		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
+	}
+	if l.Needless == 0 {
+		what += but
 	}
 	if len(l.NeedlessByHost) > 0 {
 		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)

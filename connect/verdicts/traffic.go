@@ -23,7 +23,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime,
 	}
 	c.judge(j, false)
-	judgeKept(j, &r.Losses, r.Lost+r.Lasting, trafficWhy(r))
+	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r))
 	judgeRecovered(j, r)
 	if verify {
 		judgeIntact(j, r)
@@ -84,6 +84,8 @@ func recoveredWhy(r *connect.TrafficResult) string {
 	switch {
 	case r.Begun == 0:
 		return ": none was begun, see the verdict complete"
+	case r.Sent == 0 && r.FailedConnects == 0 && r.Lost > 0:
+		return ": they were lost before anything could be sent; see the verdict kept for why"
 	case r.Sent == 0 && r.FailedConnects == 0:
 		return ": nothing was sent, as the rate is too low for the duration, so whether anybody echoes is not known; allow more time, or a higher rate"
 	case r.Hole != nil:

@@ -115,6 +115,9 @@ func TestTraffic(t *testing.T) {
 		"nothing to send": {lasting(func(r *connect.TrafficResult) { r.Sent, r.Received, r.Down = 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"the rate is too low for the duration"}, lacks: "accepted",
 		}},
+		"lost before anything was sent": {lasting(func(r *connect.TrafficResult) { lost(3)(r); r.Sent, r.Received, r.Down = 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"lost before anything could be sent", "see the verdict kept"}, lacks: "rate",
+		}},
 		"nothing to send on some": {lasting(func(r *connect.TrafficResult) { r.Unused = 4 }), nil, false, nil, verdicts.Recovered, want{text: []string{"4 of them had no packet to send"}}},
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
@@ -208,7 +211,14 @@ func TestHold(t *testing.T) {
 			kept(func(r *connect.HoldResult) { r.EchoTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ReplyTime: second, Off: map[string]bool{}}, nil, verdicts.Prompt,
 			want{fails: true, text: []string{"p(99) of the answers is 2 s (at most 1 s expected)"}},
 		},
-		"answers are not asked": {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
+		"no answers in time to be late": {
+			kept(func(r *connect.HoldResult) { r.Unanswered = true }), &verdicts.Expect{ReplyTime: second}, nil, verdicts.Prompt,
+			want{fails: true, text: []string{"at most 1 s, but there was none", "longer than their keepalive"}},
+		},
+		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
+		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether a service is behind them is not known"}}},
+		"nothing asked, and lost":   {kept(func(r *connect.HoldResult) { r.Unasked = true; closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10"}, lacks: "is not known"}},
+		"answers are not asked":     {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
