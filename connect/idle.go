@@ -8,21 +8,20 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // IdlePlan says how long connections may be silent before they are used again. Plan.Connections is how many are silent at the same time,
 // by default DefaultIdleConnections. Plan.Payload is what a connection is used with, by default 64 bytes of NULs, which echo servers
-// return. Plan.ConnectTimeout bounds the first answer on each connection; if it is given, also those after a silence, which otherwise have
-// ten times as long as the slowest one took, and a second more. Plan.Timeout is by default what a long search may take.
+// return; any answer is right unless Plan.Reply is set. Plan.ConnectTimeout bounds the first answer on each connection; if it is given, also
+// those after a silence, which otherwise have ten times as long as the slowest one took, and a second more. Plan.Timeout is by default what a
+// long search may take.
 type IdlePlan struct {
 	Plan
 	From      time.Duration // the shortest silence that is tried; 0 means DefaultIdleFrom
 	To        time.Duration // the longest one; 0 means DefaultIdleTo
 	Precision time.Duration // how closely the timeout is to be known; 0 means a twentieth of it
 	Expect    time.Duration // one connection is silent for exactly so long; 0 means none
-	Want      *reply.Want   // what counts as an answer; nil means anything
 
 	// Progress, if set, is told between which silences the timeout is known to be, each time that Observer.Monitor is called. atMost is nil
 	// while no silence was too long.
@@ -204,12 +203,9 @@ func (e *Engine) newIdle(plan IdlePlan) (*idleCall, error) {
 		return nil, err
 	}
 	c := &idleCall{plan: plan, rules: &rules.Idle{
-		Exchange: rules.Exchange{Payload: plan.Payload, Any: plan.Want == nil},
+		Exchange: keepalive(&plan.Plan),
 		From:     plan.From, To: plan.To, Precision: plan.Precision, Expect: plan.Expect, Patience: patience,
 	}}
-	if plan.Want != nil {
-		c.rules.Want = *plan.Want
-	}
 	c.job = e.newJob(&plan.Plan, func(p *engine.Plan) { p.Keeps = true })
 	c.rules.Init(c.job)
 	c.tally = newIdleTally(&c.plan)

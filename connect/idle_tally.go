@@ -56,7 +56,7 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 		SYNRetransmits: t.synRetransmits,
 		From:           c.plan.From, To: c.plan.To, Precision: c.plan.Precision,
 	}
-	r.OnlyOnce = found.How == rules.HowSilently && found.AtLeast == 0 && c.plan.Want == nil && c.plan.Protocol() != "udp"
+	r.OnlyOnce = found.How == rules.HowSilently && found.AtLeast == 0 && c.plan.Reply == nil && c.plan.Protocol() != "udp"
 	r.AtOnce = found.Bounded && found.How != rules.HowSilently && found.AtMost < min(c.plan.From, atOnce)
 	if fault := found.Control.Fault; fault.Class != class.None {
 		failure := t.failed[found.Control.Number]

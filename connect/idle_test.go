@@ -184,7 +184,7 @@ func TestIdleAsksAndJudges(t *testing.T) {
 		}
 	})
 	plan := shortIdle(pong)
-	plan.To, plan.Payload, plan.Want = 300*time.Millisecond, []byte("PING\r\n"), &reply.Want{Text: []byte("PONG"), Until: []byte("\r\n")}
+	plan.To, plan.Payload, plan.Reply = 300*time.Millisecond, []byte("PING\r\n"), &reply.Want{Text: []byte("PONG"), Until: []byte("\r\n")}
 	r, err = Idle(t.Context(), plan)
 	require.NoError(t, err)
 	assert.Equal(t, IdleNever, r.How)

@@ -41,7 +41,7 @@ type Plan struct {
 
 	Sources source.Sequence // where connections come from; the zero value leaves it to the operating system
 	Payload []byte          // what is sent once a connection is established; nil means nothing, or DefaultPayload over UDP
-	// Reply says what counts as an answer; nil means a host name in the first read, or, for a keepalive, anything.
+	// Reply says what counts as an answer; nil means a host name in the first read, or, from a connection that stays open, anything.
 	Reply *reply.Want
 	// ProxyProtocol is the version of the PROXY header that each connection begins with, 1 or 2; 0 is none. It is not for UDP.
 	ProxyProtocol int

@@ -105,7 +105,7 @@ func (i *simulatedIdle) randomPlan(r *rand.Rand, plan Plan) IdlePlan {
 	i.want = &simulatedWant{right: texts("alive"), wrong: texts("also")}
 	if r.IntN(3) == 0 {
 		i.want = &simulatedWants[r.IntN(len(simulatedWants))]
-		ip.Want = &i.want.Want
+		ip.Reply = &i.want.Want
 	}
 	return ip
 }
@@ -121,7 +121,7 @@ func (i *simulatedIdle) scripted(number int64, s *simulated.Script) {
 	}
 	if datagrams {
 		s.Answers.Moved = []byte("moved")
-		if i.call.plan.Want == nil && r.IntN(2) == 0 { // the same host, which sees another source
+		if i.call.plan.Reply == nil && r.IntN(2) == 0 { // the same host, which sees another source
 			s.Answers.Any, s.Answers.Moved = []byte("web-5\t192.0.2.7:1000"), []byte("web-5\t192.0.2.7:2000")
 		}
 	} else {
@@ -143,7 +143,7 @@ func (i *simulatedIdle) scripted(number int64, s *simulated.Script) {
 
 // judge is how an answer is judged. Over UDP, an answer that is not asked to be anything may name a host, too.
 func (i *simulatedIdle) judge(datagrams bool) func(heard []byte) simulated.Verdict {
-	if i.call.plan.Want != nil {
+	if i.call.plan.Reply != nil {
 		return i.want.judge
 	}
 	return func(heard []byte) simulated.Verdict {

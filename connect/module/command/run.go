@@ -149,7 +149,7 @@ func idle(s *session, targets []string, object any) (*finished, error) {
 	}
 	view := s.watch(&plan, live.Call{Limit: o.Limit})
 	r, err := s.engine.Idle(s.ctx, connect.IdlePlan{
-		Plan: plan, From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Want: o.Reply, Progress: silences(view),
+		Plan: plan, From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Progress: silences(view),
 	})
 	view.Close()
 	if err != nil {

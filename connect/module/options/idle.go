@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Idle is what a script asks of idle().
@@ -14,7 +13,6 @@ type Idle struct {
 	From, To  time.Duration // 0 is the default
 	Precision time.Duration // 0 is a part of the result
 	Expected  time.Duration // 0 is none
-	Reply     *reply.Want   // nil is anything
 }
 
 // ParseIdle checks the arguments of idle().
@@ -39,7 +37,7 @@ func (d *Idle) table() map[string]setter {
 		"from":        duration(&d.From),
 		"to":          duration(&d.To),
 		"precision":   duration(&d.Precision),
-		"reply":       answer(&d.Reply),
+		"reply":       answer(&d.Plan.Reply),
 		"expect":      d.expectations("idle"),
 	})
 }
