@@ -2,7 +2,6 @@ package gonet
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -12,12 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 // conn is a connection from its dial to its end.
@@ -153,23 +148,75 @@ func (c *conn) interrupt() {
 
 var past = time.Unix(1, 0)
 
-// live dials the connection, reads it until it is over, and closes it.
+// live dials the connection, does what the core asks for and reads until it is over, and closes it.
 func (c *conn) live() {
 	tcp, stream, err := c.dial()
 	if !c.dialed(tcp, stream, err) {
 		return
 	}
 	buffer := make([]byte, c.runner.size)
-	for c.perform() {
-		n, err := c.stream.Read(buffer)
-		if n > 0 || err == nil && c.runner.job.Plan.Protocol == "udp" {
-			c.runner.handle(c, engine.Event{Kind: engine.Data, Data: buffer[:n]})
-		}
-		if err != nil {
-			c.failed("read", err)
+	for {
+		switch next, out := c.next(); next {
+		case toRead:
+			c.read(buffer)
+		case toWrite:
+			c.write(out)
+		case toShut:
+			c.shutDown()
+		case toHangUp:
+			c.hangUp()
+			return
 		}
 	}
-	c.hangUp()
+}
+
+// task is what the connection's goroutine does next.
+type task uint8
+
+const (
+	toRead task = iota
+	toWrite
+	toShut
+	toHangUp
+)
+
+// next is what there is to do, and the bytes that are to be written, if that is it. It prepares a read or a write. More than a read leaves room
+// for is written on a goroutine of its own.
+func (c *conn) next() (next task, out []byte) {
+	r := c.runner
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	mayWrite := len(c.out) > 0 && !c.writer && !c.stuck
+	switch {
+	case c.closed:
+		return toHangUp, nil
+	case mayWrite && len(c.out) <= writeSize:
+		out, c.out, c.spare = c.out, c.spare[:0], nil
+		_ = c.tcp.SetWriteDeadline(instant(c.deadline))
+		return toWrite, out
+	case mayWrite:
+		c.writer = true
+		_ = c.tcp.SetWriteDeadline(time.Time{})
+		r.goroutines.Go(c.writeBeside)
+	case c.shut && !c.hasShut && !c.writer:
+		c.hasShut = true
+		return toShut, nil
+	}
+	if c.waits != c.deadline {
+		c.waits = c.deadline
+		_ = c.tcp.SetReadDeadline(instant(c.deadline)) // an interruption's may have been overwritten, but has been heeded
+	}
+	return toRead, nil
+}
+
+func (c *conn) read(buffer []byte) {
+	n, err := c.stream.Read(buffer)
+	if n > 0 || err == nil && c.runner.job.Plan.Protocol == "udp" {
+		c.runner.handle(c, engine.Event{Kind: engine.Data, Data: buffer[:n]})
+	}
+	if err != nil {
+		c.failed("read", err)
+	}
 }
 
 // failed tells of an error of a read or write. One that says that time is up may mean an interruption.
@@ -199,260 +246,52 @@ func (c *conn) expire() {
 	}
 }
 
-// dial makes the connection, as far as it gets before the deadline.
-func (c *conn) dial() (tcp, stream net.Conn, err error) {
-	r := c.runner
-	r.mu.Lock()
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	c.cancel = func() { cancel(context.Canceled) }
-	now := loop.Now()
-	c.deadline += now - c.queued // the dial begins only here: this process may have paused before
-	deadline, closed := c.deadline, c.closed
-	r.mu.Unlock()
-	if closed {
-		return nil, nil, net.ErrClosed
-	}
-	patience := time.AfterFunc(time.Duration(deadline-now), func() { c.giveUp(ctx, deadline, cancel) })
-	defer patience.Stop()
-
-	var queue icmp.Queue
-	defer queue.Close()
-	dialer := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, raw syscall.RawConn) error {
-		queue.Keep(raw, network)
-		return c.control(ctx, network, address, raw)
-	}}
-	network := "tcp"
-	if r.job.Plan.Protocol == "udp" {
-		network = "udp"
-	}
-	dialer.LocalAddr = c.localAddr(network)
-	if tcp, err = dialer.DialContext(ctx, network, c.target().Addr.String()); err != nil {
-		if errors.Is(context.Cause(ctx), engine.ReasonConnectTimeout) {
-			return nil, nil, engine.ReasonConnectTimeout
-		}
-		return nil, nil, queue.Explain(err)
-	}
-	queue.Close()
-	if tcp.LocalAddr().String() == tcp.RemoteAddr().String() {
-		abort(tcp)
-		return nil, nil, engine.ReasonSelf
-	}
-	return c.secure(tcp, deadline)
-}
-
-// giveUp cancels a dial whose deadline has passed, unless this process was paused and owes the dial that time.
-func (c *conn) giveUp(dial context.Context, deadline int64, cancel context.CancelCauseFunc) {
-	late := lateness{deadline: deadline, most: c.runner.job.Plan.ConnectTimeout}
-	for late.extend() {
-		select {
-		case <-dial.Done():
-			return
-		case <-time.After(time.Duration(late.deadline - loop.Now())):
-		}
-	}
-	c.inVain.Store(c.retransmits())
-	cancel(engine.ReasonConnectTimeout)
-}
-
-func (c *conn) target() *engine.Target {
-	j := c.runner.job
-	return &j.Plan.Targets[j.TargetOf(c.number)]
-}
-
-// source is where the connection comes from; ok is false if the system chooses that.
-func (c *conn) source() (from netip.AddrPort, ok bool) {
-	sources := &c.runner.job.Plan.Sources
-	if !sources.Chosen() {
-		return netip.AddrPort{}, false
-	}
-	from = sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
-	if !from.Addr().IsValid() {
-		from = netip.AddrPortFrom(unspecified(c.target().Addr.Addr()), from.Port())
-	}
-	return from, true
-}
-
-func unspecified(like netip.Addr) netip.Addr {
-	if like.Is4() {
-		return netip.IPv4Unspecified()
-	}
-	return netip.IPv6Unspecified()
-}
-
-// localAddr is a net.Dialer's LocalAddr.
-func (c *conn) localAddr(network string) net.Addr {
-	switch from, ok := c.source(); {
-	case !ok:
-		return nil
-	case network == "udp":
-		return net.UDPAddrFromAddrPort(from)
-	default:
-		return net.TCPAddrFromAddrPort(from)
-	}
-}
-
-// control is a net.Dialer's ControlContext.
-func (c *conn) control(ctx context.Context, network, address string, raw syscall.RawConn) error {
-	c.socket.Store(&raw)
-	from, ok := c.source()
-	if !ok {
-		return nil
-	}
-	control := source.Control(from)
-	if control == nil {
-		return nil
-	}
-	return control(ctx, network, address, raw)
-}
-
-// secure sends the header if there is one, and shakes hands with the peer if the protocol is TLS.
-func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err error) {
-	r := c.runner
-	r.mu.Lock()
-	c.tcp = tcp
-	if !c.closed {
-		_ = tcp.SetDeadline(instant(deadline))
-	}
-	closed := c.closed
-	c.cancel = func() { _ = tcp.SetDeadline(past) }
-	if r.job.Plan.Protocol != "udp" {
-		c.handshake = c.kernelView() // before anything is sent
-	}
-	r.mu.Unlock()
-	if closed {
-		return tcp, nil, net.ErrClosed
-	}
-	if header := r.job.Plan.Header; header != nil && r.job.Plan.Protocol != "udp" {
-		if _, err := tcp.Write(header(nil, addrPort(tcp.LocalAddr()), addrPort(tcp.RemoteAddr()))); err != nil {
-			return tcp, nil, err
-		}
-	}
-	if r.job.Plan.Protocol != "tls" {
-		return tcp, tcp, nil
-	}
-	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, c.tlsConfig())
-	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
-		return tcp, nil, engine.HandshakeError{Err: err}
-	}
-	return tcp, secure, nil
-}
-
-// tlsConfig is the plan's, for the connection's target.
-func (c *conn) tlsConfig() *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if given := c.runner.job.Plan.TLS; given != nil {
-		config = given.Clone()
-	}
-	if config.ServerName == "" {
-		host, _, _ := net.SplitHostPort(c.target().Name)
-		config.ServerName, _ = hostname.ASCII(host) // has been checked
-	}
-	return config
-}
-
-// dialed tells what has come of the dial. It returns false if the connection is over.
-func (c *conn) dialed(tcp, stream net.Conn, err error) bool {
-	r := c.runner
-	fault := r.dialFault(err)
-	wasReset := fault.Class == class.Reset && tcp == nil && r.job.Plan.Protocol == "tcp"
-	r.mu.Lock()
-	defer r.unlock()
-	if c.closed || err != nil && !wasReset {
-		if tcp != nil {
-			_ = tcp.Close()
-		}
-		if !c.closed {
-			r.tell(c, &engine.Event{Kind: engine.Ended, Fault: fault})
-		}
-		return false
-	}
-	if wasReset {
-		// An attempt to connect is refused, never reset: this connection was established, and has been reset since.
-		c.tcp, c.stream = resetConn{}, resetConn{}
-	} else {
-		c.tcp, c.stream = tcp, stream
-		_ = tcp.SetDeadline(time.Time{})
-	}
-	r.tell(c, &engine.Event{Kind: engine.Connected})
-	return true
-}
-
-// perform does what the core has asked for, and prepares a read. It returns false if the connection is closed.
-func (c *conn) perform() bool {
-	r := c.runner
-	for {
-		r.mu.Lock()
-		mayWrite := len(c.out) > 0 && !c.writer && !c.stuck
-		switch {
-		case c.closed:
-			r.mu.Unlock()
-			return false
-		case mayWrite && len(c.out) <= writeSize:
-			out := c.out
-			c.out, c.spare = c.spare[:0], nil
-			_ = c.tcp.SetWriteDeadline(instant(c.deadline))
-			r.mu.Unlock()
-			c.write(out)
-			continue
-		case mayWrite:
-			c.writer = true
-			_ = c.tcp.SetWriteDeadline(time.Time{})
-			r.goroutines.Go(c.writeBeside)
-		case c.shut && !c.hasShut && !c.writer:
-			c.hasShut = true
-			r.mu.Unlock()
-			c.shutDown()
-			continue
-		}
-		if c.waits != c.deadline {
-			c.waits = c.deadline
-			_ = c.tcp.SetReadDeadline(instant(c.deadline)) // an interruption's may have been overwritten, but has been heeded
-		}
-		r.mu.Unlock()
-		return true
-	}
-}
-
 // writeSize is how much may be written before the next read: every connection's buffers have room for it. A peer that echoes takes no
 // more of a larger packet before its echo is read.
 const writeSize = 16 << 10
 
 func (c *conn) write(out []byte) {
 	n, err := c.stream.Write(out)
+	c.wrote(out, n, err)
+	if err != nil {
+		c.failed("write", err)
+	}
+}
+
+// wrote keeps what was not written in time, to go on with it.
+func (c *conn) wrote(out []byte, n int, err error) {
 	c.runner.mu.Lock()
+	defer c.runner.mu.Unlock()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.out = append(out[n:len(out):len(out)], c.out...)
 		c.stuck = c.stream != c.tcp // TLS fails for good
 	} else {
 		c.spare = out[:0]
 	}
-	c.runner.mu.Unlock()
-	if err != nil {
-		c.failed("write", err)
-	}
 }
 
 // writeBeside writes while the connection's goroutine reads.
 func (c *conn) writeBeside() {
-	r := c.runner
-	for {
-		r.mu.Lock()
-		out := c.out
-		c.out = nil
-		if len(out) == 0 || c.closed {
-			c.writer = false
-			if c.shut && !c.closed {
-				c.wait(past)
-			}
-			r.mu.Unlock()
-			return
-		}
-		r.mu.Unlock()
+	for out := c.beside(); out != nil; out = c.beside() {
 		if _, err := c.stream.Write(out); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.failed("write", err)
 		}
 	}
+}
+
+// beside is what writeBeside has to write, nil if that is all.
+func (c *conn) beside() (out []byte) {
+	c.runner.mu.Lock()
+	defer c.runner.mu.Unlock()
+	if len(c.out) > 0 && !c.closed {
+		out, c.out = c.out, nil
+		return out
+	}
+	c.out, c.writer = nil, false
+	if c.shut && !c.closed {
+		c.wait(past)
+	}
+	return nil
 }
 
 // shutDown ends the sending side: over TLS by close_notify.

@@ -1,0 +1,197 @@
+package gonet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/hostname"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/icmp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// dial makes the connection, as far as it gets before the deadline.
+func (c *conn) dial() (tcp, stream net.Conn, err error) {
+	r := c.runner
+	r.mu.Lock()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	c.cancel = func() { cancel(context.Canceled) }
+	now := loop.Now()
+	c.deadline += now - c.queued // the dial begins only here: this process may have paused before
+	deadline, closed := c.deadline, c.closed
+	r.mu.Unlock()
+	if closed {
+		return nil, nil, net.ErrClosed
+	}
+	patience := time.AfterFunc(time.Duration(deadline-now), func() { c.giveUp(ctx, deadline, cancel) })
+	defer patience.Stop()
+
+	var queue icmp.Queue
+	defer queue.Close()
+	dialer := net.Dialer{KeepAlive: -1, ControlContext: func(ctx context.Context, network, address string, raw syscall.RawConn) error {
+		queue.Keep(raw, network)
+		return c.control(ctx, network, address, raw)
+	}}
+	network := "tcp"
+	if r.job.Plan.Protocol == "udp" {
+		network = "udp"
+	}
+	dialer.LocalAddr = c.localAddr(network)
+	if tcp, err = dialer.DialContext(ctx, network, c.target().Addr.String()); err != nil {
+		if errors.Is(context.Cause(ctx), engine.ReasonConnectTimeout) {
+			return nil, nil, engine.ReasonConnectTimeout
+		}
+		return nil, nil, queue.Explain(err)
+	}
+	queue.Close()
+	if tcp.LocalAddr().String() == tcp.RemoteAddr().String() {
+		abort(tcp)
+		return nil, nil, engine.ReasonSelf
+	}
+	return c.secure(tcp, deadline)
+}
+
+// giveUp cancels a dial whose deadline has passed, unless this process was paused and owes the dial that time.
+func (c *conn) giveUp(dial context.Context, deadline int64, cancel context.CancelCauseFunc) {
+	late := lateness{deadline: deadline, most: c.runner.job.Plan.ConnectTimeout}
+	for late.extend() {
+		select {
+		case <-dial.Done():
+			return
+		case <-time.After(time.Duration(late.deadline - loop.Now())):
+		}
+	}
+	c.inVain.Store(c.retransmits())
+	cancel(engine.ReasonConnectTimeout)
+}
+
+func (c *conn) target() *engine.Target {
+	j := c.runner.job
+	return &j.Plan.Targets[j.TargetOf(c.number)]
+}
+
+// source is where the connection comes from; ok is false if the system chooses that.
+func (c *conn) source() (from netip.AddrPort, ok bool) {
+	sources := &c.runner.job.Plan.Sources
+	if !sources.Chosen() {
+		return netip.AddrPort{}, false
+	}
+	from = sources.At(uint64(c.number)) // #nosec G115 -- connections count from 0
+	if !from.Addr().IsValid() {
+		from = netip.AddrPortFrom(unspecified(c.target().Addr.Addr()), from.Port())
+	}
+	return from, true
+}
+
+func unspecified(like netip.Addr) netip.Addr {
+	if like.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+// localAddr is a net.Dialer's LocalAddr.
+func (c *conn) localAddr(network string) net.Addr {
+	switch from, ok := c.source(); {
+	case !ok:
+		return nil
+	case network == "udp":
+		return net.UDPAddrFromAddrPort(from)
+	default:
+		return net.TCPAddrFromAddrPort(from)
+	}
+}
+
+// control is a net.Dialer's ControlContext.
+func (c *conn) control(ctx context.Context, network, address string, raw syscall.RawConn) error {
+	c.socket.Store(&raw)
+	from, ok := c.source()
+	if !ok {
+		return nil
+	}
+	control := source.Control(from)
+	if control == nil {
+		return nil
+	}
+	return control(ctx, network, address, raw)
+}
+
+// secure sends the header if there is one, and shakes hands with the peer if the protocol is TLS.
+func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err error) {
+	r := c.runner
+	r.mu.Lock()
+	c.tcp = tcp
+	if !c.closed {
+		_ = tcp.SetDeadline(instant(deadline))
+	}
+	closed := c.closed
+	c.cancel = func() { _ = tcp.SetDeadline(past) }
+	if r.job.Plan.Protocol != "udp" {
+		c.handshake = c.kernelView() // before anything is sent
+	}
+	r.mu.Unlock()
+	if closed {
+		return tcp, nil, net.ErrClosed
+	}
+	if header := r.job.Plan.Header; header != nil && r.job.Plan.Protocol != "udp" {
+		if _, err := tcp.Write(header(nil, addrPort(tcp.LocalAddr()), addrPort(tcp.RemoteAddr()))); err != nil {
+			return tcp, nil, err
+		}
+	}
+	if r.job.Plan.Protocol != "tls" {
+		return tcp, tcp, nil
+	}
+	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, c.tlsConfig())
+	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
+		return tcp, nil, engine.HandshakeError{Err: err}
+	}
+	return tcp, secure, nil
+}
+
+// tlsConfig is the plan's, for the connection's target.
+func (c *conn) tlsConfig() *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if given := c.runner.job.Plan.TLS; given != nil {
+		config = given.Clone()
+	}
+	if config.ServerName == "" {
+		host, _, _ := net.SplitHostPort(c.target().Name)
+		config.ServerName, _ = hostname.ASCII(host) // has been checked
+	}
+	return config
+}
+
+// dialed tells what has come of the dial. It returns false if the connection is over.
+func (c *conn) dialed(tcp, stream net.Conn, err error) bool {
+	r := c.runner
+	fault := r.dialFault(err)
+	wasReset := fault.Class == class.Reset && tcp == nil && r.job.Plan.Protocol == "tcp"
+	r.mu.Lock()
+	defer r.unlock()
+	if c.closed || err != nil && !wasReset {
+		if tcp != nil {
+			_ = tcp.Close()
+		}
+		if !c.closed {
+			r.tell(c, &engine.Event{Kind: engine.Ended, Fault: fault})
+		}
+		return false
+	}
+	if wasReset {
+		// An attempt to connect is refused, never reset: this connection was established, and has been reset since.
+		c.tcp, c.stream = resetConn{}, resetConn{}
+	} else {
+		c.tcp, c.stream = tcp, stream
+		_ = tcp.SetDeadline(time.Time{})
+	}
+	r.tell(c, &engine.Event{Kind: engine.Connected})
+	return true
+}
