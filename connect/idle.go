@@ -206,8 +206,7 @@ func (e *Engine) newIdle(plan IdlePlan) (*idleCall, error) {
 		Exchange: keepalive(&plan.Plan),
 		From:     plan.From, To: plan.To, Precision: plan.Precision, Expect: plan.Expect, Patience: patience,
 	}}
-	c.job = e.newJob(&plan.Plan, func(p *engine.Plan) { p.Keeps = true })
-	c.rules.Init(c.job)
+	c.job = e.newJob(&plan.Plan, func(p *engine.Plan) { p.Keeps, p.OneCore = true, true })
 	c.tally = newIdleTally(&c.plan)
 	return c, nil
 }

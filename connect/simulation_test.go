@@ -200,6 +200,9 @@ func (s *simulation) start() {
 	late, once, same := r.IntN(2) == 0, r.IntN(2) == 0, c.kind == "traffic" && c.plan.Network == "udp" && r.IntN(2) == 0
 	lanes := int(min(int64(c.plan.Concurrency), c.plan.Connections))
 	cores := min(1+r.IntN(2), lanes)
+	if c.job.Plan.OneCore {
+		cores = 1
+	}
 	for i := range cores {
 		share := lanes / (cores - i)
 		lanes -= share

@@ -42,6 +42,7 @@ type Plan struct {
 	// Header, if set, appends what a stream begins with, before TLS, to a buffer. It is given the connection's own address and the target's.
 	Header   func(buffer []byte, local, remote netip.AddrPort) []byte
 	Keeps    bool // established connections stay, so their descriptors are not freed by waiting
+	OneCore  bool // the rules decide by what has become of all connections, so one core makes them all
 	ReadSize int  // bytes that a read of a stream should take at most
 }
 

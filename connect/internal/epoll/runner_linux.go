@@ -37,7 +37,11 @@ func NewRunner(loops *Loops, j *engine.Job, rules engine.NewRules) engine.Runner
 // Start implements engine.Runner.
 func (r *runner) Start() error {
 	lanes := int(min(int64(r.job.Plan.Concurrency), r.job.Plan.Connections))
-	loops, err := r.loops.acquire((lanes + lanesPerLoop - 1) / lanesPerLoop)
+	wanted := (lanes + lanesPerLoop - 1) / lanesPerLoop
+	if r.job.Plan.OneCore {
+		wanted = 1
+	}
+	loops, err := r.loops.acquire(wanted)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ const (
 	kept     = "connect/internal/rules/kept.go"
 	hold     = "connect/internal/rules/hold.go"
 	fill     = "connect/internal/rules/fill.go"
-	idle     = "connect/internal/rules/idle_core.go"
+	idle     = "connect/internal/rules/idle_probe.go"
+	schedule = "connect/internal/rules/idle_plan.go"
 	search   = "connect/internal/rules/idle_search.go"
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
@@ -69,16 +70,16 @@ var mutations = []mutation{
 	{"slow failures have no bound", fill, "	f.failures.Add(1)\n", ""},
 	{"all failures are slow", fill, " || now-c.Planned < int64(f.Slow)", ""},
 	{"a step that dials no more closes what it has", fill, "	if !f.halting {\n		f.kept.Stop(now, end)\n	}\n", "	f.kept.Stop(now, end)\n"},
-	{"a silent connection is not used", idle, "			f.core.Deadline(key, p.use)\n", ""},
+	{"a silent connection is not used", schedule, "			f.core.Deadline(key, p.use)\n", ""},
 	{"what has ended is not made again", idle, "	}\n	f.again(now)\n}\n\n// howOf", "	}\n}\n\n// howOf"},
 	{"a FIN counts as a silent end", idle, "		return HowFIN //", "		return HowSilently //"},
-	{"a search goes on without its control connection", idle, "f.control.Fault, f.over = fault, true", "f.control.Fault = fault"},
+	{"a search goes on without its control connection", idle, "f.control.Fault, f.over, f.changed = fault, true, true", "f.control.Fault, f.changed = fault, true"},
 	{"a datagram is sent once", idle, "p.sends < sendings", "p.sends < 1"},
 	{"silence lasts until a datagram is sent for the last time", idle, "	if p.sends == 0 {\n", "	{\n"},
 	{"another host's answer is as good", idle, "f.datagram && p.isElsewhere(host, data):", "f.datagram && p == f.first && p.isElsewhere(host, data):"},
 	{"a silence counts as long as it was to be", idle, "silence > asked && silence-asked < f.search.slack(asked)", "silence != asked"},
 	{"a peer that speaks first is not waited for", idle, "!f.datagram && (!f.control.isKnown() || f.greets)", "!f.datagram && !f.control.isKnown() && f.greets"},
-	{"connections that are given up stay", idle, "		case p.spent:\n			f.complete(key, now)\n			f.again(now)\n", "		case p.spent:\n"},
+	{"connections that are given up stay", schedule, "		case p.spent:\n			f.complete(key, now)\n			f.again(now)\n", "		case p.spent:\n"},
 	{"a timeout is known before it is confirmed", search, "	return l.upTo-l.above <= s.precisionAt((l.above+l.upTo)/2)\n", "	return true\n"},
 	{"a search never finds that there is no timeout", search, "	case l.above >= s.to:\n		return true\n", ""},
 	{"the shortest silence is not tried itself", search, "l.upTo <= s.from+s.slack(s.from)", "l.upTo <= 2*s.from"},

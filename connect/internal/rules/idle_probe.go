@@ -3,23 +3,12 @@ package rules
 import (
 	"bytes"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
-
-// idle is the rules of one core.
-type idle struct {
-	*Idle
-	exchanges
-	patience int64 // ns, until the first answer must have come
-	mine     map[uint32]*probe
-	version  int     // of the plan that the deadlines follow
-	lacking  []int64 // when connections are to be made in place of those that have ended
-}
 
 const (
 	// greetingNs is how long a peer has to speak first.
@@ -31,23 +20,53 @@ const (
 	// leastPatienceNs and answerFactor make the patience: a TCP segment is sent again twice within a second.
 	leastPatienceNs = 1e9
 	answerFactor    = 10
-	// pollNs is how often a core looks what the others have found out.
-	pollNs = 50e6
+)
+
+// probe is a connection that is left silent.
+type probe struct {
+	waiter
+	phase   probePhase
+	silence int64 // before it was used
+	asked   int64 // when that was
+	sends   int
+	expects bool // it is silent for exactly as long as is expected to be well
+
+	heard   int64 // when the peer has spoken by itself; 0 is never
+	gap     int64 // the longest silence that it has ended by that, in the last second
+	host    string
+	source  string
+	planned int64 // when the core was told to use it
+}
+
+// speaks takes note of what the peer says by itself.
+func (p *probe) speaks(now int64) {
+	gap := now - p.since
+	if p.heard != 0 && now-p.heard <= byeNs {
+		gap = max(gap, p.gap)
+	}
+	p.gap, p.heard, p.since = gap, now, now
+}
+
+// probePhase is where in its life a probe is.
+type probePhase uint8
+
+const (
+	greeting probePhase = iota // may speak first
+	trying                     // is used for the first time
+	silent
+	asking // is used after a silence
 )
 
 // Connected implements engine.Rules.
 func (f *idle) Connected(key uint32, now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.core.LeaveLane(key)
 	f.core.Report(key, now, engine.NewsEstablished)
 	p := &probe{waiter: waiter{since: now}}
-	f.mine[key] = p
+	f.probes[key] = p
 	if f.over {
 		f.complete(key, now)
 		return
 	}
-	f.probes = append(f.probes, p)
 	if f.first == nil {
 		f.first, f.control.Number = p, int64(f.core.Conn(key).Number)
 	}
@@ -55,7 +74,7 @@ func (f *idle) Connected(key uint32, now int64) {
 		f.core.Deadline(key, now+greetingNs)
 		return
 	}
-	f.ask(key, p, trying, now)
+	f.ask(key, trying, now)
 }
 
 // patienceNow is how long a connection that was silent has to answer.
@@ -67,7 +86,8 @@ func (f *idle) patienceNow() int64 {
 }
 
 // ask sends the payload, for the first time or after a silence. That ends when it has been sent: this process may pause before.
-func (f *idle) ask(key uint32, p *probe, phase probePhase, now int64) {
+func (f *idle) ask(key uint32, phase probePhase, now int64) {
+	p := f.probes[key]
 	p.phase = phase
 	at, fault := f.send(key, now)
 	if p.sends == 0 {
@@ -77,7 +97,7 @@ func (f *idle) ask(key uint32, p *probe, phase probePhase, now int64) {
 	switch {
 	case fault.Err == engine.ReasonNotSent: //nolint:errorlint // a value, not a chain
 	case fault.Class != class.None:
-		f.end(key, p, fault, at)
+		f.Ended(key, fault, at)
 		return
 	}
 	patience := f.patience
@@ -92,37 +112,33 @@ func (f *idle) ask(key uint32, p *probe, phase probePhase, now int64) {
 
 // Writable implements engine.Rules.
 func (f *idle) Writable(key uint32, now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if at, fault := f.goOn(key, now); fault.Class != class.None {
-		f.end(key, f.mine[key], fault, at)
+		f.Ended(key, fault, at)
 	}
 }
 
 // Data implements engine.Rules.
 func (f *idle) Data(key uint32, data []byte, now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.mine[key]
+	p := f.probes[key]
 	switch p.phase {
 	case greeting:
 		if fault := misplaced(data, nil, func(string) bool { return false }); f.wantsAny() && fault.Class != class.None {
-			f.end(key, p, fault, now)
+			f.Ended(key, fault, now)
 			return
 		}
 		f.greets = true
-		f.ask(key, p, trying, now)
+		f.ask(key, trying, now)
 	case silent: // whatever is on the way has seen this, too
 		p.speaks(now)
 		f.spoken++
-		f.changed()
+		f.changed = true
 	case trying, asking:
 		host, done, fault := f.take(key, data)
 		switch {
 		case fault.Class != class.None:
-			f.end(key, p, fault, now)
+			f.Ended(key, fault, now)
 		case p.phase == trying && f.echoesMore(data):
-			f.end(key, p, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch}, now)
+			f.Ended(key, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch}, now)
 		case done:
 			f.answered(key, p, host, data, now)
 		}
@@ -146,7 +162,7 @@ func (f *idle) answered(key uint32, p *probe, host string, data []byte, now int6
 	case p.phase == trying:
 		f.worked(p, host, data, time.Duration(took), now)
 	case f.datagram && p.isElsewhere(host, data):
-		f.end(key, p, engine.Fault{Class: class.BadReply, Err: engine.ReasonElsewhere}, now)
+		f.Ended(key, engine.Fault{Class: class.BadReply, Err: engine.ReasonElsewhere}, now)
 		return
 	default:
 		f.note(p, HowNever)
@@ -161,7 +177,7 @@ func (f *idle) answered(key uint32, p *probe, host string, data []byte, now int6
 		f.expected.taken, p.expects = true, true
 	}
 	f.core.Deadline(key, engine.Never)
-	f.changed()
+	f.changed = true
 }
 
 // teller is the host that an answer names: every datagram of our servers names one.
@@ -233,26 +249,24 @@ func (f *idle) judged(p *probe, silence int64, how How) {
 		p.expects = false
 		f.expected.Silence, f.expected.How = time.Duration(silence), how
 	}
-	f.changed()
+	f.changed = true
 }
 
-// Ended implements engine.Rules.
+// Ended implements engine.Rules. An answer that is wrong ends a connection, too.
 func (f *idle) Ended(key uint32, fault engine.Fault, now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.end(key, f.mine[key], fault, now)
-}
-
-// end takes note of a connection that has ended, or has answered in a wrong way.
-func (f *idle) end(key uint32, p *probe, fault engine.Fault, now int64) {
+	p := f.probes[key]
 	switch p.phase {
 	case greeting, trying:
 		if fault.Class == class.None {
 			fault = engine.Fault{Class: class.Closed, Err: engine.ReasonClosedUnanswered}
 		}
-		f.leave(key, p)
+		f.leave(key)
 		f.core.Fail(key, now, fault)
-		f.lacks(p, fault, now)
+		if p == f.first {
+			f.control.Fault, f.over, f.changed = fault, true, true
+		} else {
+			f.retry(now)
+		}
 		return
 	case silent:
 		silence := now - p.since
@@ -263,7 +277,7 @@ func (f *idle) end(key uint32, p *probe, fault engine.Fault, now int64) {
 	case asking:
 		f.note(p, howOf(fault))
 	}
-	f.leave(key, p)
+	f.leave(key)
 	if fault.Class == class.None || fault.Class == class.Reset {
 		f.core.PeerClosed(key, now, fault)
 	} else {
@@ -283,77 +297,27 @@ func howOf(fault engine.Fault) How {
 	return HowRST
 }
 
-// lacks takes note of a connection that did not work at all.
-func (f *idle) lacks(p *probe, fault engine.Fault, now int64) {
-	if p == f.first {
-		f.control.Fault, f.over = fault, true
-		f.changed()
-		return
-	}
-	f.retry(now)
-}
-
 // Failed implements engine.Rules.
-func (f *idle) Failed(_ engine.Claim, now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.retry(now)
-}
-
-// retry makes a connection in place of one that could not be established, or did not work, unless the control connection is yet to show
-// that any can.
-func (f *idle) retry(now int64) {
-	const unansweredFlows = 2
-	f.failed++
-	f.reuse = f.reuse || f.control.isKnown() && f.failed >= unansweredFlows // of UDP
-	switch asked := int(f.core.Job().Plan.Connections); {
-	case !f.control.isKnown():
-		f.owed++
-	case f.failed <= asked*maxRetries:
-		f.again(now + int64(backoff(f.failed/asked)))
-	}
-}
-
-// maxRetries is how often each connection is retried, on average, before they are given up.
-const maxRetries = 5
-
-// again makes a connection in place of one that has ended, unless the next turn finds that there is no need.
-func (f *idle) again(at int64) { f.lacking = append(f.lacking, at) }
-
-// redial makes the connections that are lacking.
-func (f *idle) redial() (wake int64) {
-	wake = engine.Never
-	if !f.over && !f.isFinal() {
-		for _, at := range f.lacking {
-			f.core.Redial(f.next, at)
-			f.next++
-			wake = min(wake, at)
-		}
-	}
-	f.lacking = f.lacking[:0]
-	return wake
-}
+func (f *idle) Failed(_ engine.Claim, now int64) { f.retry(now) }
 
 // Expired implements engine.Rules.
 func (f *idle) Expired(key uint32, seen int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.mine[key]
+	p := f.probes[key]
 	switch p.phase {
 	case greeting:
-		f.ask(key, p, trying, seen)
+		f.ask(key, trying, seen)
 	case silent:
-		f.ask(key, p, asking, seen)
+		f.ask(key, asking, seen)
 	case trying, asking:
 		if f.datagram && p.sends < sendings {
-			f.ask(key, p, p.phase, seen)
+			f.ask(key, p.phase, seen)
 			return
 		}
 		why := engine.ReasonNoAnswer
 		if p.phase == asking {
 			why = engine.ReasonForgotten
 		}
-		f.end(key, p, engine.Fault{Class: class.NoReply, Err: why}, seen)
+		f.Ended(key, engine.Fault{Class: class.NoReply, Err: why}, seen)
 	}
 }
 
@@ -362,59 +326,17 @@ func (f *idle) Stop(now int64, _ class.Class) { f.TimeUp(now) }
 
 // TimeUp implements engine.Rules.
 func (f *idle) TimeUp(now int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.over = true
+	f.over, f.changed = true, true
 	f.core.Each(func(key uint32) { f.complete(key, now) })
 }
 
 // complete ends a connection from here.
 func (f *idle) complete(key uint32, now int64) {
-	f.leave(key, f.mine[key])
+	f.leave(key)
 	f.core.Complete(key, now)
 }
 
-func (f *idle) leave(key uint32, p *probe) {
+func (f *idle) leave(key uint32) {
 	f.forget(key)
-	delete(f.mine, key)
-	f.probes = slices.DeleteFunc(f.probes, func(of *probe) bool { return of == p })
-}
-
-// Turn implements engine.Rules: it makes the plan, and lets the deadlines follow.
-func (f *idle) Turn(now int64) (wake int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.version != f.Idle.version {
-		f.version = f.Idle.version
-		if !f.over {
-			f.look(now)
-			f.over = f.isDone()
-		}
-		if !f.over {
-			f.plan(now)
-		}
-		f.follow(now)
-	}
-	wake = f.redial()
-	if f.cores > 1 && f.core.Open() > 0 {
-		wake = min(wake, now+pollNs)
-	}
-	return wake
-}
-
-// follow lets this core's deadlines follow the plan.
-func (f *idle) follow(now int64) {
-	f.core.Each(func(key uint32) {
-		switch p := f.mine[key]; {
-		case f.over || f.isFinal() && !p.expects:
-			f.complete(key, now)
-		case p.phase != silent:
-		case p.spent:
-			f.complete(key, now)
-			f.again(now)
-		case p.use != p.planned:
-			p.planned = p.use
-			f.core.Deadline(key, p.use)
-		}
-	})
+	delete(f.probes, key)
 }
