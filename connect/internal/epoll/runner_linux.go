@@ -37,11 +37,7 @@ func NewRunner(loops *Loops, j *engine.Job, rules engine.NewRules) engine.Runner
 // Start implements engine.Runner.
 func (r *runner) Start() error {
 	lanes := int(min(int64(r.job.Plan.Concurrency), r.job.Plan.Connections))
-	wanted := (lanes + lanesPerLoop - 1) / lanesPerLoop
-	if r.job.Plan.OneCore {
-		wanted = 1
-	}
-	loops, err := r.loops.acquire(wanted)
+	loops, err := r.loops.acquire(wanted(&r.job.Plan, lanes))
 	if err != nil {
 		return err
 	}
@@ -54,6 +50,14 @@ func (r *runner) Start() error {
 		r.shares = append(r.shares, r.start(l, mine, targets))
 	}
 	return nil
+}
+
+// wanted is how many loops a job with so many lanes takes, if there are as many.
+func wanted(p *engine.Plan, lanes int) int {
+	if p.OneCore {
+		return 1
+	}
+	return (lanes + lanesPerLoop - 1) / lanesPerLoop
 }
 
 func (r *runner) start(l *loop.Loop, lanes int, targets []endpoint) *share {
