@@ -54,6 +54,16 @@ func isFailed(fault engine.Fault) bool {
 	return fault.Class != class.None && fault.Err != engine.ReasonNotSent //nolint:errorlint // a value, not a chain
 }
 
+// isTold reports whether a class is that of a message about a datagram, by ICMP or of this host's own, after which others may get through.
+func isTold(of class.Class) bool {
+	switch of {
+	case class.Refused, class.HostUnreachable, class.NetUnreachable, class.Blocked:
+		return true
+	default:
+		return false
+	}
+}
+
 // wantsAny reports whether the user has not said what an answer is, so that a host's name may come.
 func (x *exchanges) wantsAny() bool { return x.Any || x.Want.Any() }
 

@@ -19,22 +19,23 @@ type Hold struct {
 
 // New returns the rules of one core.
 func (h *Hold) New(c *engine.Core) engine.Rules {
-	return &hold{
+	r := &hold{
 		kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval)),
-		told: map[uint32]engine.Fault{},
 	}
+	if r.datagram {
+		r.told, r.again = map[uint32]engine.Fault{}, r.interval
+	}
+	return r
 }
 
 type hold struct {
 	kept
 	expected           map[string]float64
 	interval, patience int64
-	told               map[uint32]engine.Fault // of UDP flows that owe an answer: what has been told about them since, such as by ICMP
 }
 
 // Connected implements engine.Rules.
 func (h *hold) Connected(key uint32, now int64) {
-	delete(h.told, key) // what was told of a connection before, whose key it has
 	h.core.LeaveLane(key)
 	h.nextKeepalive(key, now)
 	h.core.Report(key, now, engine.NewsEstablished)
@@ -72,7 +73,6 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 			h.report(key, now, engine.NewsNamed)
 		}
 	}
-	delete(h.told, key)
 	h.nextKeepalive(key, max(h.core.Outgoing(key).Mark, now-h.interval))
 	h.echoed(key, now)
 }
@@ -81,7 +81,7 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 func (h *hold) Expired(key uint32, seen int64) {
 	asked := h.core.Outgoing(key).Mark
 	if asked == 0 || seen < asked+h.patience {
-		h.ask(key, seen)
+		h.ask(key, seen, h.patience)
 		return
 	}
 	fault, told := h.told[key]
@@ -89,56 +89,4 @@ func (h *hold) Expired(key uint32, seen int64) {
 		fault = h.late(key, engine.ReasonKeepalive)
 	}
 	h.fail(key, seen, fault).Reply = time.Duration(seen - asked)
-}
-
-// ask sends the payload, which must be answered within patience. A datagram may get lost, so a flow that owes an answer is asked again after
-// an interval; one that this host does not take is as good as lost.
-func (h *hold) ask(key uint32, now int64) {
-	at, fault := h.send(key, now)
-	if h.outlasts(key, fault) { // the message was about a datagram before
-		at, fault = h.send(key, at)
-	}
-	switch {
-	case h.outlasts(key, fault):
-		h.told[key] = fault
-	case isFailed(fault):
-		h.Ended(key, fault, at)
-		return
-	}
-	out := h.core.Outgoing(key)
-	if out.Mark == 0 {
-		out.Mark = at
-	}
-	due := out.Mark + h.patience
-	if h.datagram {
-		due = min(due, at+h.interval)
-	}
-	h.core.Deadline(key, due)
-}
-
-// TooLarge implements engine.Resender.
-func (h *hold) TooLarge(key uint32, now int64) {
-	if h.core.Outgoing(key).Mark == 0 {
-		return
-	}
-	if at, fault := h.send(key, now); isFailed(fault) {
-		h.Ended(key, fault, at)
-	}
-}
-
-// Ended implements engine.Rules.
-func (h *hold) Ended(key uint32, fault engine.Fault, now int64) {
-	if !h.outlasts(key, fault) {
-		h.kept.Ended(key, fault, now)
-		return
-	}
-	if h.core.Outgoing(key).Mark != 0 {
-		h.told[key] = fault
-	}
-}
-
-// outlasts reports whether a UDP flow goes on: what is told of its datagrams, such as by ICMP, is as good as silence, which ends the flow if no
-// answer comes in time. One on which nothing has ever come has failed.
-func (h *hold) outlasts(key uint32, fault engine.Fault) bool {
-	return h.datagram && isTold(fault.Class) && h.core.Received(key) > 0
 }

@@ -26,6 +26,10 @@ type kept struct {
 	exchanges
 	hosts  []string          // the first one is unknown
 	hostOf map[string]uint16 // index in hosts
+
+	// Of UDP flows that outlast what is told about their datagrams, such as by ICMP. Where told is nil, none does.
+	told  map[uint32]engine.Fault // what has been told about a flow since it owes an answer
+	again int64                   // ns until such a flow is asked again, as a datagram may get lost
 }
 
 func newKept(c *engine.Core, x *Exchange) kept {
@@ -59,12 +63,31 @@ func (k *kept) greeted(key uint32, data []byte, speaks bool, expected map[string
 // ask sends the payload, which must be answered within patience. A datagram that this host does not take is as good as lost.
 func (k *kept) ask(key uint32, now, patience int64) {
 	at, fault := k.send(key, now)
-	if isFailed(fault) {
+	if k.outlasts(key, fault) { // the message was about a datagram before
+		at, fault = k.send(key, at)
+	}
+	switch {
+	case k.outlasts(key, fault):
+		k.told[key] = fault
+	case isFailed(fault):
 		k.Ended(key, fault, at)
 		return
 	}
-	k.core.Outgoing(key).Mark = at
-	k.core.Deadline(key, at+patience)
+	out := k.core.Outgoing(key)
+	if out.Mark == 0 {
+		out.Mark = at
+	}
+	due := out.Mark + patience
+	if k.told != nil {
+		due = min(due, at+k.again)
+	}
+	k.core.Deadline(key, due)
+}
+
+// outlasts reports whether a UDP flow goes on: what is told of its datagrams is as good as silence, which ends the flow if no answer comes in
+// time. One on which nothing has ever come has failed.
+func (k *kept) outlasts(key uint32, fault engine.Fault) bool {
+	return k.told != nil && isTold(fault.Class) && k.core.Received(key) > 0
 }
 
 // answered takes what has come since a connection was asked. done says that this is the answer; a wrong one ends the connection.
@@ -82,6 +105,7 @@ func (k *kept) echoed(key uint32, now int64) {
 	out := k.core.Outgoing(key)
 	k.report(key, now, engine.NewsEchoed).Reply = time.Duration(now - out.Mark)
 	out.Mark = 0
+	delete(k.told, key)
 }
 
 // Writable implements engine.Rules.
@@ -93,6 +117,12 @@ func (k *kept) Writable(key uint32, now int64) {
 
 // Ended implements engine.Rules. A peer that closes or resets does not fail.
 func (k *kept) Ended(key uint32, fault engine.Fault, now int64) {
+	if k.outlasts(key, fault) {
+		if k.core.Outgoing(key).Mark != 0 {
+			k.told[key] = fault
+		}
+		return
+	}
 	if fault.Class != class.None && fault.Class != class.Reset {
 		k.fail(key, now, fault)
 		return
@@ -123,6 +153,7 @@ func (k *kept) fail(key uint32, now int64, fault engine.Fault) *engine.Outcome {
 // leave drops what is kept of a connection that is about to end, and returns its host.
 func (k *kept) leave(key uint32) (host string) {
 	k.forget(key)
+	delete(k.told, key)
 	return k.host(key)
 }
 

@@ -432,16 +432,6 @@ func (t *traffic) outlasts(s *session, fault engine.Fault) bool {
 	return t.datagram && isTold(fault.Class) && s.Received > 0
 }
 
-// isTold reports whether a class is that of a message about a datagram, by ICMP or of this host's own, after which others may get through.
-func isTold(of class.Class) bool {
-	switch of {
-	case class.Refused, class.HostUnreachable, class.NetUnreachable, class.Blocked:
-		return true
-	default:
-		return false
-	}
-}
-
 // lose ends a connection that has failed, and dials anew. A proxy accepts connections whether it has a backend or not, so one without
 // any echo is a failed dial, too.
 func (t *traffic) lose(s *session, now int64, fault engine.Fault) {
