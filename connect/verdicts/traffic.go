@@ -39,11 +39,16 @@ func trafficWhy(r *connect.TrafficResult) string {
 	if len(late) == 0 && len(r.List) == 0 { // of several calls together, losses are not known one by one
 		late = beyond(r.Errors, r.FirstErrors)
 	}
-	text := causes(late, r.First)
-	if moved := r.NeedlesslyMoved(); moved > 0 {
-		text += fmt.Sprintf("; %s went on with another host, so the balancer has no table of flows, or lost it", plural(moved, "UDP flow"))
+	return causes(late, r.First) + movedWhy(&r.Losses) + sizesWhy(r)
+}
+
+// movedWhy tells of UDP flows that another host went on to answer.
+func movedWhy(l *connect.Losses) string {
+	moved := l.NeedlesslyMoved()
+	if moved == 0 {
+		return ""
 	}
-	return text + sizesWhy(r)
+	return fmt.Sprintf("; %s went on with another host, so the balancer has no table of flows, or lost it", plural(moved, "UDP flow"))
 }
 
 // sizesWhy tells a hole in the path's MTU: on a connection small packets pass, and large ones vanish.
