@@ -4,6 +4,7 @@ package rules
 type PacketCounts struct {
 	Connected, Reconnected, Lost, Moved int64       // connections, and sessions
 	Sent, Received, Dropped, Corrupted  int64       // packets
+	Foreign                             int64       // datagrams that are no echo of what was sent
 	GaveUp                              int64       // sessions that are not dialed any more
 	BySize                              []SizeCount // packets, in the order of their sizes' turns
 }
@@ -18,6 +19,7 @@ func (c *PacketCounts) take(from *PacketCounts) {
 	c.Received += from.Received
 	c.Dropped += from.Dropped
 	c.Corrupted += from.Corrupted
+	c.Foreign += from.Foreign
 	c.GaveUp += from.GaveUp
 	for i, n := range from.BySize {
 		c.BySize[i].Sent += n.Sent

@@ -113,7 +113,14 @@ func (t *traffic) Data(key uint32, data []byte, now int64) {
 // tookDatagram takes a datagram, which may be no echo, or one that has come before.
 func (t *traffic) tookDatagram(s *session, data []byte, now int64) {
 	sequence, body, ok := stamped(data)
-	if !ok || !s.awaits(sequence) || len(data) != t.sizes[t.size(s, sequence)] {
+	switch {
+	case !ok || sequence == 0 || sequence > s.sequence:
+		t.counts.Foreign++
+		return
+	case !s.awaits(sequence):
+		return
+	case len(data) != t.sizes[t.size(s, sequence)]:
+		t.counts.Foreign++
 		return
 	}
 	t.name(s, body[:min(len(body), reply.MaxLength+1)], now)
