@@ -7,6 +7,7 @@ type mutation struct {
 
 const (
 	core     = "connect/internal/engine/core.go"
+	dials    = "connect/internal/engine/dial.go"
 	job      = "connect/internal/engine/job.go"
 	conns    = "connect/internal/engine/conn.go"
 	redials  = "connect/internal/engine/redials.go"
@@ -27,24 +28,24 @@ const (
 )
 
 var mutations = []mutation{
-	{"a counter is not raised", core, "		c.delta.connected++\n", ""},
+	{"a counter is not raised", dials, "		c.delta.connected++\n", ""},
 	{"a failure is counted twice", core, "	c.delta.errors++\n", "	c.delta.errors += 2\n"},
-	{"a target that failed is not counted", core, "	o.Class, o.Err = fault.Class, fault.Err\n	c.delta.dialErrors++\n", "	o.Class, o.Err = fault.Class, fault.Err\n"},
+	{"a target that failed is not counted", dials, "	o.Class, o.Err = fault.Class, fault.Err\n	c.delta.dialErrors++\n", "	o.Class, o.Err = fault.Class, fault.Err\n"},
 	{"established_max counts closed connections", openings, "	if seen <= c.seen {\n		return\n	}\n", ""},
 	{"bytes that came are not counted", core, "		c.conns.receive(e.Key, len(e.Data))\n", ""},
 	{"bytes that were sent are counted before they are", core, "outgoingAt(key).Sent += int64(n)\n", "outgoingAt(key).Sent += int64(len(p))\n"},
-	{"a class is exchanged", core, "Fault{class.Timeout, ReasonConnectTimeout}", "Fault{class.NoReply, ReasonConnectTimeout}"},
-	{"the connect timeout is ignored", core, "		c.driver.Deadline(key, at+int64(c.job.Plan.ConnectTimeout))\n", ""},
-	{"the connect timeout goes on after the connect", core, "		c.driver.Deadline(e.Key, Never)\n", ""},
+	{"a class is exchanged", dials, "Fault{class.Timeout, ReasonConnectTimeout}", "Fault{class.NoReply, ReasonConnectTimeout}"},
+	{"the connect timeout is ignored", dials, "		c.driver.Deadline(key, at+int64(c.job.Plan.ConnectTimeout))\n", ""},
+	{"the connect timeout goes on after the connect", dials, "		c.driver.Deadline(e.Key, Never)\n", ""},
 	{"the call's time is up before what came in time is looked at", core, "timeUp := seen >= c.job.deadline", "timeUp := now >= c.job.deadline"},
 	{"the duration is, too", core, "	if seen >= c.job.until && !c.over {", "	if now >= c.job.until && !c.over {"},
 	{"a lane is not freed", core, "	c.leaveLane(conn)\n	o := c.report(key, now)\n", "	o := c.report(key, now)\n"},
-	{"a connection without a descriptor is forgotten", core, "	c.starve(conn.Claim(), now)\n	c.driver", "	c.driver"},
-	{"it is, if the dial says so at once", core, "			c.starve(claim, now)\n			return c.retryAt\n", "			return now + retryNs\n"},
-	{"it waits although no other can free one", core, "s.Dialing+s.Established > besides", "s.Dialing+s.Established > 0"},
-	{"it counts as begun", core, "	c.delta.started--\n", ""},
+	{"a connection without a descriptor is forgotten", dials, "	c.starve(conn.Claim(), now)\n	c.driver", "	c.driver"},
+	{"it is, if the dial says so at once", dials, "			c.starve(claim, now)\n			return c.retryAt\n", "			return now + retryNs\n"},
+	{"it waits although no other can free one", dials, "s.Dialing+s.Established > besides", "s.Dialing+s.Established > 0"},
+	{"it counts as begun", dials, "	c.delta.started--\n", ""},
 	{"a RST where a connect is given up", core, "conn.phase.isEstablished() && c.job.Plan.Reset", "c.job.Plan.Reset"},
-	{"what is to be dialed again is lost", core, "		c.redials.push(Claim{Number: number, Planned: at})\n", ""},
+	{"what is to be dialed again is lost", dials, "		c.redials.push(Claim{Number: number, Planned: at})\n", ""},
 	{"the last in line is dialed again first", redials, "h[i].Planned < h[j].Planned", "h[i].Planned > h[j].Planned"},
 	{"the rate counts from the first connection's end", job, "float64(number)/j.Plan.Rate", "float64(number+1)/j.Plan.Rate"},
 	{"a connection keeps what an earlier one had", conns, "	*conn = Conn{Number: uint32(c.Number), Planned: c.Planned, phase: dialing}", "	conn.Number, conn.Planned, conn.phase = uint32(c.Number), c.Planned, dialing"},
