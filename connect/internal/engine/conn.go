@@ -4,9 +4,10 @@ import (
 	"math"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/arena"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/blocks"
 )
 
-// Conn is a connection from its dial to its end. It has no pointers, so the garbage collector never looks at it, and 32 bytes.
+// Conn is a connection from its dial to its end. It has no pointers, so the garbage collector never looks at it, and 32 bytes; see asleep.
 type Conn struct {
 	Planned     int64  // when it was due
 	Since       int64  // when it was established
@@ -47,30 +48,59 @@ const (
 func (p phase) isDialing() bool     { return p == dialing }
 func (p phase) isEstablished() bool { return p == established || p == settling }
 
-const chunkSize = 1 << 8 // calls with a connection or two are made by the thousand
-
-// slab keeps the connections of a core. A connection's key is its index. It grows by chunks, which never move.
+// slab keeps the connections of a core. A connection's key is its index.
 type slab struct {
-	arena    arena.Arena
-	chunks   []*[chunkSize]Conn
-	outgoing []*[chunkSize]Outgoing // nil where nothing was ever sent
+	conns    blocks.Array[Conn, asleep]
+	arena    arena.Arena              // of outgoing
+	outgoing []*[blocks.Size]Outgoing // nil where nothing was ever sent
 	free     []uint32
 	used     uint32 // keys ever used
 }
 
-func (s *slab) at(key uint32) *Conn { return &s.chunks[key/chunkSize][key%chunkSize] }
+func newSlab() slab {
+	return slab{conns: blocks.Array[Conn, asleep]{Kind: blocks.Kind[Conn, asleep]{Sleep: sleep, Wake: wake}}}
+}
+
+// reserve makes room for so many connections: tables that grow leave as much again behind.
+func (s *slab) reserve(n int64) {
+	s.conns.Reserve(n)
+	s.outgoing = make([]*[blocks.Size]Outgoing, 0, (n+blocks.Size-1)/blocks.Size)
+}
+
+// at returns a connection, valid until it falls asleep.
+func (s *slab) at(key uint32) *Conn { return s.conns.At(key) }
+
+// phase is in which phase a connection is. It wakes nothing.
+func (s *slab) phase(key uint32) phase {
+	switch c, a := s.conns.Peek(key); {
+	case c != nil:
+		return c.phase
+	case a != nil && a.has(key%blocks.Size):
+		return established
+	}
+	return unused
+}
+
+// number is a connection's number in the job. It wakes nothing.
+func (s *slab) number(key uint32) uint32 {
+	c, a := s.conns.Peek(key)
+	if c == nil {
+		return a.number + uint32(a.conns[key%blocks.Size].number)
+	}
+	return c.Number
+}
 
 func (s *slab) outgoingAt(key uint32) *Outgoing {
-	chunk := &s.outgoing[key/chunkSize]
-	if *chunk == nil {
-		*chunk = arena.New[[chunkSize]Outgoing](&s.arena)
+	block := &s.outgoing[key/blocks.Size]
+	if *block == nil {
+		*block = arena.New[[blocks.Size]Outgoing](&s.arena)
 	}
-	return &(*chunk)[key%chunkSize]
+	return &(*block)[key%blocks.Size]
 }
 
 // sent is how many bytes a connection has sent.
 func (s *slab) sent(key uint32) int64 {
-	if s.outgoing[key/chunkSize] == nil {
+	if s.outgoing[key/blocks.Size] == nil {
 		return 0
 	}
 	return s.outgoingAt(key).Sent
@@ -88,7 +118,7 @@ func (s *slab) receive(key uint32, n int) {
 // received is how many bytes a connection has received.
 func (s *slab) received(key uint32) int64 {
 	n := int64(s.at(key).received)
-	if s.outgoing[key/chunkSize] != nil {
+	if s.outgoing[key/blocks.Size] != nil {
 		n += int64(s.outgoingAt(key).wraps) << 32
 	}
 	return n
@@ -103,8 +133,8 @@ func (s *slab) put(c Claim) (key uint32) {
 	} else {
 		key = s.used
 		s.used++
-		if int(key/chunkSize) == len(s.chunks) {
-			s.chunks, s.outgoing = append(s.chunks, arena.New[[chunkSize]Conn](&s.arena)), append(s.outgoing, nil)
+		if s.conns.Reach(key); int(key/blocks.Size) == len(s.outgoing) {
+			s.outgoing = append(s.outgoing, nil)
 		}
 	}
 	conn := s.at(key)
@@ -114,17 +144,20 @@ func (s *slab) put(c Claim) (key uint32) {
 
 func (s *slab) remove(key uint32) {
 	s.at(key).phase = unused
-	if s.outgoing[key/chunkSize] != nil {
+	if s.outgoing[key/blocks.Size] != nil {
 		*s.outgoingAt(key) = Outgoing{}
 	}
 	s.free = append(s.free, key)
 }
 
-// each calls do for every connection in such a phase; do may end connections.
+// each calls do for every connection in such a phase; do may end that connection. What it wakes falls asleep again.
 func (s *slab) each(is func(phase) bool, do func(key uint32)) {
 	for key := range s.used {
-		if is(s.at(key).phase) {
+		if is(s.phase(key)) {
 			do(key)
+		}
+		if key%blocks.Size == blocks.Size-1 {
+			s.conns.RestLast(key)
 		}
 	}
 }

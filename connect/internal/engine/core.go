@@ -47,7 +47,10 @@ type Hooks struct {
 
 // NewCore returns a core that dials at most lanes connections at once.
 func NewCore(j *Job, d Driver, lanes int, rules NewRules, hooks Hooks) *Core {
-	c := &Core{job: j, driver: d, lanes: lanes, hooks: hooks, batch: j.Outcomes.NewBatch(int(min(batchSize, j.Plan.Connections)))}
+	c := &Core{job: j, driver: d, conns: newSlab(), lanes: lanes, hooks: hooks, batch: j.Outcomes.NewBatch(int(min(batchSize, j.Plan.Connections)))}
+	if j.Plan.Keeps {
+		c.conns.reserve(j.Plan.Connections)
+	}
 	c.look = j.looks.join()
 	c.rules = rules(c)
 	return c
@@ -56,8 +59,11 @@ func NewCore(j *Job, d Driver, lanes int, rules NewRules, hooks Hooks) *Core {
 // Job returns the job.
 func (c *Core) Job() *Job { return c.job }
 
-// Conn returns the connection of a key, valid until that is ended.
+// Conn returns the connection of a key, valid until that is ended, and at most until the next Turn.
 func (c *Core) Conn(key uint32) *Conn { return c.conns.at(key) }
+
+// Number returns the number in the job of the connection of a key. Other than [Core.Conn], it does not wake a connection.
+func (c *Core) Number(key uint32) uint32 { return c.conns.number(key) }
 
 // Received returns how many bytes have come on the connection of a key.
 func (c *Core) Received(key uint32) int64 { return c.conns.received(key) }
@@ -100,6 +106,9 @@ func (c *Core) Turn(now, seen int64) (wake int64) {
 	wake = min(wake, c.rules.Turn(now))
 	c.count(seen)
 	wake = min(wake, c.settle(now))
+	if c.job.Plan.Keeps {
+		wake = min(wake, c.conns.conns.RestSome(now))
+	}
 	if c.dialedAll() && c.conns.open() == 0 {
 		c.finish(now)
 		return Never

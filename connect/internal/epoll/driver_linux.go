@@ -291,7 +291,7 @@ func (d *driver) dialed(key uint32, s *sock, events loop.Events) {
 
 // to is the target of a connection.
 func (d *driver) to(key uint32) *endpoint {
-	return &d.targets[d.job.TargetOf(int64(d.core.Conn(key).Number))]
+	return &d.targets[d.job.TargetOf(int64(d.core.Number(key)))]
 }
 
 // isSelfConnect reports whether a socket is connected to itself (RFC 9293, section 3.5, simultaneous open).

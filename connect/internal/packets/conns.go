@@ -1,6 +1,9 @@
 package packets
 
-import "github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+import (
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/blocks"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+)
 
 // conn is a connection from its dial to the end of TIME-WAIT. It has no pointers, so the garbage collector never looks at it.
 type conn struct {
@@ -29,7 +32,8 @@ func (id connID) index() uint32  { return uint32(id >> 1) }
 
 // conns are a driver's connections.
 type conns struct {
-	blocks    blocks // of those that the core knows, by key
+	known     blocks.Array[conn, asleep] // to the core, by key
+	windows   *windows                   // of those that are asleep
 	lingerers chunks[lingerer]
 	free      []uint32 // lingerers' places
 	ever      uint32   // places ever used
@@ -41,34 +45,55 @@ type lingerer struct {
 	number uint32 // in the job
 }
 
-// at returns a connection, valid until blocks rest.
+func newConns() conns {
+	w := &windows{}
+	return conns{windows: w, known: blocks.Array[conn, asleep]{Kind: blocks.Kind[conn, asleep]{Sleep: w.sleep, Wake: w.wake}}}
+}
+
+// at returns a connection, valid until it falls asleep.
 func (s *conns) at(id connID) *conn {
 	if id.lingers() {
 		return &s.lingerers.at(id.index()).conn
 	}
-	return s.blocks.at(id.index())
+	return s.known.At(id.index())
 }
 
 // awake returns a connection, nil if it is asleep.
 func (s *conns) awake(id connID) *conn {
-	if id.lingers() || s.blocks.isAwake(id.index()) {
+	if id.lingers() {
 		return s.at(id)
 	}
-	return nil
+	c, _ := s.known.Peek(id.index())
+	return c
 }
 
-// port returns a connection's own port, 0 if there is none.
+// port returns a connection's own port, 0 if there is none. It wakes nothing.
 func (s *conns) port(id connID) uint16 {
 	if id.lingers() {
 		return s.lingerers.at(id.index()).port
 	}
-	return s.blocks.port(id.index())
+	switch c, a := s.known.Peek(id.index()); {
+	case c != nil:
+		return c.port
+	case a != nil:
+		return a.rests[id.index()%blocks.Size].Port
+	}
+	return 0
+}
+
+// copy returns a connection that the core knows as it is, and wakes nothing.
+func (s *conns) copy(key uint32) conn {
+	c, a := s.known.Peek(key)
+	if c == nil {
+		return s.windows.wakened(a, key%blocks.Size)
+	}
+	return *c
 }
 
 // add takes a connection that the core has begun.
 func (s *conns) add(key uint32, port uint16) (connID, *conn) {
-	s.blocks.makeRoom(key)
-	c := s.blocks.at(key)
+	s.known.Reach(key)
+	c := s.known.At(key)
 	*c = conn{port: port, marks: c.marks & dirty} // it may still be in the list
 	return idOf(key), c
 }
@@ -87,14 +112,20 @@ func (s *conns) linger(c *conn, number uint32) (connID, *conn) {
 	return lingererAt(i), &l.conn
 }
 
+// remove removes a connection, and wakes nothing.
 func (s *conns) remove(id connID) {
-	if !id.lingers() {
-		s.blocks.remove(id.index())
+	if id.lingers() {
+		l := s.lingerers.at(id.index())
+		*l = lingerer{conn: conn{marks: l.marks & dirty}}
+		s.free = append(s.free, id.index())
 		return
 	}
-	l := s.lingerers.at(id.index())
-	*l = lingerer{conn: conn{marks: l.marks & dirty}}
-	s.free = append(s.free, id.index())
+	c, a := s.known.Peek(id.index())
+	if c == nil {
+		a.rests[id.index()%blocks.Size] = tcp.Rest{}
+		return
+	}
+	*c = conn{marks: c.marks & dirty}
 }
 
 // eachLingerer calls do for every connection that the core has closed.

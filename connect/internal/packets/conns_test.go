@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/blocks"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
@@ -14,16 +15,16 @@ import (
 func TestConnsSleep(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 8)) // #nosec G404 -- repeatable
-	var all conns
+	all := newConns()
 	want := map[connID]conn{}
-	const keys = 3*blockSize + blockSize/2
+	const keys = 3*blocks.Size + blocks.Size/2
 	slept := 0
-	for range 4_000 {
+	for now := range int64(4_000) {
 		id := idOf(r.Uint32N(keys))
 		known, some := want[id]
 		switch r.IntN(5) {
 		case 0:
-			all.blocks.rest()
+			all.known.RestSome(now * 1e9)
 		case 1:
 			if some {
 				all.remove(id)
@@ -31,7 +32,7 @@ func TestConnsSleep(t *testing.T) {
 			}
 		case 2:
 			if some {
-				c := all.blocks.copy(id.index())
+				c := all.copy(id.index())
 				assertSame(t, known, c)
 				moved, at := all.linger(&c, id.index())
 				all.remove(id)
@@ -65,8 +66,8 @@ func TestConnsSleep(t *testing.T) {
 		}
 	}
 	assert.Positive(t, slept)
-	for range keys {
-		all.blocks.rest()
+	for now := range int64(keys) {
+		all.known.RestSome((4_000 + now) * 1e9)
 	}
 	lingering := 0
 	all.eachLingerer(func(id connID, c *conn) {
@@ -85,7 +86,8 @@ func TestConnsSleep(t *testing.T) {
 // assertSame compares all but when the timer was started, which does not run.
 func assertSame(t *testing.T, want, got conn) {
 	t.Helper()
-	assert.Equal(t, want.rest(), got.rest())
+	assert.Equal(t, want.Rest(want.port), got.Rest(got.port))
+	assert.Equal(t, want.Window(), got.Window())
 	assert.Equal(t, want.marks, got.marks)
 }
 
@@ -94,7 +96,7 @@ func established(r *rand.Rand) (c tcp.Conn) {
 	now := r.Int64N(1e9)
 	c.Open(r.Uint32(), 1460)
 	syn, _ := c.Next(nil, now)
-	c.Receive(&wire.TCP{Seq: r.Uint32(), Ack: syn.Seq + 1, Flags: wire.SYN | wire.ACK, Window: 512, MSS: 1000}, 65535, now+4e6)
+	c.Receive(&wire.TCP{Seq: r.Uint32(), Ack: syn.Seq + 1, Flags: wire.SYN | wire.ACK, Window: 512 + uint16(r.Uint32N(2)), MSS: 1000}, 65535, now+4e6)
 	c.Next(nil, now)
 	return c
 }

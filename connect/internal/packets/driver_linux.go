@@ -42,7 +42,6 @@ type driver struct {
 	kept   map[connID][]byte // what has been sent and not been acknowledged, or is about to be sent
 	early  early             // what has arrived before its turn
 	dirty  []connID
-	restAt int64         // when connections are to be put to sleep
 	timers timers.Timers // of the rules, by key
 	alarms alarms        // of TCP, by connection
 	fresh  []connID      // UDP, which is connected at once
@@ -78,7 +77,7 @@ func (d *driver) number(id connID) uint32 {
 	if id.lingers() {
 		return d.conns.lingerers.at(id.index()).number
 	}
-	return d.core.Conn(id.index()).Number
+	return d.core.Number(id.index())
 }
 
 func (d *driver) to(id connID) *target { return &d.targets[d.job.TargetOf(int64(d.number(id)))] }
@@ -247,7 +246,7 @@ func (d *driver) Local(key uint32) netip.AddrPort { return d.local(idOf(key)) }
 // Close implements engine.Driver.
 func (d *driver) Close(key uint32, reset bool) {
 	id := idOf(key)
-	c := d.conns.blocks.copy(key)
+	c := d.conns.copy(key)
 	d.timers.Set(key, never)
 	if reset {
 		d.abort(id, &c)
@@ -296,11 +295,12 @@ func newDriver(j *engine.Job) *driver {
 	d := &driver{
 		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)),
 		shift: rand.Uint64N(1 << 32), // #nosec G404 -- spreads connections over ports, no secret
-		kept:  map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
+		conns: newConns(), kept: map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
 	}
 	d.flows.hash = d.hashOf
 	if j.Plan.Keeps {
 		d.flows.reserve(j.Plan.Connections)
+		d.conns.known.Reserve(j.Plan.Connections)
 	}
 	return d
 }

@@ -52,7 +52,7 @@ func (f *flows) find(hash uint64, is func(id connID) bool) (id connID, ok bool) 
 }
 
 // mostTaken of ofSlots may be taken: above, many buckets are full.
-const mostTaken, ofSlots = 13, 16
+const mostTaken, ofSlots = 15, 16
 
 // reserve makes room for so many connections, and no more.
 func (f *flows) reserve(n int64) {

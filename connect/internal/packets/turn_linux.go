@@ -25,7 +25,7 @@ func (d *driver) Tick(now int64) (wake int64) {
 	wake = d.core.Turn(now, d.loop.Seen())
 	more = d.connectDatagrams() || more
 	more = d.send() || more
-	wake = min(wake, d.endIfQuiet(now), d.rest(now))
+	wake = min(wake, d.endIfQuiet(now), d.conns.known.RestSome(now))
 	if more {
 		return now
 	}
@@ -131,18 +131,6 @@ func (d *driver) send() (more bool) {
 		l.device.Flush()
 	}
 	return len(d.dirty) > 0
-}
-
-// rest puts connections to sleep that are at rest, a few now and then.
-func (d *driver) rest(now int64) (wake int64) {
-	if now >= d.restAt {
-		d.restAt = now + restEvery
-		d.conns.blocks.rest()
-	}
-	if len(d.conns.blocks.awake) == 0 {
-		return never
-	}
-	return d.restAt
 }
 
 // emit sends all that a connection has to send now. ok is false if there is no room for it.

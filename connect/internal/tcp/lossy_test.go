@@ -127,7 +127,7 @@ func (n *network) step() bool {
 func (n *network) rest() {
 	if n.client.Rests() {
 		r := n.client.Rest(0)
-		n.client = r.Conn()
+		n.client = r.Conn(n.client.Window())
 		n.rests++
 	}
 }

@@ -10,6 +10,7 @@ const (
 	dials    = "connect/internal/engine/dial.go"
 	job      = "connect/internal/engine/job.go"
 	conns    = "connect/internal/engine/conn.go"
+	asleep   = "connect/internal/engine/asleep.go"
 	redials  = "connect/internal/engine/redials.go"
 	counters = "connect/internal/engine/counters.go"
 	openings = "connect/internal/engine/openings.go"
@@ -24,7 +25,6 @@ const (
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
 	traffic  = "connect/internal/rules/traffic.go"
-	packets  = "connect/internal/rules/traffic_packets.go"
 )
 
 var mutations = []mutation{
@@ -51,6 +51,10 @@ var mutations = []mutation{
 	{"a connection keeps what an earlier one had", conns, "	*conn = Conn{Number: uint32(c.Number), Planned: c.Planned, phase: dialing}", "	conn.Number, conn.Planned, conn.phase = uint32(c.Number), c.Planned, dialing"},
 	{"a state is read from the wrong counter", counters, "connected - completed - closed - errors", "connected - completed - errors"},
 	{"a connection keeps what an earlier one has sent", conns, "		*s.outgoingAt(key) = Outgoing{}\n", ""},
+	{"a connection loses its host in its sleep", asleep, ", Tag: k.tag", ""},
+	{"it was established when it was dialed", asleep, "Since: planned + int64(k.connect)", "Since: planned"},
+	{"it has received nothing", asleep, "	c.received = news >> resentBits & (1<<receivedBits - 1)\n", ""},
+	{"another one in its block loses what does not fit", asleep, "ok && max(planned, connect) <= math.MaxUint32 &&", "ok &&"},
 	{"the rest of a payload is not sent", exchange, "x.Payload[len(x.Payload)-int(out.Left):]", "x.Payload"},
 	{"a payload is begun before the last one is sent", exchange, "out.Left == 0 {\n		out.Left =", "true {\n		out.Left ="},
 	{"a part of an answer is kept for the next connection", flood, "	f.forget(key)\n	f.core.Fail", "	f.core.Fail"},
@@ -92,11 +96,11 @@ var mutations = []mutation{
 	{"an echo of an earlier connection counts", session, "s.first <= sequence && sequence", "sequence"},
 	{"a datagram that comes twice counts twice", session, " && *s.dueAt(sequence) != 0", ""},
 	{"the back-off does not grow", session, "first<<min(failed, doublings)", "first"},
-	{"more than was sent is not noticed", packets, "		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})\n		return\n", "		data = data[:min(len(data), s.toCome)]\n"},
-	{"more than was sent so far is not noticed", packets, "len(data) > s.toCome-int(out.Left)", "len(data) > s.toCome-0*int(out.Left)"},
-	{"an echo in parts is compared in part", packets, "size-s.toCome, data) || s.spoilt", "size-s.toCome, data)"},
-	{"a flow moves more than once", packets, " && !s.moved {", " {"},
-	{"packets that have no slot are not counted", packets, "	s.Dropped += n\n", ""},
+	{"more than was sent is not noticed", traffic, "		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})\n		return\n", "		data = data[:min(len(data), s.toCome)]\n"},
+	{"more than was sent so far is not noticed", traffic, "len(data) > s.toCome-int(out.Left)", "len(data) > s.toCome-0*int(out.Left)"},
+	{"an echo in parts is compared in part", traffic, "size-s.toCome, data) || s.spoilt", "size-s.toCome, data)"},
+	{"a flow moves more than once", traffic, " && !s.moved {", " {"},
+	{"packets that have no slot are not counted", traffic, "	s.Dropped += dropped\n", ""},
 	{"what ICMP tells ends a flow at once", traffic, "isTold(fault.Class) && s.Received > 0", "false"},
 	{"a flow that never had an echo outlasts ICMP", traffic, "isTold(fault.Class) && s.Received > 0", "isTold(fault.Class)"},
 	{"the end does not wait for echoes", traffic, "	case !t.HalfClose && !s.waiting:", "	case true:"},
@@ -105,5 +109,5 @@ var mutations = []mutation{
 	{"a FIN before the last echo is well", traffic, "		if s.shut && !s.waiting {", "		if s.shut {"},
 	{"a first connection counts as a reconnect", traffic, "	if s.lives > 1 {", "	if s.lives > 0 {"},
 	{"sessions that are given up are not counted", traffic, "		t.counts.GaveUp++\n", ""},
-	{"round trips count from when a packet was sent", packets, "RoundTrip: time.Duration(now - *due)", "RoundTrip: time.Duration(now - max(*due, s.since))"},
+	{"round trips count from when a packet was sent", traffic, "RoundTrip: time.Duration(now - *due)", "RoundTrip: time.Duration(now - max(*due, s.since))"},
 }
