@@ -13,14 +13,22 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
-// heldByPackets are how many connections the packet driver holds, one number after the other, to see whether what they cost grows as they do.
-var heldByPackets = [...]int{10_000, 100_000, 1_000_000}
+// heldByPackets are how many connections the packet driver holds, one number after the other, to see whether what they cost grows as they do;
+// and what they may cost, 0 for anything.
+var heldByPackets = [...]struct {
+	count     int
+	seconds   float64 // to open them
+	bytes     float64 // each, beside what the process takes for a few
+	megabytes float64 // of the whole process
+}{
+	{count: 10_000},
+	{count: 100_000},
+	{count: 1_000_000, seconds: 10, bytes: 64},
+	{count: 10_000_000, bytes: 64, megabytes: 400},
+}
 
-const (
-	mostOpeningSeconds = 10 // for the last number
-	mostPacketBytes    = 64 // of a connection
-	mostGrowth         = 1.25
-)
+// mostGrowth is what a connection's processor time may grow to if there are ten times as many.
+const mostGrowth = 1.25
 
 // heldCost is what a child tells of the connections that it holds.
 type heldCost struct {
@@ -65,29 +73,24 @@ func (w *wire) weighPackets(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	var perConnection [len(heldByPackets)]heldCost
-	for i, count := range heldByPackets {
-		bytes, cost, err := w.hold(ctx, count)
+	var before, last time.Duration
+	for _, most := range &heldByPackets {
+		bytes, cost, err := w.hold(ctx, most.count)
 		if err != nil {
 			return err
 		}
-		n := time.Duration(count)
-		perConnection[i] = heldCost{Opened: cost.Opened / n, Processor: cost.Processor / n}
-		name := fmt.Sprintf("over veth: %d held by packets, ", count)
-		last := i == len(heldByPackets)-1
-		r.add(atMost(name+"s to open", cost.Opened.Seconds(), mostOpeningSeconds, last))
-		r.add(atMost(name+"bytes each", float64(bytes-few)/float64(count-fewHeld), mostPacketBytes, last))
-		r.add(atMost(name+"µs of processor time each", float64(perConnection[i].Processor.Nanoseconds())/1e3, 0, false))
+		before, last = last, cost.Processor/time.Duration(most.count)
+		name := fmt.Sprintf("over veth: %d held by packets, ", most.count)
+		r.add(atMost(name+"s to open", cost.Opened.Seconds(), most.seconds))
+		r.add(atMost(name+"bytes each", float64(bytes-few)/float64(most.count-fewHeld), most.bytes))
+		r.add(atMost(name+"MB in all", float64(bytes)/1e6, most.megabytes))
+		r.add(atMost(name+"µs of processor time each", float64(last.Nanoseconds())/1e3, 0))
 	}
-	before, last := perConnection[len(perConnection)-2], perConnection[len(perConnection)-1]
-	r.add(atMost("over veth: processor time of each, ten times as many held", float64(last.Processor)/float64(before.Processor), mostGrowth, true))
+	r.add(atMost("over veth: processor time of each, ten times as many held", float64(last)/float64(before), mostGrowth))
 	return nil
 }
 
-func atMost(name string, value, target float64, wanted bool) figure {
-	if !wanted {
-		target = 0
-	}
+func atMost(name string, value, target float64) figure {
 	return figure{Name: name, Value: spreadOf([]float64{value}), Target: target, AtMost: true}
 }
 
