@@ -49,8 +49,8 @@ const (
 	descriptorReserve = 100
 	// Kernel memory of a TCP connection: two sockets' structures, where both ends are on this host.
 	bytesPerConnection = 8 << 10
-	// Memory of a connection of the packet driver's, which is all in this process.
-	packetsBytesPerConnection = 72
+	// Memory of a connection of the packet driver's, which is all in this process, at its peak: when all are closed at once.
+	packetsBytesPerConnection = 112
 	// Processor time of a connect, answer and close at this end, in microseconds, by a k6 script with all metrics: docs/scale.md.
 	socketsMicroseconds, packetsMicroseconds = 26, 13
 )
