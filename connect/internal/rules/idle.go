@@ -12,8 +12,8 @@ import (
 // that one which never works is not taken for one that was forgotten. Over UDP each silence has a flow of its own, as long as new ones are
 // answered, since connection tracking gives other timeouts to flows that go on. It is for jobs of one core.
 //
-// This file has what is asked and what is found. The life of a connection is in idle_probe.go, when connections are used in idle_plan.go, and
-// which silences are tried in idle_search.go.
+// This file has what is asked and what is found. The life of a connection is in idle_probe.go, when connections are used in idle_plan.go, which
+// silences are tried in idle_search.go, and what follows from what was seen in idle_evidence.go.
 type Idle struct {
 	Exchange
 	From, To  time.Duration // silences that are tried

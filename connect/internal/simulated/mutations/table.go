@@ -22,6 +22,7 @@ const (
 	idle     = "connect/internal/rules/idle_probe.go"
 	schedule = "connect/internal/rules/idle_plan.go"
 	search   = "connect/internal/rules/idle_search.go"
+	evidence = "connect/internal/rules/idle_evidence.go"
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
 	traffic  = "connect/internal/rules/traffic.go"
@@ -89,8 +90,8 @@ var mutations = []mutation{
 	{"a timeout is known before it is confirmed", search, "	return l.upTo-l.above <= s.precisionAt((l.above+l.upTo)/2)\n", "	return true\n"},
 	{"a search never finds that there is no timeout", search, "	case l.above >= s.to:\n		return true\n", ""},
 	{"the shortest silence is not tried itself", search, "l.upTo <= s.from+s.slack(s.from)", "l.upTo <= 2*s.from"},
-	{"one failure by chance is taken for the timeout", search, "best.likelihood+implausible", "best.likelihood"},
-	{"ends by themselves are not exact", search, "	e.saw(max(silence-slack, 0), HowNever)\n", ""},
+	{"one failure by chance is taken for the timeout", evidence, "best.likelihood+implausible", "best.likelihood"},
+	{"ends by themselves are not exact", evidence, "	e.saw(max(silence-slack, 0), HowNever)\n", ""},
 	{"sizes do not take turns", packet, "int((sequence - s.first - 1) % uint64(len(p.sizes)))", "0"},
 	{"a host's name is kept for the next connection", session, "first: s.sequence + 1,", "first: s.sequence + 1, Packets: engine.Packets{Host: s.Host},"},
 	{"an echo of an earlier connection counts", session, "s.first <= sequence && sequence", "sequence"},
