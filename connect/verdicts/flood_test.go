@@ -155,6 +155,16 @@ func TestReplyTimeOfNoAnswers(t *testing.T) {
 	want{text: []string{"more than one SYN"}}.check(t, r.Judged, verdicts.Prompt)
 }
 
+// What is said of several hosts does not depend on which of them is looked at first.
+func TestUnexpectedHostsTogether(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		r := answered(connect.Hosts{"web-1": 1, "web-9": 7, "(other)": 2, "(unknown)": 1}, map[string]float64{"web-1": 1})
+		verdicts.Flood(r, &verdicts.Expect{Hosts: map[string]float64{"web-1": 1}}, true)
+		want{fails: true, text: []string{"web-9 7, (other) 2, (unknown) 1, which are not expected"}}.check(t, r.Judged, verdicts.Hosts)
+	}
+}
+
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	equal := map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}

@@ -73,14 +73,15 @@ func byChance(missing []string, want dues, connections int64) string {
 }
 
 func unexpectedAs(unexpected connect.Hosts, want dues) string {
+	alone := len(unexpected) == 1
 	for host := range unexpected {
-		if _, listed := want[host]; !listed {
-			if host == engine.UnknownHost && len(unexpected) == 1 {
-				return "tell no name (the first group of reply.match is the name; without one there is none)"
-			}
-			if host == engine.OtherHosts {
-				return fmt.Sprintf("stands for all names beyond the first %d", engine.MaxHosts)
-			}
+		switch _, listed := want[host]; {
+		case listed:
+		case alone && host == engine.UnknownHost:
+			return "tell no name (the first group of reply.match is the name; without one there is none)"
+		case alone && host == engine.OtherHosts:
+			return fmt.Sprintf("stands for all names beyond the first %d", engine.MaxHosts)
+		default:
 			return "are not expected"
 		}
 	}
