@@ -684,7 +684,7 @@ export interface Held {
  * Verdicts: `complete`, `connected`, `prompt` (not over UDP), `kept`; with {@link HoldExpect} `hosts`.
  *
  * Metrics: those of connecting, as for flood(); `mconnect_echo_duration` (Trend, of about 1,000 answers a second at most) with
- * `keepalive`; `mconnect_failures` (tags `error`, `phase`, and `host` where known), `mconnect_connections_lost` and `mconnect_needless_losses` (tags `host`, `error`); and the state
+ * `keepalive`, and `mconnect_flows_moved` (Counter, over UDP); `mconnect_failures` (tags `error`, `phase`, and `host` where known), `mconnect_connections_lost` and `mconnect_needless_losses` (tags `host`, `error`); and the state
  * gauges, of which `mconnect_established_max` and `mconnect_closed` are made for thresholds.
  */
 export function hold(target: Target | Target[], options?: HoldOptions): Promise<Held>;

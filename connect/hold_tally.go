@@ -47,6 +47,10 @@ func (t *holdTally) add(batch []Outcome) {
 			t.hosts.Add(o.Host, 1)
 		case Echoed:
 			t.echo.Add(o.Reply)
+		case Moved:
+			l := t.loss(o)
+			l.Moved = true
+			t.losses.add(l)
 		case Ended:
 			t.ended(o)
 		}

@@ -129,6 +129,16 @@ func (l *Losses) NeedlesslyMoved() (n int64) {
 	return n
 }
 
+// Moved counts the UDP flows that another host went on to answer.
+func (l *Losses) Moved() (n int64) {
+	for i := range l.List {
+		if l.List[i].Moved {
+			n++
+		}
+	}
+	return n
+}
+
 // TakenDown counts the connections that announced changes have ended. A flow that another host took is up. Excuse must have been called.
 func (l *Losses) TakenDown() (n int64) {
 	for i := range l.List {

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -26,6 +27,9 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	want := &simulatedWants[r.IntN(len(simulatedWants))]
 	if h.rules.Any = r.IntN(2) == 0; h.rules.Any {
 		want = &simulatedWant{right: texts("alive"), wrong: texts("also")}
+		if h.job.Plan.Protocol == "udp" { // no name, which would be another host's
+			want.wrong = texts("\xff")
+		}
 	}
 	h.rules.Want = want.Want
 	pause := hp.Keepalive // until an answer must have come
@@ -72,7 +76,16 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 			}
 		}
 	}
+	type told struct {
+		spoken, moved bool
+		echoed        int
+		host          string // that was told first
+	}
+	all, established := make([]told, hp.Connections), int64(0)
 	c.truth = func(conn *simulated.Conn) (fate, error) {
+		if h.rules.Any && all[conn.Number].moved {
+			conn.LastHost = "alive" // which all answers are
+		}
 		return c.holdTruth(conn, &hp, h.rules.Any || want.Any(), int64(pause))
 	}
 	c.overdue = func(conn *simulated.Conn, seen int64) string {
@@ -92,11 +105,6 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		}
 		return ""
 	}
-	type told struct {
-		spoken bool
-		echoed int
-	}
-	all, established := make([]told, hp.Connections), int64(0)
 	c.event = func(conn *simulated.Conn, o *Outcome) error {
 		about := &all[o.Number]
 		switch o.Event {
@@ -107,13 +115,18 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 			if about.spoken {
 				return errors.New("it speaks first for the second time")
 			}
-			about.spoken = true
+			about.spoken, about.host = true, o.Host
 			return match(conn.FirstData != nil, "it has said nothing")
 		case Echoed:
 			about.echoed++
 			return match(o.Reply > 0 && hp.Keepalive > 0 && o.Reply <= pause+2*time.Second, "an answer in its time")
+		case Moved:
+			isFirst := !about.moved
+			about.moved = true
+			return match(datagrams && isFirst && conn.Answers > 0 && o.Host != "" && o.Reply > 0, "one host only to have answered a stream, or a move to have been told")
 		}
 		if o.Event == Named {
+			about.host = o.Host
 			return match(o.Host != "" && conn.Answers > 0, "a host that an answer has named")
 		}
 		return errors.New("not an event of a hold")
@@ -124,6 +137,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 			answers--
 		}
 		return errors.Join(
+			match(!datagrams || o.Host == cmp.Or(all[o.Number].host, o.Host) || all[o.Number].moved, "told of a move from %q", all[o.Number].host),
 			match(all[o.Number].spoken == (conn.FirstData != nil), "told that it has spoken: %v", conn.FirstData != nil),
 			match(all[o.Number].echoed == answers, "told of %d answers, but there were %d", all[o.Number].echoed, answers))
 	}

@@ -265,6 +265,7 @@ func (t *trafficTally) result() *TrafficResult {
 		Received:       t.last.Received,
 		Dropped:        t.last.Dropped,
 		BySize:         t.last.BySize,
+		Foreign:        t.last.Foreign,
 		Retransmits:    t.retransmits,
 		StartTime:      loop.Time(t.job.Start()),
 		Timeout:        plan.Timeout,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -517,6 +518,32 @@ func TestTrafficShortUDP(t *testing.T) {
 }
 
 // Over UDP a flow is up at once: nobody answers all the same.
+// A datagram that comes back cut, or longer, is no echo; one that comes twice is one.
+func TestTrafficUDPForeign(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		reply   func([]byte) []byte
+		foreign bool
+	}{
+		"an echo": {func(d []byte) []byte { return d }, false},
+		"cut":     {func(d []byte) []byte { return d[:80] }, true},
+		"longer":  {func(d []byte) []byte { return append(slices.Clip(d), "more"...) }, true},
+		"short":   {func([]byte) []byte { return []byte("web-1") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				r := traffic(t, e, TrafficPlan{
+					Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, row.reply)}, Connections: 2}, Throughput: 40, PacketSize: 200, Duration: 300 * time.Millisecond, LossTimeout: 100 * time.Millisecond,
+				})
+				assert.Positive(t, r.Sent)
+				assert.Equal(t, row.foreign, r.Foreign > 0)
+				assert.Equal(t, !row.foreign, r.Received > 0)
+			})
+		})
+	}
+}
+
 func TestTrafficUDPRefused(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

@@ -107,7 +107,7 @@ func TestEcho(t *testing.T) {
 				}
 				assert.True(t, bytes.Equal(want, echoOf(t, tr.connect(t, srv.EchoAddr()), reader)))
 				eventuallyEcho(t, srv, func(s server.EchoStats) bool {
-					return s == server.EchoStats{Accepted: 1, Received: int64(row.size), Sent: int64(len(want))}
+					return s == server.EchoStats{ListenerStats: server.ListenerStats{Accepted: 1, Received: int64(row.size)}, Sent: int64(len(want))}
 				})
 			})
 		})
@@ -254,7 +254,9 @@ func TestEchoOfDatagrams(t *testing.T) {
 			n, err := conn.Read(back)
 			require.NoError(t, err)
 			assert.Equal(t, row.want, string(back[:n]))
-			eventuallyEcho(t, srv, func(s server.EchoStats) bool { return s == server.EchoStats{Datagrams: 1, DatagramsAnswered: 1} })
+			eventuallyEcho(t, srv, func(s server.EchoStats) bool {
+				return s.ListenerStats == server.ListenerStats{Datagrams: 1, DatagramsAnswered: 1}
+			})
 		})
 	}
 }

@@ -115,7 +115,7 @@ func TestProxyHeader(t *testing.T) {
 		}
 		n := int64(len(acceptedHeaders(t)))
 		eventually(t, srv, func(s server.Stats) bool { return s.Active == 0 })
-		assert.Equal(t, server.Stats{Accepted: n, Replies: 2 * n, Received: n}, srv.Stats(), "the headers count nowhere")
+		assert.Equal(t, server.Stats{ListenerStats: server.ListenerStats{Accepted: n, Received: n}, Replies: 2 * n}, srv.Stats(), "the headers count nowhere")
 	})
 }
 
@@ -174,7 +174,7 @@ func TestProxyHeaderAndMore(t *testing.T) {
 	ask(t, conn)
 	require.NoError(t, conn.Close())
 	eventually(t, srv, func(s server.Stats) bool { return s.Active == 0 })
-	assert.Equal(t, server.Stats{Accepted: 1, Replies: 3, Received: 6}, srv.Stats())
+	assert.Equal(t, server.Stats{ListenerStats: server.ListenerStats{Accepted: 1, Received: 6}, Replies: 3}, srv.Stats())
 }
 
 func TestWrongProxyHeader(t *testing.T) {
@@ -205,7 +205,8 @@ func TestWrongProxyHeader(t *testing.T) {
 				}
 				eventually(t, srv, func(s server.Stats) bool { return s.Active+s.Echo.Active == 0 })
 				stats := srv.Stats()
-				assert.Equal(t, server.Stats{Accepted: 1, HeaderErrors: 1, Echo: server.EchoStats{Accepted: 1, HeaderErrors: 1}}, stats)
+				one := server.ListenerStats{Accepted: 1, HeaderErrors: 1}
+				assert.Equal(t, server.Stats{ListenerStats: one, Echo: server.EchoStats{ListenerStats: one}}, stats)
 			})
 		})
 	}
@@ -224,7 +225,7 @@ func TestProxyHeaderLate(t *testing.T) {
 			expectEnd(t, tr.overHeader(t, srv.Addr(), []byte(began), false))
 		}
 		eventually(t, srv, func(s server.Stats) bool { return s.Active == 0 })
-		assert.Equal(t, server.Stats{Accepted: 4, HeaderErrors: 4}, srv.Stats())
+		assert.Equal(t, server.Stats{ListenerStats: server.ListenerStats{Accepted: 4, HeaderErrors: 4}}, srv.Stats())
 		assert.Equal(t, 1, strings.Count(log.String(), "Connection closed; its PROXY header did not come in time: "), log.String())
 		assert.NotContains(t, log.String(), "\x1b")
 		assert.Contains(t, log.String(), `began_with="\"PROXY \\x1b[31m\""`)

@@ -7,19 +7,9 @@ import (
 
 // Stats are totals since the server's start, except Active and Pending.
 type Stats struct {
-	Accepted int64 // TCP connections served
-	Active   int64 // of these, open now
-	Refused  int64 // TCP connections closed at once: over MaxConnections, or no file descriptor left
-	TimedOut int64 // TCP connections closed after IdleTimeout
-	// HeaderErrors are TCP connections closed because they did not begin with a PROXY header (ProxyProtocol).
-	HeaderErrors int64
-
-	Replies  int64 // host names written to TCP connections
-	Dropped  int64 // answers not written in full, because the client does not read or is gone
-	Received int64 // bytes read from TCP connections
-
-	Datagrams         int64 // UDP datagrams received
-	DatagramsAnswered int64
+	ListenerStats       // of the responder
+	Replies       int64 // host names written to TCP connections
+	Dropped       int64 // answers not written in full, because the client does not read or is gone
 
 	// Of the echo and of the HTTP listener, which the above do not count.
 	Echo EchoStats
@@ -28,18 +18,35 @@ type Stats struct {
 
 // EchoStats are those of the echo.
 type EchoStats struct {
+	ListenerStats
+	Sent int64 // bytes written to TCP connections
+}
+
+// ListenerStats are those of what is accepted and received.
+type ListenerStats struct {
 	Accepted int64 // TCP connections served
 	Active   int64 // of these, open now
 	Refused  int64 // TCP connections closed at once: over MaxConnections, or no file descriptor left
 	TimedOut int64 // TCP connections closed after IdleTimeout
 	// HeaderErrors are TCP connections closed because they did not begin with a PROXY header (ProxyProtocol).
 	HeaderErrors int64
-
-	Received int64 // bytes read from TCP connections
-	Sent     int64 // bytes written to them
+	Received     int64 // bytes read from TCP connections
 
 	Datagrams         int64 // UDP datagrams received
 	DatagramsAnswered int64
+}
+
+func (s *ListenerStats) add(c *counters) {
+	left := c.left.Load() // before accepted, so that Active is never below 0
+	accepted := c.accepted.Load()
+	s.Accepted += accepted
+	s.Active += accepted - left
+	s.Refused += c.refused.Load()
+	s.TimedOut += c.timedOut.Load()
+	s.HeaderErrors += c.headerErrors.Load()
+	s.Received += c.received.Load()
+	s.Datagrams += c.datagrams.Load()
+	s.DatagramsAnswered += c.datagramsAnswered.Load()
 }
 
 // HTTPStats are those of the HTTP listener.
@@ -78,17 +85,9 @@ func (t *tally) newPart() *counters {
 // responder returns the totals of a tally as the responder's.
 func (t *tally) responder() (s Stats) {
 	t.each(func(c *counters) {
-		left := c.left.Load() // before accepted, so that Active is never below 0
-		s.Accepted += c.accepted.Load()
-		s.Active += c.accepted.Load() - left
-		s.Refused += c.refused.Load()
-		s.TimedOut += c.timedOut.Load()
-		s.HeaderErrors += c.headerErrors.Load()
+		s.add(c)
 		s.Replies += c.replies.Load()
 		s.Dropped += c.dropped.Load()
-		s.Received += c.received.Load()
-		s.Datagrams += c.datagrams.Load()
-		s.DatagramsAnswered += c.datagramsAnswered.Load()
 	})
 	return s
 }
@@ -96,16 +95,8 @@ func (t *tally) responder() (s Stats) {
 // echo returns the totals of a tally as the echo's.
 func (t *tally) echo() (s EchoStats) {
 	t.each(func(c *counters) {
-		left := c.left.Load() // before accepted, so that Active is never below 0
-		s.Accepted += c.accepted.Load()
-		s.Active += c.accepted.Load() - left
-		s.Refused += c.refused.Load()
-		s.TimedOut += c.timedOut.Load()
-		s.HeaderErrors += c.headerErrors.Load()
-		s.Received += c.received.Load()
+		s.add(c)
 		s.Sent += c.sent.Load()
-		s.Datagrams += c.datagrams.Load()
-		s.DatagramsAnswered += c.datagramsAnswered.Load()
 	})
 	return s
 }

@@ -100,5 +100,9 @@ func (s *holdSampler) finish(ctx context.Context, r *connect.HoldResult) {
 	if closed := r.States.Closed; closed > 0 && s.root.notices.first("closed") {
 		s.logger.Warnf("mconnect: %d of %d held connections were closed by the peer, after %s on average", closed, r.EstablishedTotal, r.Lifetime.Avg.Round(time.Microsecond))
 	}
+	if r.EchoTime.Count > 0 {
+		s.add(s.metrics.flowsMoved, s.allTags(), s.root.stamps.next(time.Now()), float64(r.Moved()))
+		s.push()
+	}
 	s.conclude(r.Connects, r.Errors, r.First)
 }

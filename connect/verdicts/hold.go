@@ -53,7 +53,7 @@ func keptWhy(r *connect.HoldResult) string {
 	delete(late, connect.ClassClosed)
 	delete(late, connect.ClassReset)
 	if fin+rst == 0 {
-		return causes(late, r.First)
+		return causes(late, r.First) + movedWhy(&r.Losses)
 	}
 	text := ": the peer closed " + plural(fin, "connection")
 	if rst > 0 {

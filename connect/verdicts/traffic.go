@@ -1,6 +1,7 @@
 package verdicts
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -39,11 +40,31 @@ func trafficWhy(r *connect.TrafficResult) string {
 	if len(late) == 0 && len(r.List) == 0 { // of several calls together, losses are not known one by one
 		late = beyond(r.Errors, r.FirstErrors)
 	}
-	text := causes(late, r.First)
-	if moved := r.NeedlesslyMoved(); moved > 0 {
-		text += fmt.Sprintf("; %s went on with another host, so the balancer has no table of flows, or lost it", plural(moved, "UDP flow"))
+	return causes(late, r.First) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
+}
+
+// foreignWhy says that most datagrams which have no echo were answered by something else, "" if they were not.
+func foreignWhy(r *connect.TrafficResult) string {
+	if r.Foreign == 0 || 2*r.Foreign < r.Sent-r.Received {
+		return ""
 	}
-	return text + sizesWhy(r)
+	return fmt.Sprintf("; %s came back that %s no echo of what was sent, by its length or its end: a server that does not echo, or cuts datagrams to the size of its buffer (mconnect-server -echo does neither)", plural(r.Foreign, "datagram"), isOrAre(r.Foreign))
+}
+
+func isOrAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// movedWhy tells of UDP flows that another host went on to answer.
+func movedWhy(l *connect.Losses) string {
+	moved := l.NeedlesslyMoved()
+	if moved == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s went on with another host, so the balancer has no table of flows, or lost it", plural(moved, "UDP flow"))
 }
 
 // sizesWhy tells a hole in the path's MTU: on a connection small packets pass, and large ones vanish.
@@ -88,6 +109,8 @@ func recoveredWhy(r *connect.TrafficResult) string {
 		return ": they were lost before anything could be sent; see the verdict kept for why"
 	case r.Sent == 0 && r.FailedConnects == 0:
 		return ": nothing was sent, as the rate is too low for the duration, so whether anybody echoes is not known; allow more time, or a higher rate"
+	case foreignWhy(r) != "":
+		return foreignWhy(r)
 	case r.Hole != nil:
 		return sizesWhy(r)
 	case r.First[connect.ClassNoReply].Dropped != "":

@@ -122,6 +122,18 @@ func TestTraffic(t *testing.T) {
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}}},
+		"no echo of what was sent": {lasting(func(r *connect.TrafficResult) {
+			silent(&no)(r)
+			r.Foreign, r.Sent, r.Received = 100, 1000, 900
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"100 datagrams came back that are no echo", "cuts datagrams"}, lacks: "drops"}},
+		"cut, which is no hole in the MTU": {lasting(func(r *connect.TrafficResult) {
+			lost(3)(r)
+			r.Hole, r.Foreign, r.Sent, r.Received = &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-1": 3}}, 60, 1000, 900
+		}), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"cuts datagrams"}, lacks: "MTU"}},
+		"a few strangers, and a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
+			lost(3)(r)
+			r.Hole, r.Foreign, r.Sent, r.Received = &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-1": 3}}, 1, 1000, 900
+		}), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"MTU"}, lacks: "no echo"}},
 		"a hole that ends others": {lasting(func(r *connect.TrafficResult) {
 			lost(3)(r)
 			r.Hole = &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-1": 3}}
@@ -214,6 +226,10 @@ func TestHold(t *testing.T) {
 		"no answers in time to be late": {
 			kept(func(r *connect.HoldResult) { r.Unanswered = true }), &verdicts.Expect{ReplyTime: second}, nil, verdicts.Prompt,
 			want{fails: true, text: []string{"at most 1 s, but there was none", "longer than their keepalive"}},
+		},
+		"a UDP flow that moved": {
+			kept(func(r *connect.HoldResult) { r.List = []connect.Loss{{Host: "web-1", Moved: true}} }), nil, nil, verdicts.Kept,
+			want{fails: true, text: []string{"9 of 10", "web-1 1", "1 UDP flow went on with another host"}},
 		},
 		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
 		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether a service is behind them is not known"}}},

@@ -27,9 +27,8 @@ func TestLoopsLeavePsToOthers(t *testing.T) {
 // A job takes as many loops as its concurrency needs, unless its rules want all connections in one place.
 func TestWanted(t *testing.T) {
 	t.Parallel()
-	for lanes, loops := range map[int]int{1: 1, lanesPerLoop: 1, lanesPerLoop + 1: 2, 10 * lanesPerLoop: 10} {
-		got := wanted(&engine.Plan{}, lanes)
-		assert.Equal(t, loops, got, "%d lanes", lanes)
+	for lanes, want := range map[int]int{1: 1, lanesPerLoop: 1, lanesPerLoop + 1: 2, 10 * lanesPerLoop: 10} {
+		assert.Equal(t, want, wanted(&engine.Plan{}, lanes), "%d lanes", lanes)
 		assert.Equal(t, 1, wanted(&engine.Plan{OneCore: true}, lanes), "%d lanes", lanes)
 	}
 }

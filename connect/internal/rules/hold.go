@@ -21,6 +21,7 @@ type Hold struct {
 func (h *Hold) New(c *engine.Core) engine.Rules {
 	r := &hold{
 		kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval)),
+		others: map[uint32]other{},
 	}
 	if r.datagram {
 		r.told, r.again = map[uint32]engine.Fault{}, r.interval
@@ -32,10 +33,12 @@ type hold struct {
 	kept
 	expected           map[string]float64
 	interval, patience int64
+	others             map[uint32]other // of UDP flows that another host has answered, or may have
 }
 
 // Connected implements engine.Rules.
 func (h *hold) Connected(key uint32, now int64) {
+	delete(h.others, key) // what is known of a flow before, whose key it has
 	h.core.LeaveLane(key)
 	h.nextKeepalive(key, now)
 	h.core.Report(key, now, engine.NewsEstablished)
@@ -49,16 +52,8 @@ func (h *hold) nextKeepalive(key uint32, from int64) {
 
 // Data implements engine.Rules.
 func (h *hold) Data(key uint32, data []byte, now int64) {
-	conn := h.core.Conn(key)
-	if h.isFirst(key, data) {
-		if fault := h.greeted(key, data, h.interval > 0, h.expected); fault.Class != class.None {
-			h.fail(key, now, fault)
-			return
-		}
-		if name, ok := reply.Parse(data); ok && h.wantsAny() { // else an answer names the host, not a greeting
-			h.name(conn, h.names.Intern(name))
-		}
-		h.report(key, now, engine.NewsSpoke)
+	if h.isFirst(key, data) && !h.spoke(key, data, now) {
+		return
 	}
 	if h.interval == 0 || h.core.Outgoing(key).Mark == 0 {
 		return
@@ -67,14 +62,42 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 	if !done {
 		return
 	}
-	if host != "" && host != engine.UnknownHost {
-		isNew := conn.Tag == 0
-		if h.name(conn, host); isNew {
-			h.report(key, now, engine.NewsNamed)
-		}
-	}
+	h.answeredBy(key, host, data, now)
 	h.nextKeepalive(key, max(h.core.Outgoing(key).Mark, now-h.interval))
 	h.echoed(key, now)
+}
+
+// spoke takes note of the first bytes of a peer, and reports whether the connection goes on.
+func (h *hold) spoke(key uint32, data []byte, now int64) (goesOn bool) {
+	if fault := h.greeted(key, data, h.interval > 0, h.expected); fault.Class != class.None {
+		h.fail(key, now, fault)
+		return false
+	}
+	if name, ok := reply.Parse(data); ok && h.wantsAny() { // else an answer names the host, not a greeting
+		h.name(h.core.Conn(key), h.names.Intern(name))
+		if h.Any && h.datagram && h.core.Outgoing(key).Mark == 0 { // a greeting, from which answers may well differ
+			h.others[key] = other{settled: true}
+		}
+	}
+	h.report(key, now, engine.NewsSpoke)
+	return true
+}
+
+// answeredBy takes note of the host that has answered, "" if the answer need not tell it.
+func (h *hold) answeredBy(key uint32, host string, answer []byte, now int64) {
+	conn := h.core.Conn(key)
+	switch {
+	case host == "" && h.datagram:
+		h.mayMove(key, answer, now)
+	case host == "" || host == engine.UnknownHost:
+	case conn.Tag == 0:
+		h.name(conn, host)
+		h.report(key, now, engine.NewsNamed)
+	case h.datagram:
+		h.move(key, host, now)
+	default:
+		h.name(conn, host)
+	}
 }
 
 // Expired implements engine.Rules: a connection is asked for a sign of life, unless it has owed one for too long. Then it is dead.

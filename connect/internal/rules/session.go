@@ -34,34 +34,25 @@ type life struct {
 	hello []byte       // the beginning of a stream, until it is complete
 	moved bool         // another host went on to answer
 	shut  bool         // the sending side has ended
-	sizes []sizeFate   // of packets; nil if all have the same
-}
-
-// sizeFate is what has become of a session's packets of one size.
-type sizeFate struct {
-	SizeCount
-	unheard int64 // sent since one came back
-}
-
-func newSizeFates(sizes []int) []sizeFate {
-	fates := make([]sizeFate, len(sizes))
-	for i, size := range sizes {
-		fates[i].Size = size
-	}
-	return fates
+	sizes sizeFates    // of packets; nil if all have the same
 }
 
 // begin takes note of a new connection. Echoes of the previous one, which come if that had the same port, are ignored.
 func (s *session) begin(key uint32) {
-	for i := range s.sizes {
-		s.sizes[i] = sizeFate{SizeCount: SizeCount{Size: s.sizes[i].Size}}
-	}
+	s.sizes.reset()
 	s.lives++
 	s.life = life{key: key, first: s.sequence + 1, due: s.due, sizes: s.sizes}
 }
 
 // dueAt is where it is noted when a packet was due.
 func (s *session) dueAt(sequence uint64) *int64 { return &s.due[sequence%uint64(len(s.due))] }
+
+// await waits for an echo, from now on unless it does already.
+func (s *session) await(now int64) {
+	if !s.waiting {
+		s.waiting, s.since = true, now
+	}
+}
 
 // awaits reports whether the echo of a packet may still come.
 func (s *session) awaits(sequence uint64) bool {
@@ -79,30 +70,6 @@ func (s *session) lacksLast() bool {
 	lost := sent - s.Received
 	byChance := lost >= s.unheard && math.Pow(float64(lost)/float64(sent), float64(s.unheard)) > hardlyEver
 	return s.Received > 0 && (s.unheard < unheardPart || byChance)
-}
-
-// stuckAt finds the smallest size of packets that are sent in vain though smaller ones come back. worked is set if packets of that size had come
-// back before. Of datagrams some get lost by chance, so it takes several in a row; over a stream all sizes end together, so that only one that
-// never came back tells.
-func (s *session) stuckAt(datagram bool) (stuck, passed int, worked bool) {
-	const inVain, few = 8, 4
-	longest := int64(0)
-	for _, n := range s.sizes {
-		if n.Received > 0 && (!datagram || n.unheard < few) {
-			passed = max(passed, n.Size)
-		}
-		longest = max(longest, n.unheard)
-	}
-	stuck = math.MaxInt
-	for _, n := range s.sizes {
-		if n.Size > passed && n.Size < stuck && (n.unheard >= few && longest >= inVain || !datagram && n.Sent > 0) {
-			stuck, worked = n.Size, n.Received > 0
-		}
-	}
-	if passed == 0 || stuck == math.MaxInt {
-		return 0, 0, false
-	}
-	return stuck, passed, worked
 }
 
 // backoff is how long to wait before something is dialed again that has failed so often. It is ctraffic's.

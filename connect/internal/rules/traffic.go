@@ -1,14 +1,12 @@
 package rules
 
 import (
-	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
 // Traffic keeps connections up, sends packets on them, and waits for their echoes.
@@ -33,48 +31,6 @@ type Echo struct {
 	RoundTrip time.Duration // from the instant when the packet was due
 }
 
-// PacketCounts counts what happens to packets and sessions.
-type PacketCounts struct {
-	Connected, Reconnected, Lost, Moved int64       // connections, and sessions
-	Sent, Received, Dropped, Corrupted  int64       // packets
-	GaveUp                              int64       // sessions that are not dialed any more
-	BySize                              []SizeCount // packets, in the order of their sizes' turns
-}
-
-// take takes over what another one has counted.
-func (c *PacketCounts) take(from *PacketCounts) {
-	c.Connected += from.Connected
-	c.Reconnected += from.Reconnected
-	c.Lost += from.Lost
-	c.Moved += from.Moved
-	c.Sent += from.Sent
-	c.Received += from.Received
-	c.Dropped += from.Dropped
-	c.Corrupted += from.Corrupted
-	c.GaveUp += from.GaveUp
-	for i, n := range from.BySize {
-		c.BySize[i].Sent += n.Sent
-		c.BySize[i].Received += n.Received
-	}
-	clear(from.BySize)
-	*from = PacketCounts{BySize: from.BySize}
-}
-
-// SizeCount is what has become of the packets of one size.
-type SizeCount struct {
-	Size     int   `json:"size"` // bytes
-	Sent     int64 `json:"sent"`
-	Received int64 `json:"received"`
-}
-
-func newSizeCounts(sizes []int) []SizeCount {
-	counts := make([]SizeCount, len(sizes))
-	for i, size := range sizes {
-		counts[i].Size = size
-	}
-	return counts
-}
-
 // Counts returns what has happened so far.
 func (t *Traffic) Counts() PacketCounts {
 	t.mu.Lock()
@@ -95,8 +51,8 @@ func (t *Traffic) New(c *engine.Core) engine.Rules {
 	const echoBatch = 1 << 10
 	plan := &c.Job().Plan
 	r := &traffic{
-		Traffic: t, packets: newPackets(t.Sizes, plan.Protocol == "udp", t.Verify), core: c, job: c.Job(), loss: int64(t.LossTimeout),
-		interval: t.interval(plan.Connections), memory: 1, names: engine.Names{}, sessions: map[int64]*session{},
+		Traffic: t, packets: newPackets(t.Sizes, plan.Protocol == "udp", t.Verify), core: c, loss: int64(t.LossTimeout),
+		pace: paceOf(c.Job(), t.Throughput, t.Sizes), memory: 1, names: engine.Names{}, sessions: map[int64]*session{},
 		counts: PacketCounts{BySize: make([]SizeCount, len(t.Sizes))}, echoes: t.Echoes.NewBatch(echoBatch),
 	}
 	if r.datagram {
@@ -109,30 +65,14 @@ func (t *Traffic) New(c *engine.Core) engine.Rules {
 	return r
 }
 
-// interval is the time between two packets of a session, in ns; 0 sends the next packet when the last one has come back.
-func (t *Traffic) interval(connections int64) int64 {
-	if t.Throughput == 0 {
-		return 0
-	}
-	const kilobyte = 1024
-	const never = 100 * 365 * 24 * time.Hour // does not pass while the process lives, and does not overflow when it is added to the time
-	sum := 0
-	for _, size := range t.Sizes {
-		sum += size
-	}
-	perSecond := t.Throughput * kilobyte * float64(len(t.Sizes)) / float64(sum) / float64(connections)
-	return max(int64(math.Min(float64(time.Second)/perSecond, float64(never))), 1)
-}
-
 // traffic has in a connection's Left the bytes of its packet that the driver has not taken yet.
 type traffic struct {
 	*Traffic
 	packets
+	pace
 	core     *engine.Core
-	job      *engine.Job
 	loss     int64 // ns without an echo that lose a connection
-	interval int64
-	memory   int // packets of a session of which it is known when they were due
+	memory   int   // packets of a session of which it is known when they were due
 	names    engine.Names
 	sessions map[int64]*session // by number
 	draining bool               // sends no more, and waits for what is on its way
@@ -167,20 +107,8 @@ func (t *traffic) Connected(key uint32, now int64) {
 		t.send(s, now)
 		return
 	}
-	s.slot = t.firstSlot(s, now)
+	s.slot = t.first(s.number, now)
 	t.rearm(s)
-}
-
-// firstSlot is when the first packet of a session is due. Sessions are spread over the interval by the golden ratio, which is even for
-// any number of them, so that they never send in step.
-func (t *traffic) firstSlot(s *session, now int64) int64 {
-	const goldenRatio = 0.618033988749895
-	_, part := math.Modf(float64(s.number) * goldenRatio)
-	first := t.job.Start() + int64(part*float64(t.interval))
-	if now > first {
-		first += ((now-first)/t.interval + 1) * t.interval
-	}
-	return first
 }
 
 // rearm sets the connection's deadline to what comes first.
@@ -215,197 +143,6 @@ func (t *traffic) late(s *session, now int64) {
 		t.lose(s, now, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoEcho})
 	default:
 		t.lose(s, now, engine.Fault{Class: class.NoReply, Err: engine.ReasonNoFIN})
-	}
-}
-
-// next sends the packet that is due. Those that were due in the meantime are dropped, and so is this one where the last echo is late.
-func (t *traffic) next(s *session, now int64) {
-	if t.interval == 0 {
-		t.send(s, now)
-		return
-	}
-	due, dropped := s.slot, (now-s.slot)/t.interval
-	s.slot += (dropped + 1) * t.interval
-	isLate := s.waiting && !t.datagram
-	if isLate {
-		dropped++
-	}
-	s.Dropped += dropped
-	t.counts.Dropped += dropped
-	if isLate {
-		t.rearm(s)
-		return
-	}
-	t.send(s, due)
-}
-
-// send sends a packet. The time for its echo begins when it has been sent: this process may pause before.
-func (t *traffic) send(s *session, due int64) {
-	packet := t.bytes(s, s.sequence+1)
-	n, at, fault := t.core.Send(s.key, packet)
-	if t.outlasts(s, fault) { // the message was about a datagram before
-		s.told = fault
-		n, at, fault = t.core.Send(s.key, packet)
-	}
-	switch {
-	case t.outlasts(s, fault):
-		s.told = fault
-		t.drop(s, at)
-	case fault.Class != class.None:
-		t.lose(s, at, fault)
-		return
-	case t.datagram && n == 0: // this host's queue is full
-		s.Dropped++
-		t.counts.Dropped++
-	default:
-		t.sent(s, due, at)
-		t.core.Outgoing(s.key).Left = uint32(len(packet) - n) // #nosec G115 -- a packet is short
-	}
-	switch {
-	case t.interval > 0: // the slot is
-	case t.datagram:
-		s.slot = at + t.loss/unheardPart
-	default:
-		s.slot = engine.Never
-	}
-	t.rearm(s)
-}
-
-// drop takes note of a packet that this host does not send. It is waited for all the same, as for one that is lost on the way.
-func (t *traffic) drop(s *session, now int64) {
-	s.Dropped++
-	t.counts.Dropped++
-	if !s.waiting {
-		s.waiting, s.since = true, now
-	}
-}
-
-// sent takes note of the next packet.
-func (t *traffic) sent(s *session, due, now int64) {
-	s.sequence++
-	size := t.size(s, s.sequence)
-	s.Sent++
-	t.counts.Sent++
-	t.counts.BySize[size].Sent++
-	if len(t.sizes) > 1 {
-		if s.sizes == nil {
-			s.sizes = newSizeFates(t.sizes)
-		}
-		s.sizes[size].Sent++
-		s.sizes[size].unheard++
-	}
-	if s.due == nil {
-		s.due = make([]int64, t.memory)
-	}
-	*s.dueAt(s.sequence) = due
-	s.toCome, s.spoilt = t.sizes[size], false
-	s.unheard++
-	if !s.waiting {
-		s.waiting, s.since = true, now
-	}
-}
-
-// Writable implements engine.Rules.
-func (t *traffic) Writable(key uint32, now int64) {
-	out, s := t.core.Outgoing(key), t.of(key)
-	packet := t.bytes(s, s.sequence)
-	n, _, fault := t.core.Send(key, packet[len(packet)-int(out.Left):])
-	if fault.Class != class.None {
-		t.lose(s, now, fault)
-		return
-	}
-	out.Left -= uint32(n) // #nosec G115 -- at most what is left
-	if t.draining {
-		t.drain(s, now)
-	}
-}
-
-// Data implements engine.Rules.
-func (t *traffic) Data(key uint32, data []byte, now int64) {
-	if s := t.of(key); t.datagram {
-		t.tookDatagram(s, data, now)
-	} else {
-		t.tookStream(s, data, now)
-	}
-}
-
-// tookDatagram takes a datagram, which may be no echo, or one that has come before.
-func (t *traffic) tookDatagram(s *session, data []byte, now int64) {
-	sequence, body, ok := stamped(data)
-	if !ok || !s.awaits(sequence) || len(data) != t.sizes[t.size(s, sequence)] {
-		return
-	}
-	t.name(s, body[:min(len(body), reply.MaxLength+1)], now)
-	if sequence == s.sequence {
-		s.waiting = false
-	}
-	t.echoed(s, sequence, t.differs(s, sequence, 0, body), now)
-}
-
-// tookStream takes a part of the last packet's echo.
-func (t *traffic) tookStream(s *session, data []byte, now int64) {
-	out := t.core.Outgoing(s.key)
-	if len(data) > s.toCome-int(out.Left) {
-		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})
-		return
-	}
-	size := t.sizes[t.size(s, s.sequence)]
-	s.spoilt = t.differs(s, s.sequence, size-s.toCome, data) || s.spoilt
-	if before := t.core.Received(s.key) - int64(len(data)); before < HelloSize {
-		s.hello = append(s.hello, data[:min(len(data), HelloSize-len(s.hello))]...)
-		if len(s.hello) == HelloSize {
-			t.name(s, s.hello, now)
-			s.hello = nil
-		}
-	}
-	if s.toCome -= len(data); s.toCome == 0 {
-		s.waiting = false
-		t.echoed(s, s.sequence, s.spoilt, now)
-	}
-}
-
-// name takes note of who answers. A plain echo server tells no name.
-func (t *traffic) name(s *session, packet []byte, now int64) {
-	name, ok := reply.Parse(packet)
-	if !ok || string(name) == s.Host {
-		return
-	}
-	before := s.Host
-	s.Host = t.names.Intern(name)
-	if before != "" && s.Host != before && !s.moved {
-		s.moved = true
-		t.counts.Moved++
-		t.core.Report(s.key, now, engine.NewsMoved).Host = before
-	}
-}
-
-// echoed takes note of a packet that came back, and goes on with the session.
-func (t *traffic) echoed(s *session, sequence uint64, corrupted bool, now int64) {
-	size, due := t.size(s, sequence), s.dueAt(sequence)
-	*t.echoes.Add(now) = Echo{Number: s.number, At: t.job.Since(now), RoundTrip: time.Duration(now - *due)}
-	*due = 0
-	s.since, s.unheard, s.failed, s.told = now, 0, 0, engine.Fault{}
-	if s.LastEcho = t.job.Since(now); s.Received == 0 {
-		s.Answered = s.LastEcho
-	}
-	s.Received++
-	t.counts.Received++
-	t.counts.BySize[size].Received++
-	if s.sizes != nil {
-		s.sizes[size].Received++
-		s.sizes[size].unheard = 0
-	}
-	if corrupted {
-		s.Corrupted++
-		t.counts.Corrupted++
-	}
-	switch {
-	case t.draining:
-		t.drain(s, now)
-	case t.interval == 0 && !s.waiting:
-		t.send(s, now)
-	default:
-		t.rearm(s)
 	}
 }
 
@@ -458,7 +195,7 @@ func (t *traffic) known(s *session, end class.Class) *engine.Packets {
 		known.Missed = t.job.Since(s.since)
 	}
 	if t.datagram || end == class.NoReply {
-		known.Stuck, known.Passed, known.Worked = s.stuckAt(t.datagram)
+		known.Stuck, known.Passed, known.Worked = s.sizes.stuckAt(t.datagram)
 	}
 	return &known
 }

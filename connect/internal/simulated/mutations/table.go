@@ -26,6 +26,7 @@ const (
 	packet   = "connect/internal/rules/packet.go"
 	session  = "connect/internal/rules/session.go"
 	traffic  = "connect/internal/rules/traffic.go"
+	packets  = "connect/internal/rules/traffic_packets.go"
 )
 
 var mutations = []mutation{
@@ -97,11 +98,11 @@ var mutations = []mutation{
 	{"an echo of an earlier connection counts", session, "s.first <= sequence && sequence", "sequence"},
 	{"a datagram that comes twice counts twice", session, " && *s.dueAt(sequence) != 0", ""},
 	{"the back-off does not grow", session, "first<<min(failed, doublings)", "first"},
-	{"more than was sent is not noticed", traffic, "		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})\n		return\n", "		data = data[:min(len(data), s.toCome)]\n"},
-	{"more than was sent so far is not noticed", traffic, "len(data) > s.toCome-int(out.Left)", "len(data) > s.toCome-0*int(out.Left)"},
-	{"an echo in parts is compared in part", traffic, "size-s.toCome, data) || s.spoilt", "size-s.toCome, data)"},
-	{"a flow moves more than once", traffic, " && !s.moved {", " {"},
-	{"packets that have no slot are not counted", traffic, "	s.Dropped += dropped\n", ""},
+	{"more than was sent is not noticed", packets, "		t.lose(s, now, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooMuch})\n		return\n", "		data = data[:min(len(data), s.toCome)]\n"},
+	{"more than was sent so far is not noticed", packets, "len(data) > s.toCome-int(out.Left)", "len(data) > s.toCome-0*int(out.Left)"},
+	{"an echo in parts is compared in part", packets, "size-s.toCome, data) || s.spoilt", "size-s.toCome, data)"},
+	{"a flow moves more than once", packets, " && !s.moved {", " {"},
+	{"packets that have no slot are not counted", packets, "	s.Dropped += n\n", ""},
 	{"what ICMP tells ends a flow at once", traffic, "isTold(fault.Class) && s.Received > 0", "false"},
 	{"a flow that never had an echo outlasts ICMP", traffic, "isTold(fault.Class) && s.Received > 0", "isTold(fault.Class)"},
 	{"the end does not wait for echoes", traffic, "	case !t.HalfClose && !s.waiting:", "	case true:"},
@@ -110,5 +111,5 @@ var mutations = []mutation{
 	{"a FIN before the last echo is well", traffic, "		if s.shut && !s.waiting {", "		if s.shut {"},
 	{"a first connection counts as a reconnect", traffic, "	if s.lives > 1 {", "	if s.lives > 0 {"},
 	{"sessions that are given up are not counted", traffic, "		t.counts.GaveUp++\n", ""},
-	{"round trips count from when a packet was sent", traffic, "RoundTrip: time.Duration(now - *due)", "RoundTrip: time.Duration(now - max(*due, s.since))"},
+	{"round trips count from when a packet was sent", packets, "RoundTrip: time.Duration(now - *due)", "RoundTrip: time.Duration(now - max(*due, s.since))"},
 }
