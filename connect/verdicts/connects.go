@@ -127,24 +127,23 @@ func slowHosts(byHost map[string]connect.HostTimes) string {
 	if fastest := medians[0]; len(byHost) == 2 {
 		usual = fastest // medians are sorted now
 	}
-	slow := map[string]int64{}
+	worst, most, slow := "", time.Duration(0), 0
 	for host, t := range byHost {
-		if t.ReplyTime.Med > 5*usual && t.ReplyTime.Med-usual > time.Millisecond {
-			slow[host] = int64(t.ReplyTime.Med)
+		median := t.ReplyTime.Med
+		if median <= 5*usual || median-usual <= time.Millisecond {
+			continue
 		}
-	}
-	if len(slow) == 0 {
-		return ""
-	}
-	worst, most := "", int64(0)
-	for host, median := range slow {
+		slow++
 		if median > most || median == most && host < worst {
 			worst, most = host, median
 		}
 	}
-	text := fmt.Sprintf("%s answers in %s, the others in %s", worst, units.Span(time.Duration(most)), units.Span(usual))
-	if more := len(slow) - 1; more > 0 {
-		text += fmt.Sprintf(" (%d more are slow)", more)
+	if slow == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s answers in %s, the others in %s", shown(worst), units.Span(most), units.Span(usual))
+	if slow > 1 {
+		text += fmt.Sprintf(" (%d more are slow)", slow-1)
 	}
 	return text + ": look at that backend's load and log"
 }

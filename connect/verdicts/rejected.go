@@ -18,14 +18,12 @@ type rejections struct {
 // rejectionsOf finds them among the failures of a call: a class counts whole if its first failure was told by ICMP.
 func rejectionsOf(failed map[connect.Class]int64, first map[connect.Class]connect.Failure, retried, begun int64) rejections {
 	r := rejections{retried: retried, begun: begun}
-	most := int64(0)
-	for class, n := range failed {
-		told, ok := errors.AsType[connect.ICMPError](first[class].Err)
-		if !ok {
-			continue
-		}
-		if r.failed += n; n > most {
-			most, r.first = n, told
+	for _, class := range mostFirst(failed) {
+		if told, ok := errors.AsType[connect.ICMPError](first[class].Err); ok {
+			if r.failed == 0 {
+				r.first = told
+			}
+			r.failed += failed[class]
 		}
 	}
 	return r
