@@ -107,12 +107,12 @@ func (e *encoder) mapping(v reflect.Value) error {
 		value reflect.Value
 	}
 	entries := make([]entry, 0, v.Len())
-	for entries2 := v.MapRange(); entries2.Next(); {
-		name, err := nameOf(entries2.Key())
+	for all := v.MapRange(); all.Next(); {
+		name, err := nameOf(all.Key())
 		if err != nil {
 			return err
 		}
-		entries = append(entries, entry{name, entries2.Value()})
+		entries = append(entries, entry{name, all.Value()})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	e.out.WriteByte('{')
