@@ -54,7 +54,7 @@ func requireSums(t *testing.T, r *FloodResult) {
 	}
 }
 
-// However low the rate, a connection that is not due is not begun.
+// At any rate, however low, no connection is begun before it is due.
 func TestFloodAtAlmostNoRate(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
@@ -82,7 +82,7 @@ func TestFloodFromLoopbackToElsewhere(t *testing.T) {
 	})
 }
 
-// Where nothing listens, a socket of this host may have the target's own port, and TCP or UDP connects it to itself.
+// If nothing listens on a local port, a socket may get that port itself: a TCP or UDP self-connect.
 func TestFloodToItself(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
@@ -599,7 +599,7 @@ func TestDefaultTimeout(t *testing.T) {
 	assert.Equal(t, 2*time.Second+time.Millisecond, Plan{Connections: 1, ConnectTimeout: time.Second}.withDefaults().Timeout)
 }
 
-// An answer that lacks its end is told from none at all, and from what has come of it.
+// An answer without an end has a reason of its own, which quotes what has come of it.
 func TestFloodUnfinishedAnswer(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

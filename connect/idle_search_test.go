@@ -133,7 +133,7 @@ func TestIdleTakesItsTime(t *testing.T) {
 	assert.Less(t, worst[200], 1.6)
 }
 
-// A connection that is never forgotten costs the longest silence and no more.
+// If no connection is forgotten, the search takes the longest silence, and no longer.
 func TestIdleFindsNoTimeout(t *testing.T) {
 	t.Parallel()
 	for _, connections := range []int64{1, 2, 20, 100} {

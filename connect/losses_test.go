@@ -141,7 +141,7 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// What is more than can be kept one by one is needless.
+// Losses beyond those that are kept one by one count as needless.
 func TestLossesAreBounded(t *testing.T) {
 	t.Parallel()
 	l := Losses{List: make([]Loss, MaxLosses)}
@@ -155,7 +155,7 @@ func TestLossesAreBounded(t *testing.T) {
 	assert.Equal(t, map[LossOf]int64{{"web-1", ClassReset}: 1}, l.NeedlessBy())
 }
 
-// Where nothing is dialed again, no outage ends, and still three restarts are three.
+// Without reconnect no outage ends, and yet three restarts are three outages.
 func TestOutagesOfWhatIsNotRedialed(t *testing.T) {
 	t.Parallel()
 	l := Losses{final: true}

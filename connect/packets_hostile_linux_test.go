@@ -131,7 +131,7 @@ func (i *intruder) rejection(frame []byte, from, to netip.AddrPort) []byte {
 	return frame[:n]
 }
 
-// Whatever arrives besides the peer's own segments, in their turn, changes no count.
+// Segments that are not the peer's, or out of turn, change no count.
 func TestHostileSegments(t *testing.T) {
 	t.Parallel()
 	onEachWay(t, testHostileSegments)

@@ -212,7 +212,7 @@ func testFlood(t *testing.T, w *wired) {
 	assert.Eventually(t, func() bool { return s.Stats().Active == 0 }, time.Minute, time.Millisecond, "connections are closed at both ends")
 }
 
-// What goes wrong has the class that sockets have for it.
+// A failure has the same class as over sockets.
 func TestFailuresOfPackets(t *testing.T) {
 	t.Parallel()
 	onEachWay(t, testFailures)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 )
 
-// What becomes of a TCP ping, good or bad, is in its result.
+// A TCP ping's result tells its success or its failure.
 func TestTCPPing(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -53,7 +53,7 @@ func TestTCPPing(t *testing.T) {
 	}
 }
 
-// A caller who has left is told so.
+// If the caller's context is done, the result says so.
 func TestTCPPingAborted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

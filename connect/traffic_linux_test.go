@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The end of the call's time is no abort: nobody has stopped anything.
+// A call whose time is up is not an aborted call.
 func TestTrafficEndsWhileDialing(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

@@ -69,7 +69,7 @@ func TestTrafficOutlastsICMP(t *testing.T) {
 	}
 }
 
-// A call whose rate is too low for a packet tells nothing of the target, even over UDP, where none is needed to be established.
+// If the rate is too low for a single packet, the call knows nothing of the target: a UDP flow is established without one.
 func TestTrafficThatSendsNothing(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

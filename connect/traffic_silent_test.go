@@ -98,7 +98,7 @@ func TestProbeOfSilentFlows(t *testing.T) {
 	}
 }
 
-// Larger packets than a limit never come back: that is told with the sizes and the host, over TCP and UDP, and of losses by chance it is not.
+// Packets above a size never come back: the result tells the sizes and the host, over TCP and UDP. Losses by chance are not taken for that.
 func TestMTUHole(t *testing.T) {
 	t.Parallel()
 	swallowing := func(limit int) func(*net.TCPConn) {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the kernel of a machine without such addresses can't be asked for.
+// Some addresses can't be had on every machine, so the kernel's answers are made here.
 func TestFromDestination(t *testing.T) {
 	t.Parallel()
 	const nic = 7

@@ -57,7 +57,7 @@ func TestSlowListenerCloses(t *testing.T) {
 	expectOK(t, conn)
 }
 
-// Also a body whose end never comes.
+// A body that never ends is refused as too large.
 func TestSlowListenerBoundsBodies(t *testing.T) {
 	t.Parallel()
 	srv := startHTTP(t, server.Options{})

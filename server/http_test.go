@@ -118,7 +118,7 @@ func TestHTTPTimeouts(t *testing.T) {
 	}
 }
 
-// One limit holds for both listeners, since descriptors do.
+// Both listeners share one limit, as they share the descriptors.
 func TestHTTPOverTheLimit(t *testing.T) {
 	t.Parallel()
 	srv := startHTTP(t, server.Options{MaxConnections: 2, HTTPDelay: time.Hour})

@@ -89,7 +89,7 @@ func TestListenersThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// Where no port is left, another one is no advice.
+// If all ports are taken, the error does not advise to take another one.
 func TestListenErrorWithoutPorts(t *testing.T) {
 	t.Parallel()
 	err := &server.ListenError{Option: "Address", Address: "127.0.0.1:0", Err: syscall.EADDRINUSE}

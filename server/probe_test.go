@@ -34,7 +34,7 @@ func do(t *testing.T, request *http.Request) *http.Response {
 	return response
 }
 
-// Clients that stay would keep a kubelet out.
+// Clients that stay must not keep a kubelet out.
 func TestProbeHangsUp(t *testing.T) {
 	t.Parallel()
 	srv := start(t, server.Options{Probe: "127.0.0.1:0"})

@@ -164,7 +164,7 @@ func TestProxyHeaderInPieces(t *testing.T) {
 	})
 }
 
-// All that came with the header is answered, as if it had come later.
+// What came together with the header is answered as if it had come later.
 func TestProxyHeaderAndMore(t *testing.T) {
 	t.Parallel()
 	srv := start(t, server.Options{ProxyProtocol: true})
@@ -232,7 +232,7 @@ func TestProxyHeaderLate(t *testing.T) {
 	})
 }
 
-// A health check that only connects is no fault.
+// A health check that only connects is not logged as a fault.
 func TestProxyHeaderHealthCheck(t *testing.T) {
 	t.Parallel()
 	overTransports(t, func(t *testing.T, tr transport) {

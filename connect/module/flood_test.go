@@ -240,7 +240,7 @@ func TestFloodOfAName(t *testing.T) {
 	assert.Equal(t, map[string]float64{"web.example:" + port: 2}, v.taken().by("mconnect_connects", "target"))
 }
 
-// Sources of an iteration begin where those of the one before have ended.
+// The sources of an iteration follow those of the iteration before it.
 func TestFloodSources(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

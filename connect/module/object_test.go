@@ -37,7 +37,7 @@ func (c counted) MarshalJSON() ([]byte, error) {
 	return []byte(`[1,2,3]`), nil
 }
 
-// Whatever takes long is done before the VU's goroutine is asked for the value.
+// Slow work is done before the VU's goroutine is asked for the value.
 func TestEncodedOffTheLoop(t *testing.T) {
 	t.Parallel()
 	i := newTestInstance(t)

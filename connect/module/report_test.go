@@ -152,7 +152,7 @@ func TestCallsInHandleSummary(t *testing.T) {
 	assert.False(t, v.run(t, `change('late'); report()`).Thrown)
 }
 
-// The default export has the very same functions.
+// The default export has the same functions.
 func TestExports(t *testing.T) {
 	t.Parallel()
 	v := newProcess(t).newVU(t)

@@ -49,7 +49,7 @@ func TestExported(t *testing.T) {
 	}
 }
 
-// What can't be read, or has no end, is told in the place of the option that has it, at once, and the others are read.
+// A value that can't be read, or never ends, is reported for its option at once, and the other options are read.
 func TestExportedTellsWhatIsUnreadable(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ script, says string }{

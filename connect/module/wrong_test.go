@@ -224,7 +224,7 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
-// What was no fault of the script is no TypeError.
+// An error that is not the script's fault is not a TypeError.
 func TestErrorsThatAreNotTheScripts(t *testing.T) {
 	t.Parallel()
 	v := newVU(t, settings{})

@@ -29,7 +29,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// Whoever reads of a failure is told what to do, except about one that was asked for and one that nobody knows.
+// Each class of failure has advice, except an abort, which was asked for, and an unknown error.
 func TestEveryClassHasAdvice(t *testing.T) {
 	t.Parallel()
 	for c := range class.Count {

@@ -246,7 +246,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// Texts come from whoever answered, and may hold what a terminal obeys.
+// A peer chooses its texts, which may have control sequences for a terminal.
 func TestReadKeepsTextsPrintable(t *testing.T) {
 	t.Parallel()
 	esc := `\u001b[2J`

@@ -243,7 +243,7 @@ func FuzzParsePorts(f *testing.F) {
 	})
 }
 
-// Parts of the sources do not meet, however many sources, ports and parts there are.
+// Parts of a sequence of sources never overlap, for any number of sources, ports and parts.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

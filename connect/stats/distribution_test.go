@@ -69,7 +69,7 @@ func roughly(durations ...time.Duration) stats.Distribution {
 	return t.RoughDistribution()
 }
 
-// In whatever order they are added up.
+// Distributions add up to the same in any order.
 func TestDistributionsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	a := stats.Distributed([]time.Duration{time.Millisecond, 2 * time.Millisecond})

@@ -36,7 +36,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// Buckets join up, each holds what lies between its limits, and nothing is lost, to three digits.
+// Buckets have no gaps; each counts the values between its limits, to three digits, and none is lost.
 func TestBucketsHoldEverything(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))

@@ -53,7 +53,7 @@ func TestTimes(t *testing.T) {
 	assert.Equal(t, time.Hour, few.Summary().Max, "beyond the limit by one")
 }
 
-// Joined collections are as one, whichever of them are still exact.
+// Joined collections equal one of all their values, whichever of them are still exact.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ limit, left, right, rightLimit int }{

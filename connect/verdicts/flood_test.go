@@ -142,7 +142,7 @@ func TestFloodWithoutAnswers(t *testing.T) {
 	want{text: []string{"10 of 10", "none was read (readReply: false), so nothing is known of the target"}}.check(t, r.Judged, verdicts.Connected)
 }
 
-// A time to answer that is expected of answers is not met by none.
+// If a time to answer is expected, and there is no answer, the verdict fails.
 func TestReplyTimeOfNoAnswers(t *testing.T) {
 	t.Parallel()
 	r := answered(nil, nil)

@@ -109,7 +109,7 @@ func TestGarbledNames(t *testing.T) {
 	}
 }
 
-// The others' answers tell whose connections failed, if there are enough.
+// If there are enough answers, their shares tell which host's connections failed.
 func TestWhoseConnectionsFailed(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -146,7 +146,7 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 	}
 }
 
-// It is told of connects that fail as well.
+// The verdict on connects tells it, too.
 func TestWhoseConnectsFailed(t *testing.T) {
 	t.Parallel()
 	r := answered(connect.Hosts{"web-1": 3330, "web-2": 1340, "web-3": 3320}, nil)
