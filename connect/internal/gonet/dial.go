@@ -19,19 +19,13 @@ import (
 
 // dial makes the connection, as far as it gets before the deadline.
 func (c *conn) dial() (tcp, stream net.Conn, err error) {
-	r := c.runner
-	r.mu.Lock()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	c.cancel = func() { cancel(context.Canceled) }
-	now := loop.Now()
-	c.deadline += now - c.queued // the dial begins only here: this process may have paused before
-	deadline, closed := c.deadline, c.closed
-	r.mu.Unlock()
-	if closed {
+	deadline, open := c.begin(func() { cancel(context.Canceled) })
+	if !open {
 		return nil, nil, net.ErrClosed
 	}
-	patience := time.AfterFunc(time.Duration(deadline-now), func() { c.giveUp(ctx, deadline, cancel) })
+	patience := time.AfterFunc(time.Duration(deadline-loop.Now()), func() { c.giveUp(ctx, deadline, cancel) })
 	defer patience.Stop()
 
 	var queue icmp.Queue
@@ -41,7 +35,7 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 		return c.control(ctx, network, address, raw)
 	}}
 	network := "tcp"
-	if r.job.Plan.Protocol == "udp" {
+	if c.runner.job.Plan.Protocol == "udp" {
 		network = "udp"
 	}
 	dialer.LocalAddr = c.localAddr(network)
@@ -57,6 +51,15 @@ func (c *conn) dial() (tcp, stream net.Conn, err error) {
 		return nil, nil, engine.ReasonSelf
 	}
 	return c.secure(tcp, deadline)
+}
+
+// begin starts the time of a dial, which cancel ends. It returns false if the connection is closed already.
+func (c *conn) begin(cancel context.CancelFunc) (deadline int64, open bool) {
+	c.runner.mu.Lock()
+	defer c.runner.mu.Unlock()
+	c.cancel = cancel
+	c.deadline += loop.Now() - c.queued // the dial begins only here: this process may have paused before
+	return c.deadline, !c.closed
 }
 
 // giveUp cancels a dial whose deadline has passed, unless this process was paused and owes the dial that time.
@@ -126,34 +129,37 @@ func (c *conn) control(ctx context.Context, network, address string, raw syscall
 
 // secure sends the header if there is one, and shakes hands with the peer if the protocol is TLS.
 func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err error) {
-	r := c.runner
-	r.mu.Lock()
-	c.tcp = tcp
-	if !c.closed {
-		_ = tcp.SetDeadline(instant(deadline))
-	}
-	closed := c.closed
-	c.cancel = func() { _ = tcp.SetDeadline(past) }
-	if r.job.Plan.Protocol != "udp" {
-		c.handshake = c.kernelView() // before anything is sent
-	}
-	r.mu.Unlock()
-	if closed {
+	if !c.take(tcp, deadline) {
 		return tcp, nil, net.ErrClosed
 	}
-	if header := r.job.Plan.Header; header != nil && r.job.Plan.Protocol != "udp" {
+	plan := &c.runner.job.Plan
+	if header := plan.Header; header != nil && plan.Protocol != "udp" {
 		if _, err := tcp.Write(header(nil, addrPort(tcp.LocalAddr()), addrPort(tcp.RemoteAddr()))); err != nil {
 			return tcp, nil, err
 		}
 	}
-	if r.job.Plan.Protocol != "tls" {
+	if plan.Protocol != "tls" {
 		return tcp, tcp, nil
 	}
-	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: r.job.Plan.ConnectTimeout}}, c.tlsConfig())
+	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: plan.ConnectTimeout}}, c.tlsConfig())
 	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
 		return tcp, nil, engine.HandshakeError{Err: err}
 	}
 	return tcp, secure, nil
+}
+
+// take keeps what was dialed, for which there is time until the deadline. It returns false if the connection is closed already.
+func (c *conn) take(tcp net.Conn, deadline int64) (open bool) {
+	c.runner.mu.Lock()
+	defer c.runner.mu.Unlock()
+	c.tcp, c.cancel = tcp, func() { _ = tcp.SetDeadline(past) }
+	if !c.closed {
+		_ = tcp.SetDeadline(instant(deadline))
+	}
+	if c.runner.job.Plan.Protocol != "udp" {
+		c.handshake = c.kernelView() // before anything is sent
+	}
+	return !c.closed
 }
 
 // tlsConfig is the plan's, for the connection's target.
