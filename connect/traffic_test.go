@@ -518,6 +518,36 @@ func TestTrafficShortUDP(t *testing.T) {
 }
 
 // Over UDP a flow is up at once: nobody answers all the same.
+// At the end each connection shuts down its sending side, also if nothing has been on its way for a while, and the peer's FIN must come.
+func TestTrafficHalfClose(t *testing.T) {
+	t.Parallel()
+	const connections = 50
+	for name, row := range map[string]struct {
+		closes bool
+		lost   int64
+	}{"a peer that closes": {true, 0}, "one that does not": {false, connections}} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, e *Engine) {
+				release := make(chan struct{})
+				echoing := peer(t, func(c *net.TCPConn) {
+					echoServer("web-1")(c)
+					if !row.closes {
+						<-release
+					}
+				})
+				t.Cleanup(func() { close(release) })
+				r := traffic(t, e, TrafficPlan{
+					Plan: Plan{Targets: []Target{echoing}, Connections: connections}, Throughput: connections * 4, Duration: 300 * time.Millisecond, HalfClose: true,
+					LossTimeout: 2 * time.Second,
+				})
+				assert.Equal(t, row.lost, r.Lost, "%v", r.First)
+				assert.Equal(t, row.lost, r.Errors[ClassNoReply])
+				assert.EqualValues(t, connections-row.lost, r.Lasting)
+			})
+		})
+	}
+}
+
 // A datagram that comes back cut, or longer, is no echo; one that comes twice is one.
 func TestTrafficUDPForeign(t *testing.T) {
 	t.Parallel()

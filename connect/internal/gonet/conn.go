@@ -31,6 +31,7 @@ type conn struct {
 	stream    net.Conn // to talk on: tcp, or TLS above it
 	deadline  int64
 	waits     int64 // the deadline of the read that waits, or 0
+	woken     bool  // there is something to do before the next read waits
 	handshake engine.Handshake
 	out       []byte // what is to be sent
 	spare     []byte // room for more
@@ -71,15 +72,22 @@ func (r *runner) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault
 func (r *runner) Shut(key uint32) {
 	c := r.conns[key]
 	c.shut = true
-	c.wait(past)
+	c.wake()
 }
 
 // Deadline implements engine.Driver.
 func (r *runner) Deadline(key uint32, at int64) {
 	c := r.conns[key]
-	if c.deadline = at; c.stream != nil && c != r.current {
+	if c.deadline = at; c.stream != nil && c != r.current && !c.woken {
 		c.wait(instant(at))
 	}
+}
+
+// wake ends the read that waits. Its end must not be overwritten by another deadline: package net forgets one that has passed as long as the
+// reader has not run.
+func (c *conn) wake() {
+	c.woken = true
+	c.wait(past)
 }
 
 // wait sets how long the connection's goroutine waits in a read, at most.
@@ -186,6 +194,7 @@ func (c *conn) next() (next task, out []byte) {
 	r := c.runner
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	c.woken = false
 	mayWrite := len(c.out) > 0 && !c.writer && !c.stuck
 	switch {
 	case c.closed:
@@ -289,7 +298,7 @@ func (c *conn) beside() (out []byte) {
 	}
 	c.out, c.writer = nil, false
 	if c.shut && !c.closed {
-		c.wait(past)
+		c.wake()
 	}
 	return nil
 }
