@@ -1,10 +1,7 @@
 package connect
 
 import (
-	"cmp"
-	"maps"
 	"net/netip"
-	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
@@ -109,9 +106,7 @@ func (t *floodTally) replies() stats.Times {
 
 // times are those of the hosts that answered most.
 func (t *floodTally) times() map[string]HostTimes {
-	names := slices.SortedFunc(maps.Keys(t.byHost), func(a, b string) int {
-		return cmp.Or(cmp.Compare(t.hosts[b], t.hosts[a]), cmp.Compare(a, b))
-	})
+	names := stats.MostFirst(t.hosts)
 	times := map[string]HostTimes{}
 	for _, name := range names[:min(len(names), MaxHostTimes)] {
 		a := t.byHost[name]

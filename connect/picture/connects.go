@@ -1,14 +1,11 @@
 package picture
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -55,9 +52,7 @@ func connectFacts(r *recording.Report) []Fact {
 
 func errorChart(r *recording.Report) Chart {
 	c := Chart{Name: "connects-errors", Title: "Failures by class", Table: Table{Columns: []string{"class", "connections"}}}
-	classes := slices.SortedFunc(maps.Keys(r.Errors), func(a, b connect.Class) int {
-		return cmp.Or(cmp.Compare(r.Errors[b], r.Errors[a]), cmp.Compare(a, b))
-	})
+	classes := stats.MostFirst(r.Errors)
 	d := &bars{}
 	var sum int64
 	for _, class := range classes {

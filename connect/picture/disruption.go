@@ -1,14 +1,12 @@
 package picture
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -123,9 +121,7 @@ func movesChart(v *disruption.Verdict, name string) Chart {
 			all[host] += n
 		}
 	}
-	hosts := slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		return cmp.Or(cmp.Compare(all[b], all[a]), cmp.Compare(a, b))
-	})
+	hosts := stats.MostFirst(all)
 	c := Chart{
 		Name: name + "-moves", Title: "Flows moved away from and to each backend", Table: Table{Columns: []string{"backend", "away", "to it"}},
 		Description: fmt.Sprintf("Moves of %s flows between %s.", count(v.Moved), plural(len(hosts), "backend", "backends")),

@@ -1,7 +1,6 @@
 package picture
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -51,9 +51,7 @@ func hostsByCount(hosts connect.Hosts, expected map[string]float64) []string {
 	for host := range expected {
 		all[host] += 0
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		return cmp.Or(cmp.Compare(all[b], all[a]), cmp.Compare(a, b))
-	})
+	return stats.MostFirst(all)
 }
 
 // balanceOf judges the answers of calls.

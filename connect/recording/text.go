@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // WriteText writes what a recording amounts to: totals, lost and lasting connections by host, and, as ctraffic's own analyses word
@@ -47,7 +47,7 @@ func writeCalls(w io.Writer, r *Report) {
 	writeErrors(w, r.Errors)
 	if len(r.Hosts) > 0 {
 		fmt.Fprintln(w, "Host\tAnswers")
-		for _, name := range byCount(r.Hosts) {
+		for _, name := range stats.MostFirst(r.Hosts) {
 			fmt.Fprintf(w, "%s\t%d\n", quote.Printable(name), r.Hosts[name])
 		}
 		fmt.Fprintln(w)
@@ -115,7 +115,7 @@ func writeHosts(w io.Writer, t *connect.TrafficResult) {
 	}
 	fmt.Fprintf(w, "Lost connections:\t%d\nLasting connections:\t%d\n", t.LostByHost.Total(), t.LastingByHost.Total())
 	fmt.Fprintln(w, "Host\tLost\tLasting")
-	for _, name := range byCount(all) {
+	for _, name := range stats.MostFirst(all) {
 		fmt.Fprintf(w, "%s\t%d\t%d\n", quote.Printable(name), t.LostByHost[name], t.LastingByHost[name])
 	}
 	fmt.Fprintln(w)
@@ -168,11 +168,4 @@ func instant(d *time.Duration) string {
 		return "-"
 	}
 	return d.Round(time.Millisecond).String()
-}
-
-// byCount lists the names with the largest counts first.
-func byCount(counts connect.Hosts) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
 }

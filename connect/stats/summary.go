@@ -1,4 +1,4 @@
-// Package stats turns measured durations into the figures that a report shows.
+// Package stats turns what was measured and counted into the figures that a report shows.
 package stats
 
 import (

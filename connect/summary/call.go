@@ -1,15 +1,13 @@
 package summary
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -260,9 +258,7 @@ func namesWithCounts(hosts connect.Hosts) []string {
 
 // causes tells why connections failed: each class, with the first of it and what to do.
 func (p *printer) causes(c *recording.Call) {
-	classes := slices.SortedFunc(maps.Keys(c.Errors), func(a, b connect.Class) int {
-		return cmp.Or(cmp.Compare(c.Errors[b], c.Errors[a]), cmp.Compare(a, b))
-	})
+	classes := stats.MostFirst(c.Errors)
 	for _, class := range classes {
 		text := fmt.Sprint(c.Errors[class])
 		if first := c.First[class]; first != "" {

@@ -81,9 +81,7 @@ func namesByCount(hosts connect.Hosts, expected map[string]float64) []string {
 			all[name] += 0
 		}
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		return cmp.Or(cmp.Compare(all[b], all[a]), cmp.Compare(a, b))
-	})
+	return stats.MostFirst(all)
 }
 
 // times shows how long connects and answers took, and those of hosts that differ.

@@ -1,9 +1,7 @@
 package verdicts
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -96,7 +95,7 @@ func list(parts []string, all int) string {
 
 // shares lists hosts with what they have, the most first.
 func shares(hosts map[string]int64) string {
-	byCount := slices.SortedFunc(maps.Keys(hosts), func(a, b string) int { return cmp.Or(cmp.Compare(hosts[b], hosts[a]), cmp.Compare(a, b)) })
+	byCount := stats.MostFirst(hosts)
 	parts := make([]string, 0, maxNamed)
 	for _, host := range byCount[:min(len(byCount), maxNamed)] {
 		parts = append(parts, fmt.Sprintf("%s %d", shown(host), hosts[host]))
@@ -116,17 +115,10 @@ func shown(host string) string {
 	return short
 }
 
-// mostFirst are the classes of failures, the most frequent one first.
-func mostFirst(errors map[connect.Class]int64) []connect.Class {
-	return slices.SortedFunc(maps.Keys(errors), func(a, b connect.Class) int {
-		return cmp.Or(cmp.Compare(errors[b], errors[a]), cmp.Compare(a, b))
-	})
-}
-
 // byClass tells how many connections failed in each class.
 func byClass(errors map[connect.Class]int64) string {
 	parts := make([]string, 0, len(errors))
-	for _, class := range mostFirst(errors) {
+	for _, class := range stats.MostFirst(errors) {
 		parts = append(parts, fmt.Sprintf("%d %s", errors[class], class))
 	}
 	return strings.Join(parts, ", ")
@@ -135,7 +127,7 @@ func byClass(errors map[connect.Class]int64) string {
 // causes says why connections failed: how many in each class, and the first of the most frequent one with advice. If that one tells only that
 // nothing came, the first of one that tells more follows: of what a router drops it reports a few, since ICMP is limited (RFC 1812, 4.3.2.8).
 func causes(errors map[connect.Class]int64, first map[connect.Class]connect.Failure) string {
-	classes := mostFirst(errors)
+	classes := stats.MostFirst(errors)
 	if len(classes) == 0 {
 		return ""
 	}

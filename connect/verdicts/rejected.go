@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -18,7 +19,7 @@ type rejections struct {
 // rejectionsOf finds them among the failures of a call: a class counts whole if its first failure was told by ICMP.
 func rejectionsOf(failed map[connect.Class]int64, first map[connect.Class]connect.Failure, retried, begun int64) rejections {
 	r := rejections{retried: retried, begun: begun}
-	for _, class := range mostFirst(failed) {
+	for _, class := range stats.MostFirst(failed) {
 		if told, ok := errors.AsType[connect.ICMPError](first[class].Err); ok {
 			if r.failed == 0 {
 				r.first = told

@@ -2,9 +2,7 @@
 package live
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // Call is what is shown.
@@ -194,7 +193,7 @@ func (b *board) shares() string {
 	for _, n := range b.hosts {
 		all += n
 	}
-	names := byCount(b.hosts)
+	names := stats.MostFirst(b.hosts)
 	parts := make([]string, 0, mostShown)
 	most := names[:min(len(names), mostShown)]
 	slices.Sort(most) // so that they stay where they are while they answer by turns
@@ -209,9 +208,7 @@ func (b *board) shares() string {
 }
 
 func (b *board) failures() string {
-	classes := slices.SortedFunc(maps.Keys(b.errors), func(a, c connect.Class) int {
-		return cmp.Or(cmp.Compare(b.errors[c], b.errors[a]), cmp.Compare(a, c))
-	})
+	classes := stats.MostFirst(b.errors)
 	parts := make([]string, 0, len(classes))
 	for _, class := range classes {
 		parts = append(parts, fmt.Sprintf("%s %s", class, grouped(b.errors[class])))
@@ -220,10 +217,4 @@ func (b *board) failures() string {
 		return ""
 	}
 	return "failures: " + strings.Join(parts, ", ")
-}
-
-func byCount(counts map[string]int64) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
-	})
 }
