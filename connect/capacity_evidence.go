@@ -274,6 +274,9 @@ func (e *evidence) explainAcceptQueue() string {
 
 // silence says that connects were not answered.
 func (e *evidence) silence() string {
+	if e.dials.vainSYNs == 0 { // connectTimeout leaves no time for a second one
+		return fmt.Sprintf("%d connects got no answer to their only SYN in time", e.dials.inVain)
+	}
 	return fmt.Sprintf("%d connects got no answer, though their SYNs were sent again %d times", e.dials.inVain, e.dials.vainSYNs)
 }
 

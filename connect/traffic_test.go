@@ -542,7 +542,7 @@ func TestTrafficHalfClose(t *testing.T) {
 				})
 				assert.Equal(t, row.lost, r.Lost, "%v", r.First)
 				assert.Equal(t, row.lost, r.Errors[ClassNoReply])
-				assert.EqualValues(t, connections-row.lost, r.Lasting)
+				assert.Equal(t, connections-row.lost, r.Lasting)
 			})
 		})
 	}
