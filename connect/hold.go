@@ -73,6 +73,7 @@ type HoldResult struct {
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
 	Unasked       bool            `json:"-"` // over a stream, nothing was asked, and nothing has come by itself
 	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
+	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // as in FloodResult

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/grafana/sobek"
 
@@ -20,7 +21,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected("hold", err)
 	}
 	s := &holdSampler{c.sampler, thinned(o.Plan.Connections, o.Keepalive)}
-	h := &held{call: c, sampler: s, finished: make(chan struct{}), release: i.delayEnd()}
+	h := &held{call: c, sampler: s, duration: o.Duration, finished: make(chan struct{}), release: i.delayEnd()}
 	if o.Duration > 0 {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
@@ -48,6 +49,7 @@ type held struct {
 	*call
 	sampler     *holdSampler
 	connections *connect.Held
+	duration    time.Duration      // that is asked for; 0 if close() ends them
 	finished    chan struct{}      // closed when the connections are, and everything is reported
 	release     func()             // lets iteration and test end
 	keepAlive   func(func() error) // lets the script end; nil if it need not wait for the connections
@@ -65,6 +67,9 @@ func (h *held) watch() {
 	}
 	h.connections.Close()
 	r := h.result()
+	if asked := h.duration; r.Duration < asked && h.ctx.Err() != nil {
+		r.Instead = asked
+	}
 	verdicts.Hold(r, &h.options.Expect, h.sampler.root.changes.During(r.StartTime, r.Duration))
 	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)

@@ -146,3 +146,18 @@ func TestHoldIsAborted(t *testing.T) {
 	assert.Zero(t, r.States["established"])
 	assert.Empty(t, v.logged("were not begun"), "it did not run out of time")
 }
+
+// A hold that is interrupted before its duration is over says so; one that the script closes does not.
+func TestHoldIsCutShort(t *testing.T) {
+	t.Parallel()
+	for by, says := range map[string]string{"interrupt": "of a duration of 1h0m0s", "held.close": "3 of 3 connections were kept to the end"} {
+		v := newVU(t, settings{})
+		require.NoError(t, v.VU.Runtime().Set("interrupt", v.CancelContext))
+		text := get[string](t, v, `
+			const held = await hold('%s', {connections: 3, duration: '1h'});
+			`+by+`();
+			return (await held.close()).verdicts.find((v) => v.name === 'kept').text;`, startPeer(t, silent))
+		assert.Contains(t, text, says)
+		assert.Equal(t, by == "interrupt", len(v.logged("was ended with the iteration")) > 0, by)
+	}
+}

@@ -97,6 +97,9 @@ func (s *holdSampler) finish(ctx context.Context, r *connect.HoldResult) {
 	if left := r.States.NotInitiated; left > 0 && ctx.Err() == nil && s.root.notices.first("not initiated") {
 		s.logger.Warnf("mconnect: %d of %d connections were not begun in the time for that (timeout %s, or duration if that is shorter); raise these, rate or concurrency", left, r.Connects, r.Timeout)
 	}
+	if r.Instead > 0 && s.root.notices.first("held less") {
+		s.logger.Warnf("mconnect: hold() was ended with the iteration, after %s of its duration of %s; give the scenario more time (maxDuration, gracefulStop)", r.Duration.Round(time.Millisecond), r.Instead)
+	}
 	if closed := r.States.Closed; closed > 0 && s.root.notices.first("closed") {
 		s.logger.Warnf("mconnect: %d of %d held connections were closed by the peer, after %s on average", closed, r.EstablishedTotal, r.Lifetime.Avg.Round(time.Microsecond))
 	}

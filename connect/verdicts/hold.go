@@ -35,6 +35,8 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 // keptBut says what is not known of connections that were kept.
 func keptBut(r *connect.HoldResult) string {
 	switch {
+	case r.Instead > 0:
+		return fmt.Sprintf(", which came with that of the iteration, after %s of a duration of %s", units.Span(r.Duration), units.Span(r.Instead))
 	case r.Unanswered:
 		return "; none was held for long enough to answer a keepalive, so whether the service does is not known"
 	case r.Unasked:

@@ -231,6 +231,9 @@ func TestHold(t *testing.T) {
 			kept(func(r *connect.HoldResult) { r.List = []connect.Loss{{Host: "web-1", Moved: true}} }), nil, nil, verdicts.Kept,
 			want{fails: true, text: []string{"9 of 10", "web-1 1", "1 UDP flow went on with another host"}},
 		},
+		"cut short": {
+			kept(func(r *connect.HoldResult) { r.Duration, r.Instead = second, 10*second }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "kept to the end, which came with that of the iteration, after 1 s of a duration of 10 s"}},
+		},
 		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
 		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether a service is behind them is not known"}}},
 		"nothing asked, and lost":   {kept(func(r *connect.HoldResult) { r.Unasked = true; closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10"}, lacks: "is not known"}},
