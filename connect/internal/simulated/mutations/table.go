@@ -92,7 +92,7 @@ var mutations = []mutation{
 	{"a search never finds that there is no timeout", search, "	case l.above >= s.to:\n		return true\n", ""},
 	{"the shortest silence is not tried itself", search, "l.upTo <= s.from+s.slack(s.from)", "l.upTo <= 2*s.from"},
 	{"one failure by chance is taken for the timeout", evidence, "best.likelihood+implausible", "best.likelihood"},
-	{"ends by themselves are not exact", evidence, "	e.saw(max(silence-slack, 0), HowNever)\n", ""},
+	{"a connection that ends by itself tells nothing", evidence, "	e.saw(silence+slack, how)\n", ""},
 	{"sizes do not take turns", packet, "int((sequence - s.first - 1) % uint64(len(p.sizes)))", "0"},
 	{"a host's name is kept for the next connection", session, "first: s.sequence + 1,", "first: s.sequence + 1, Packets: engine.Packets{Host: s.Host},"},
 	{"an echo of an earlier connection counts", session, "s.first <= sequence && sequence", "sequence"},
