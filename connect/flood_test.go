@@ -215,6 +215,44 @@ func TestFloodUDPSendsThePayloadOnce(t *testing.T) {
 	})
 }
 
+// Who answers twice, and tells the client's address each time, has been sent something that is not ours, such as a PROXY header. A payload is.
+func TestFloodToldTwice(t *testing.T) {
+	t.Parallel()
+	const told = "web-1\t192.0.2.1:80"
+	for name, row := range map[string]struct {
+		answer, payload string
+		twice           bool
+	}{
+		"once":                    {told, "", false},
+		"twice":                   {told + told, "", true},
+		"twice, and asked once":   {told + told, "Hello", false},
+		"three times, asked once": {told + told + told, "Hello", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBoth(t, func(t *testing.T, e *Engine) {
+				target := peer(t, func(c *net.TCPConn) {
+					_, _ = c.Write([]byte(row.answer))
+					untilClosed(c)
+				})
+				plan := Plan{Targets: []Target{target}, Connections: 5}
+				if row.payload != "" {
+					plan.Payload = []byte(row.payload)
+				}
+				r, err := e.Flood(t.Context(), FloodPlan{Plan: plan})
+				require.NoError(t, err)
+				requireSums(t, r)
+				if row.twice {
+					assert.EqualValues(t, 5, r.Errors[ClassBadReply])
+					assert.ErrorIs(t, r.First[ClassBadReply].Err, ReasonTwice)
+				} else {
+					assert.Equal(t, Hosts{"web-1": 5}, r.Hosts)
+				}
+			})
+		})
+	}
+}
+
 func TestFloodWithoutReply(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

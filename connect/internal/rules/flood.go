@@ -118,6 +118,11 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 	}
 	known := len(f.names)
 	host, done, fault := f.take(key, data)
+	switch {
+	case !done || fault.Class != class.None || !f.wantsAny():
+	case tellings(data) > 1 && !f.speaks(), tellings(data) > 2: // our server answers the payload, too
+		fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
+	}
 	if done && len(f.names) > known {
 		switch times := f.shared.meet(host); {
 		case times == 2 && f.speaks():

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -32,11 +33,37 @@ func HalfOf(name string) string {
 	return half
 }
 
+// tellings returns how many times over an answer has a host's name and the client's address after it, 0 if that is not what it has. Unlike a name
+// alone, nobody says this twice.
+func tellings(answer []byte) (times int) {
+	end := bytes.IndexByte(answer, reply.Separator)
+	if end <= 0 {
+		return 0
+	}
+	name := answer[:end+1]
+	for bytes.HasPrefix(answer, name) {
+		next := bytes.Index(answer[len(name):], name)
+		one := answer
+		if next >= 0 {
+			one = answer[:len(name)+next]
+		}
+		if _, ok := reply.Source(one); !ok {
+			break
+		}
+		times++
+		answer = answer[len(one):]
+	}
+	return times
+}
+
 // misplaced returns a fault if a greeting shows that something on the way has put data of its own before ours, such as a header of the PROXY
 // protocol: the peer has sent it back, or has answered it.
 func misplaced(greeting []byte, expected map[string]float64, known func(string) bool) engine.Fault {
 	if reply.IsProxyHeader(greeting) {
 		return wrong(engine.ReasonProxyHeader, greeting)
+	}
+	if tellings(greeting) > 1 {
+		return engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
 	}
 	if name, ok := reply.Parse(greeting); ok && repeats(string(name), expected, known) > 1 {
 		return engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}

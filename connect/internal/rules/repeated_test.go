@@ -28,3 +28,22 @@ func TestRepeats(t *testing.T) {
 		assert.Equal(t, want, repeats(name, expected, known), "%q", name)
 	}
 }
+
+func TestTellings(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]int{
+		"web-1":                                      0,
+		"web-1web-1":                                 0,
+		"web-1\t192.0.2.1:80":                        1,
+		"web-1\t192.0.2.1:80web-1\t192.0.2.1:80":     2,
+		"w\t[2001:db8::1]:80w\t[2001:db8::1]:80":     2,
+		"w\t192.0.2.1:8w\t192.0.2.1:8w\t192.0.2.1:8": 3,
+		"web-1\t192.0.2.1:80web-2\t192.0.2.1:80":     0, // no address at all
+		"web-1\t":                                    0,
+		"\t192.0.2.1:80":                             0,
+		"ok\tfine ok\tfine":                          0,
+		"":                                           0,
+	} {
+		assert.Equal(t, want, tellings([]byte(answer)), "%q", answer)
+	}
+}
