@@ -41,13 +41,13 @@ func TestMeshAndSlowListener(t *testing.T) {
 
 func TestMeshOnMetrics(t *testing.T) {
 	t.Parallel()
-	there := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: `the "far" side`}), HTTPDelay: time.Hour})
+	there := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: `the "far" \side{}=,`}), HTTPDelay: time.Hour})
 	url := "http://" + there.HTTPAddr().String() + "/v1/ping"
 	target, err := mesh.ParseTarget(url)
 	require.NoError(t, err)
 	here := startHTTP(t, server.Options{Mesh: ofMesh(mesh.Options{Location: name, Peers: []mesh.Target{target}, Delay: mesh.MinDelay})})
 	var body string
-	labels := `{from="web-1",ip="",to="the \"far\" side",url="` + url + `"}`
+	labels := `{from="web-1",ip="",to="the \"far\" \\side{}=,",url="` + url + `"}`
 	require.Eventually(t, func() bool {
 		_, body = fetch(t, here, "GET", "/metrics", "")
 		return strings.Contains(body, "\nmconnect_mesh_pings_total"+labels) && !strings.Contains(body, "\nmconnect_mesh_pings_total"+labels+" 0\n")
@@ -55,7 +55,7 @@ func TestMeshOnMetrics(t *testing.T) {
 	assert.Contains(t, body, "\nmconnect_mesh_peers 1\n")
 	assert.Contains(t, body, "\nmconnect_mesh_failures_total"+labels+" 0\n")
 	for _, phase := range []string{"connect", "first_byte", "last_byte", "total"} {
-		series := `{from="web-1",ip="",phase="` + phase + `",to="the \"far\" side",url="` + url + `"`
+		series := `{from="web-1",ip="",phase="` + phase + `",to="the \"far\" \\side{}=,",url="` + url + `"`
 		assert.Contains(t, body, "\nmconnect_mesh_ping_duration_seconds_bucket"+series+`,le="0.001"}`)
 		assert.Contains(t, body, "\nmconnect_mesh_ping_duration_seconds_count"+series+"}")
 	}
