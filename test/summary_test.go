@@ -33,6 +33,16 @@ func told(text string) string {
 	return strings.Join(strings.Fields(rate.ReplaceAllString(text, "N a second")), " ")
 }
 
+// A threshold on a verdict that is misspelt holds for ever, which is said.
+func TestThresholdOnNoVerdict(t *testing.T) {
+	t.Parallel()
+	k := runK6(t, "test/testdata/misspelt.js")
+	assert.Equal(t, exitOK, k.code, "%s", k.stderr)
+	assert.Contains(t, k.stdout.String(), "– mconnect_verdict_failed{verdict:keppt} 'rate==0' no samples")
+	assert.Contains(t, k.stderr.String(), "the threshold on mconnect_verdict_failed{verdict:keppt} never fails: there is no verdict of that name")
+	assert.NotContains(t, k.stderr.String(), "verdict:kept")
+}
+
 // Recordings of four instances, each of which ran a quarter of the test, amount to what one run with all of it amounts to: the same
 // totals, shares, balance and verdicts.
 func TestInstancesAddUp(t *testing.T) {

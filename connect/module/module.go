@@ -34,6 +34,7 @@ type RootModule struct {
 
 	maxShare, pValue *worst // of all floods
 	ledger           recording.Ledger
+	logger           logrus.FieldLogger
 	stdout           io.Writer   // for what k6 does not print
 	writable         sync.Map    // names of files that summaries are to write, and can
 	test             delay       // of its end
@@ -57,7 +58,8 @@ func (r *RootModule) NewModuleInstance(vu modules.VU) modules.Instance {
 	i := &instance{vu: vu, root: r, metrics: registerMetrics(vu.InitEnv().Registry), parseJSON: parseJSON}
 	i.exports = i.export()
 	r.first.Do(func() {
-		r.log(vu.InitEnv().Logger)
+		r.logger = vu.InitEnv().Logger
+		r.log(r.logger)
 		i.atTestEnd(func() { r.over.Store(true) })
 	})
 	return i

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/summary"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // summary is summary(options) of the JS API: a function for handleSummary.
@@ -42,6 +43,9 @@ func (i *instance) summarized(o *options.Summary, data sobek.Value) (sobek.Value
 	given, err := handed(data)
 	if err != nil {
 		return nil, err
+	}
+	for _, metric := range given.noVerdicts() {
+		i.root.logger.Warnf("mconnect: the threshold on %s never fails: there is no verdict of that name; want one of %s", quote.Printable(metric), strings.Join(verdicts.Names, ", "))
 	}
 	r := i.root.ledger.Report(i.root.engine.Total.States())
 	r.Thresholds = given.thresholds()

@@ -21,10 +21,18 @@ func TestSummaryInPlaceOfK6s(t *testing.T) {
 		metrics: {
 			http_req_duration: {type: 'trend', contains: 'time', values: {'p(95)': 12.5}, thresholds: {'p(95)<10': {ok: false}}},
 			checks: {type: 'rate', contains: 'default', values: {rate: 0.5}, thresholds: {'rate>0.1': {ok: true}}},
+			http_req_waiting: {type: 'trend', contains: 'time', values: {avg: 12.5}, thresholds: {'p(99)<1': {ok: false}}},
+			'mconnect_verdict_failed{verdict:keppt}': {type: 'rate', contains: 'default', values: {rate: 0, passes: 0, fails: 0}, thresholds: {'rate==0': {ok: true}}},
+			'mconnect_verdict_failed{verdict:kept}': {type: 'rate', contains: 'default', values: {rate: 0, passes: 0, fails: 2}, thresholds: {'rate==0': {ok: true}}},
+			mconnect_round_trip: {type: 'trend', contains: 'time', values: {avg: 0, max: 0}, thresholds: {'max<9': {ok: true}}},
 			vus: {type: 'gauge', contains: 'default', values: {value: 1}, thresholds: {'value<2': {ok: true}, 'max<3': {ok: true}}},
 		},
 	})`)
-	for _, part := range []string{"asked                     5", "web-1", "✗ ran", "✓ checks 'rate>0.1' rate=50.00%", "✓ vus 'max<3'\n", "✓ vus 'value<2' value=1", "✗ http_req_duration 'p(95)<10' p(95)=12.5ms"} {
+	for _, part := range []string{
+		"asked                     5", "web-1", "✗ ran", "✓ checks 'rate>0.1' rate=50.00%", "✓ vus 'max<3'\n", "✓ vus 'value<2' value=1", "✗ http_req_waiting 'p(99)<1' (its value is shown if summaryTrendStats has\n      'p(99)')",
+		"– mconnect_verdict_failed{verdict:keppt} 'rate==0' no samples", "✓ mconnect_verdict_failed{verdict:kept} 'rate==0' rate=0.00%", "– mconnect_round_trip 'max<9' no samples",
+		"✗ http_req_duration 'p(95)<10' p(95)=12.5ms",
+	} {
 		assert.Contains(t, files["stdout"], part)
 	}
 	assert.Contains(t, files["a.html"], "<title>Night</title>")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/summary"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // handedData is what summary() needs of that which k6 hands to handleSummary().
@@ -54,7 +56,7 @@ func (d *handedData) thresholds() []summary.Threshold {
 	for _, name := range slices.Sorted(maps.Keys(d.Metrics)) {
 		m := d.Metrics[name]
 		for _, source := range slices.Sorted(maps.Keys(m.Thresholds)) {
-			all = append(all, summary.Threshold{Metric: name, Source: source, OK: m.Thresholds[source].OK, Value: m.value(source)})
+			all = append(all, summary.Threshold{Metric: name, Source: source, OK: m.Thresholds[source].OK, Empty: m.empty(), Value: m.value(source)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b summary.Threshold) int { // those that are crossed last, next to the prompt
@@ -70,14 +72,46 @@ func rank(ok bool) int {
 	return 1
 }
 
+// empty reports whether the metric had no samples. A counter without is 0, and of a gauge that is not known.
+func (m *handedMetric) empty() bool {
+	switch m.Type {
+	case "rate":
+		passes, known := m.Values["passes"]
+		return known && passes+m.Values["fails"] == 0
+	case "trend":
+		some := func(v float64) bool { return v != 0 }
+		return m.Contains == "time" && len(m.Values) > 0 && !slices.ContainsFunc(slices.Collect(maps.Values(m.Values)), some) // what is measured takes some time
+	}
+	return false
+}
+
+var verdictTag = regexp.MustCompile(`[{,]\s*verdict:([^,}]*)`)
+
+// noVerdicts are the verdicts that metrics of thresholds name and that do not exist. Such a threshold holds for ever.
+func (d *handedData) noVerdicts() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(d.Metrics)) {
+		m := verdictTag.FindStringSubmatch(name)
+		if m != nil && len(d.Metrics[name].Thresholds) > 0 && !slices.Contains(verdicts.Names, strings.TrimSpace(m[1])) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // value is what a threshold looks at, in words; "" if k6 does not hand it.
 func (m *handedMetric) value(source string) string {
+	if m.empty() {
+		return "no samples"
+	}
 	name := strings.TrimSpace(source)
 	if end := strings.IndexAny(name, "<>=! "); end > 0 {
 		name = name[:end]
 	}
 	v, known := m.Values[name]
 	switch {
+	case !known && m.Type == "trend":
+		return fmt.Sprintf("(its value is shown if summaryTrendStats has '%s')", name)
 	case !known:
 		return ""
 	case name == "rate" && m.Type == "rate":

@@ -48,6 +48,7 @@ type Threshold struct {
 	Metric string // with tags, as in mconnect_verdict_failed{call:flood}
 	Source string // rate==0
 	OK     bool
+	Empty  bool   // the metric had no samples, so that it says nothing if the threshold holds
 	Value  string // of the metric at the end, in words; "" if it is not known
 }
 

@@ -196,6 +196,9 @@ func (p *printer) outages(c *recording.Call) {
 		if len(change.Hosts) > 0 {
 			text += " of " + list(change.Hosts, 5)
 		}
+		if c.Excused == 0 {
+			text += "; none was seen"
+		}
 		p.row("change", text)
 	}
 	if c.Call == "hold" {
@@ -301,6 +304,8 @@ func (p *printer) thresholds(list []Threshold) {
 		mark, shade := "✓", green
 		if !t.OK {
 			mark, shade = "✗", red
+		} else if t.Empty {
+			mark, shade = "–", plain
 		}
 		text := fmt.Sprintf("%s '%s'", t.Metric, t.Source)
 		if t.Value != "" {
