@@ -107,6 +107,14 @@ func TestScriptOfACommandLine(t *testing.T) {
 	}
 }
 
+// k6 takes tcpgoon's -c for its own --config, and passes over a file that is missing: the number of connections would be 1.
+func TestConnectionsAsTcpgoonHasThem(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, k6Path, "x", "mconnect", "flood", "127.0.0.1:1", "-c", "1000")
+	assert.Equal(t, 1, p.wait(t))
+	assert.Contains(t, p.stderr.String(), "got -c 1000, which is k6's --config; do you mean --connections 1000?")
+}
+
 // Ctrl-C ends a call, and shows what there is; a second one ends the process.
 func TestInterruptedCommand(t *testing.T) {
 	t.Parallel()

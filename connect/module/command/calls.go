@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,7 +94,12 @@ func (d *call) command(gs *state.GlobalState) *cobra.Command {
 	if d.name == "hold" || d.name == "traffic" {
 		s.changes.addFlags(c.Flags())
 	}
-	c.RunE = func(c *cobra.Command, args []string) error { return failed(s.do(d, args, set.Object())) }
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		for _, remark := range set.Remarks() {
+			gs.Logger.Warn(remark)
+		}
+		return failed(s.do(d, args, set.Object()))
+	}
 	return c
 }
 
@@ -124,6 +130,11 @@ func (d *call) bare() *cobra.Command {
 func (d *call) check(c *cobra.Command, args []string) error {
 	if n := len(args); n < d.least || n > d.most {
 		return fmt.Errorf("got %d arguments; want: %s\n\n%s", n, c.UseLine(), c.Example)
+	}
+	if config := c.Flag("config"); config != nil && config.Changed { // k6 takes tcpgoon's -c for its own, and passes over a file that is missing
+		if _, err := strconv.Atoi(config.Value.String()); err == nil {
+			return fmt.Errorf("got -c %s, which is k6's --config; do you mean --connections %s?", config.Value, config.Value)
+		}
 	}
 	for _, arg := range args {
 		if arg == "true" || arg == "false" {

@@ -115,6 +115,22 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
+// Seconds without their unit are milliseconds, which is said.
+func TestShortDuration(t *testing.T) {
+	t.Parallel()
+	to := peers(t)
+	for line, says := range map[string]string{
+		"traffic ECHO --duration 50":              "--duration 50 is 50 ms; do you mean 50s?",
+		"flood WEB --connect-timeout 50":          "--connect-timeout 50 is 50 ms",
+		"flood WEB --connect-timeout 5000":        "",
+		"traffic ECHO --duration 50ms --rate 100": "",
+	} {
+		log := run(t, "", strings.Fields(to.Replace(line))...).log
+		assert.Contains(t, log, says, line)
+		assert.Equal(t, says != "", strings.Contains(log, "do you mean"), line)
+	}
+}
+
 // The result is a file, or standard output, which then has nothing else.
 func TestJSON(t *testing.T) {
 	t.Parallel()

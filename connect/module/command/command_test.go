@@ -229,6 +229,15 @@ func TestReportOfASumAndItsParts(t *testing.T) {
 	}
 }
 
+// A part of a test in which nothing ran is missed.
+func TestReportOfARecordingWithoutCalls(t *testing.T) {
+	t.Parallel()
+	r := run(t, "", "report", file(t, "a.json", mconnectRecording), file(t, "b.json", `{"hosts":{},"connects":0,"failed_connects":0,"failed_reads":0,"start_time":"0001-01-01T00:00:00Z","timeout":0,"duration":0,"by_call":[]}`))
+	require.NoError(t, r.err)
+	assert.Contains(t, r.log, `b.json\" has no calls`)
+	assert.NotContains(t, r.log, "a.json")
+}
+
 // Of several files, those that can be written are.
 func TestReportIntoOneOfTwoFiles(t *testing.T) {
 	t.Parallel()

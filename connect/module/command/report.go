@@ -197,6 +197,9 @@ func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(r.ByCall)+len(r.Traffic) == 0 && r.Connects == 0 {
+			gs.Logger.Warnf("mconnect: %q has no calls: what it should have is missing here; did that process run any?", name)
+		}
 		for j, before := range reports {
 			if recording.Same(before, r) {
 				return nil, fmt.Errorf("%q is the same recording as %q, and would count twice; want each one once", f.recordings[i], f.recordings[j])

@@ -78,7 +78,7 @@ func hold(s *session, targets []string, object any) (*finished, error) {
 
 // interrupt makes the verdict complete of a call that the user has ended early fail.
 func interrupt(j *connect.Judged, after, planned time.Duration) {
-	text := fmt.Sprintf("the call was ended from outside, after %s of %s", after.Round(time.Millisecond), planned)
+	text := fmt.Sprintf("the call was ended from outside (Ctrl-C or a signal), after %s of %s", after.Round(time.Millisecond), planned)
 	for i := range j.Verdicts {
 		if v := &j.Verdicts[i]; v.Name == verdicts.Complete {
 			v.OK, v.Text, j.OK = false, text, false

@@ -3,6 +3,7 @@
 package flags
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -13,8 +14,9 @@ import (
 
 // Set are the flags of a call, and what is given of them.
 type Set struct {
-	call   string
-	object map[string]any
+	call    string
+	object  map[string]any
+	remarks []string
 }
 
 // Add adds the flags of a call, which is one of package options' tables.
@@ -37,6 +39,19 @@ func (s *Set) Object() any {
 		return nil
 	}
 	return s.object
+}
+
+// Remarks are about values that are accepted and most likely not meant.
+func (s *Set) Remarks() []string { return s.remarks }
+
+// short is the least number of milliseconds that nobody takes for seconds.
+const short = 100
+
+// remark tells of a duration without a unit that is so short that seconds may be meant.
+func (s *Set) remark(path []string, value any) {
+	if n, plain := value.(int64); plain && n > 0 && n < short {
+		s.remarks = append(s.remarks, fmt.Sprintf("--%s %d is %d ms; do you mean %ds?", Name(path), n, n, n))
+	}
 }
 
 // Name is the flag of an option: connectTimeout is connect-timeout, and expect.hosts is expect-hosts.
@@ -136,5 +151,8 @@ func (v *value) Set(text string) error {
 		return nil // a member says more
 	}
 	object[last] = v.read(text, object[last])
+	if v.option.Kind == options.KindDuration {
+		v.set.remark(path, object[last])
+	}
 	return nil
 }
