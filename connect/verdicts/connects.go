@@ -28,15 +28,15 @@ type connects struct {
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
-	why := fmt.Sprintf("; the time was up first (timeout %s): allow more time, more concurrency or a higher rate", units.Span(c.timeout))
+	why := fmt.Sprintf("; the time was up first (option timeout, %s): allow more time, more concurrency or a higher rate", units.Span(c.timeout))
 	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
 	case silent > 0 && c.waited.Med > c.timeout/10:
-		why = fmt.Sprintf("; the time was up first (timeout %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
+		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
 	case c.slow != "":
-		why = fmt.Sprintf("; the time was up first (timeout %s): %s", units.Span(c.timeout), c.slow)
+		why = fmt.Sprintf("; the time was up first (option timeout, %s): %s", units.Span(c.timeout), c.slow)
 	}
 	if c.interrupted {
-		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: the iteration or the test ended, or was aborted; give it more time", c.begun, plural(c.asked, "connection"))
+		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended; give it more time", c.begun, plural(c.asked, "connection"))
 	} else {
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}

@@ -84,7 +84,7 @@ func TestFlood(t *testing.T) {
 		want    want
 	}{
 		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections were begun"}}},
-		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "timeout 1 s", "allow more time"}}},
+		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "option timeout, 1 s", "allow more time"}}},
 		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1 s, the others in 3 ms"}}},
 		"some left, by silent ones":               {stuck, nil, verdicts.Complete, want{fails: true, text: []string{"64 connections that got no answer kept others waiting"}, lacks: "allow more time"}},
 		"some left, tolerated":                    {left(10), least(verdicts.Complete, 0.99), verdicts.Complete, want{text: []string{"99 % expected"}}},

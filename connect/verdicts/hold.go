@@ -2,9 +2,12 @@ package verdicts
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -26,7 +29,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	if r.Unheard && r.Needless == 0 {
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
 	} else {
-		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r))
+		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r), r.Hosts)
 	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
 	r.Judged = j.result()
@@ -104,8 +107,9 @@ func needlessClasses(l *connect.Losses) map[connect.Class]int64 {
 	return classes
 }
 
-// judgeKept says whether what was established lasted, but for what a change excuses; if it did, also what is not known all the same.
-func judgeKept(j *judge, l *connect.Losses, established int64, but, why string) {
+// judgeKept says whether what was established lasted, but for what a change excuses; if it did, also what is not known all the same. hosts are
+// those of the connections.
+func judgeKept(j *judge, l *connect.Losses, established int64, but, why string, hosts ...connect.Hosts) {
 	what := "were kept to the end"
 	if l.Excused > 0 {
 		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
@@ -116,5 +120,30 @@ func judgeKept(j *judge, l *connect.Losses, established int64, but, why string) 
 	if len(l.NeedlessByHost) > 0 {
 		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)
 	}
-	j.part(Kept, max(established-l.Needless, 0), established, what, why)
+	nobody := excusesNobody(l.Changes, hosts)
+	if l.Needless == 0 {
+		what += nobody
+	}
+	j.part(Kept, max(established-l.Needless, 0), established, what, nobody+why)
+}
+
+// excusesNobody tells of a host that a change names and no connection is to, such as one that is misspelt; "" if there is none, or if the
+// connections are to hosts that are not known.
+func excusesNobody(changes []connect.Change, hosts []connect.Hosts) string {
+	known := connect.Hosts{}
+	for _, some := range hosts {
+		maps.Copy(known, some)
+	}
+	delete(known, connect.UnknownHost)
+	if _, more := known[engine.OtherHosts]; more || len(known) == 0 {
+		return ""
+	}
+	for i := range changes {
+		for _, host := range changes[i].Hosts {
+			if _, is := known[host]; !is {
+				return fmt.Sprintf("; a change is announced of %s, to which no connection is known to be: they are to %s", shown(host), names(slices.Sorted(maps.Keys(known))))
+			}
+		}
+	}
+	return ""
 }

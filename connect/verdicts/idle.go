@@ -18,7 +18,7 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	case !r.Finished && r.Spoken > r.Connections:
 		text = fmt.Sprintf("the search should come to an end within its time (%s), but connections were not silent: the target has sent something by itself %d times; idle() needs a service that is silent unless it is asked", units.Span(r.TimeLimit), r.Spoken)
 	case !r.Finished:
-		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted: allow more time, fewer silences (from, to), or less precision", units.Span(r.TimeLimit))
+		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted (Ctrl-C, a signal, or the end of the iteration or the test): allow more time, fewer silences (from, to), or less precision", units.Span(r.TimeLimit))
 	}
 	j.say(Complete, r.Finished, "%s", text)
 	text = fmt.Sprintf("a connection that was used at once was answered after %s", units.Span(r.Control.Time))

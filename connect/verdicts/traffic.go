@@ -24,7 +24,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime,
 	}
 	c.judge(j, false)
-	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r))
+	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r), r.LastingByHost, r.LostByHost)
 	judgeRecovered(j, r)
 	if verify {
 		judgeIntact(j, r)

@@ -61,19 +61,25 @@ func TestTraffic(t *testing.T) {
 		verdict string
 		want    want
 	}{
-		"all begun":                         {lasting(nil), nil, false, nil, verdicts.Complete, want{}},
-		"not all begun":                     {lasting(func(r *connect.TrafficResult) { r.Begun = 9 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"9 of 10 connections were begun"}}},
-		"interrupted":                       {lasting(func(r *connect.TrafficResult) { r.Interrupted = true }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside"}}},
-		"first dials":                       {lasting(nil), nil, false, nil, verdicts.Connected, want{text: []string{"10 of 10"}}},
-		"a first dial that failed":          {lasting(func(r *connect.TrafficResult) { r.FailedFirst = 1; r.FirstErrors, r.First = refused(1) }), nil, false, nil, verdicts.Connected, want{fails: true, text: []string{"9 of 10 connections were established", "1 refused"}}},
-		"redials that failed are not first": {lasting(func(r *connect.TrafficResult) { r.FailedConnects = 5 }), nil, false, nil, verdicts.Connected, want{}},
-		"no SYNs are judged":                {lasting(nil), nil, false, nil, verdicts.Prompt, want{out: true}},
-		"all kept":                          {lasting(nil), nil, false, nil, verdicts.Kept, want{text: []string{"10 of 10 connections were kept to the end"}}},
-		"some lost":                         {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections were kept", "web-1 3", "3 reset"}}},
-		"some lost, tolerated":              {lasting(lost(3)), least(verdicts.Kept, 0.7), false, nil, verdicts.Kept, want{}},
-		"some lost by a change":             {lasting(lost(3)), nil, false, restart, verdicts.Kept, want{text: []string{"13 of 13", "announced changes (3)"}}},
-		"some lost by a change of others":   {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true}},
-		"some lost after a change's time":   {lasting(lost(3)), nil, false, []connect.Change{{Within: second}}, verdicts.Kept, want{fails: true}},
+		"all begun":                           {lasting(nil), nil, false, nil, verdicts.Complete, want{}},
+		"not all begun":                       {lasting(func(r *connect.TrafficResult) { r.Begun = 9 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"9 of 10 connections were begun"}}},
+		"interrupted":                         {lasting(func(r *connect.TrafficResult) { r.Interrupted = true }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"ended from outside"}}},
+		"first dials":                         {lasting(nil), nil, false, nil, verdicts.Connected, want{text: []string{"10 of 10"}}},
+		"a first dial that failed":            {lasting(func(r *connect.TrafficResult) { r.FailedFirst = 1; r.FirstErrors, r.First = refused(1) }), nil, false, nil, verdicts.Connected, want{fails: true, text: []string{"9 of 10 connections were established", "1 refused"}}},
+		"redials that failed are not first":   {lasting(func(r *connect.TrafficResult) { r.FailedConnects = 5 }), nil, false, nil, verdicts.Connected, want{}},
+		"no SYNs are judged":                  {lasting(nil), nil, false, nil, verdicts.Prompt, want{out: true}},
+		"all kept":                            {lasting(nil), nil, false, nil, verdicts.Kept, want{text: []string{"10 of 10 connections were kept to the end"}}},
+		"some lost":                           {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections were kept", "web-1 3", "3 reset"}}},
+		"some lost, tolerated":                {lasting(lost(3)), least(verdicts.Kept, 0.7), false, nil, verdicts.Kept, want{}},
+		"some lost by a change":               {lasting(lost(3)), nil, false, restart, verdicts.Kept, want{text: []string{"13 of 13", "announced changes (3)"}}},
+		"some lost by a change of others":     {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true}},
+		"a change of a host that is misspelt": {lasting(func(r *connect.TrafficResult) { r.LastingByHost = connect.Hosts{"web-1": 5, "web-2": 5} }), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-1", "web2"}}}, verdicts.Kept, want{text: []string{"kept to the end; a change is announced of web2, to which no connection is known to be: they are to web-1, web-2"}}},
+		"losses, and a host that is misspelt": {lasting(func(r *connect.TrafficResult) {
+			lost(3)(r)
+			r.LastingByHost = connect.Hosts{"web-1": 10}
+		}), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web1"}}}, verdicts.Kept, want{fails: true, text: []string{"no connection is known to be: they are to web-1; needless losses"}}},
+		"a change of hosts that tell no name": {lasting(func(r *connect.TrafficResult) { r.LastingByHost = connect.Hosts{connect.UnknownHost: 10} }), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-1"}}}, verdicts.Kept, want{lacks: "announced"}},
+		"some lost after a change's time":     {lasting(lost(3)), nil, false, []connect.Change{{Within: second}}, verdicts.Kept, want{fails: true}},
 		"UDP flows that moved, one excused": {lasting(func(r *connect.TrafficResult) {
 			r.Network, r.Moved, r.List = "udp", 2, []connect.Loss{{Host: "web-1", Moved: true, At: 2 * second}, {Host: "web-2", Moved: true, At: 2 * second}}
 		}), nil, false, restart, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 UDP flow went on with another host"}}},
