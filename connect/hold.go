@@ -73,6 +73,7 @@ type HoldResult struct {
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
 	Unasked       bool            `json:"-"` // over a stream, nothing was asked, and nothing has come by itself
 	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
+	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
@@ -171,7 +172,7 @@ func (h *Held) Result() *HoldResult {
 	states := t.states(h.States().NotInitiated, h.job.Plan.Connections)
 	total := t.connect.Count()
 	connects, echoes := t.connect.Distribution(), t.echo.Distribution()
-	return &HoldResult{
+	r := &HoldResult{
 		Connects:       h.job.Plan.Connections,
 		FailedConnects: t.failedConnects,
 		StartTime:      loop.Time(h.job.Start()),
@@ -208,6 +209,10 @@ func (h *Held) Result() *HoldResult {
 		EchoSpread:         echoes,
 		RTTSpread:          t.rtt.Distribution(),
 	}
+	if h.rules.Any && h.rules.Interval > 0 {
+		r.Talked = h.rules.Unasked()
+	}
+	return r
 }
 
 // length is the time from the start to the end, or to now if it has not ended.

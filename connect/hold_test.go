@@ -338,6 +338,27 @@ func TestHoldOfSilence(t *testing.T) {
 	})
 }
 
+// What a target says by itself is counted, since any of it counts as an answer.
+func TestHoldATalker(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		var seen echoes
+		talker := peer(t, func(c *net.TCPConn) {
+			for range time.Tick(time.Millisecond) {
+				if _, err := c.Write([]byte("tick")); err != nil {
+					return
+				}
+			}
+		})
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talker}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond})
+		seen.await(t, 6)
+		assert.Greater(t, h.Close().Talked, int64(2))
+		answering := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond})
+		seen.await(t, 12)
+		assert.Zero(t, answering.Close().Talked)
+	})
+}
+
 func TestHoldAFirehose(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

@@ -42,6 +42,8 @@ func keptBut(r *connect.HoldResult) string {
 		return fmt.Sprintf(", which came with that of the iteration, after %s of a duration of %s", units.Span(r.Duration), units.Span(r.Instead))
 	case r.Unanswered:
 		return "; none was held for long enough to answer a keepalive, so whether the service does is not known"
+	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts
+		return fmt.Sprintf("; beyond answers, data has come %d times: whatever comes counts as the answer to a keepalive, so if the target sends data by itself, give a reply that only an answer has", r.Talked)
 	case r.Unasked:
 		return "; nothing was asked, and nothing has come, so whether a service is behind them is not known (option keepalive asks)"
 	}

@@ -237,6 +237,8 @@ func TestHold(t *testing.T) {
 			kept(func(r *connect.HoldResult) { r.List = []connect.Loss{{Host: "web-1", Moved: true}} }), nil, nil, verdicts.Kept,
 			want{fails: true, text: []string{"9 of 10", "web-1 1", "1 UDP flow went on with another host"}},
 		},
+		"a target that talks":  {kept(func(r *connect.HoldResult) { r.Talked = 11 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "data has come 11 times", "give a reply"}}},
+		"one that has greeted": {kept(func(r *connect.HoldResult) { r.Talked = 10 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}, lacks: "give a reply"}},
 		"cut short": {
 			kept(func(r *connect.HoldResult) { r.Duration, r.Instead = second, 10*second }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "kept to the end, which came with that of the iteration, after 1 s of a duration of 10 s"}},
 		},

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -15,13 +16,18 @@ type Hold struct {
 	Interval time.Duration      // between keepalives; 0 sends none
 	Patience time.Duration      // until a keepalive must have been answered; 0 means Interval
 	Expected map[string]float64 // names that hosts are expected to have
+
+	unasked atomic.Int64
 }
+
+// Unasked counts reads that came while no answer was owed, beyond the first of a connection.
+func (h *Hold) Unasked() int64 { return h.unasked.Load() }
 
 // New returns the rules of one core.
 func (h *Hold) New(c *engine.Core) engine.Rules {
 	r := &hold{
 		kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval)),
-		others: map[uint32]other{},
+		others: map[uint32]other{}, unasked: &h.unasked,
 	}
 	if r.datagram {
 		r.told, r.again = map[uint32]engine.Fault{}, r.interval
@@ -33,6 +39,7 @@ type hold struct {
 	kept
 	expected           map[string]float64
 	interval, patience int64
+	unasked            *atomic.Int64
 	others             map[uint32]other // of UDP flows that another host has answered, or may have
 }
 
@@ -52,10 +59,14 @@ func (h *hold) nextKeepalive(key uint32, from int64) {
 
 // Data implements engine.Rules.
 func (h *hold) Data(key uint32, data []byte, now int64) {
-	if h.isFirst(key, data) && !h.spoke(key, data, now) {
+	first := h.isFirst(key, data)
+	if first && !h.spoke(key, data, now) {
 		return
 	}
 	if h.interval == 0 || h.core.Outgoing(key).Mark == 0 {
+		if !first {
+			h.unasked.Add(1)
+		}
 		return
 	}
 	host, done := h.answered(key, data, now)
