@@ -15,6 +15,7 @@ export const options = {
 };
 
 export function setup() {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   return __ENV.TARGET || listen({ hostname: 'capacity-demo', maxConnections: 400 }).address;
 }
 

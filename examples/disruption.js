@@ -2,7 +2,7 @@
 //
 //   ./k6 run examples/disruption.js
 //   ./k6 run -e MODEL=maglev -e REMOVE=web-5 examples/disruption.js
-//   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=50.0.0.0/24 -e BACKENDS=web-1,web-2,web-3 -e REMOVE=web-2 -e PAUSE=30 examples/disruption.js
+//   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=198.18.0.0/24 -e BACKENDS=web-1,web-2,web-3 -e REMOVE=web-2 -e PAUSE=30 examples/disruption.js
 //
 // Without a TARGET, the load balancer is played on loopback. Its hash space is cut into 90 slots, each a responder of its
 // own that answers with the name of the backend that owns the slot. Connections take the slots in turn, and a change of the
@@ -20,7 +20,7 @@ export const options = {
 };
 
 const model = /** @type {import('k6/x/mconnect').DisruptionModel} */ (__ENV.MODEL || 'ecmp');
-const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3,web-4,web-5,web-6,web-7,web-8,web-9,web-10').split(',');
+const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3,web-4,web-5,web-6,web-7,web-8,web-9,web-10').split(/ *, */);
 const leaving = __ENV.REMOVE || backends[0];
 const staying = backends.filter((name) => name !== leaving);
 const known = !__ENV.TARGET || !!__ENV.BACKENDS; // the names of all backends
@@ -49,6 +49,7 @@ function pause(change) {
 
 /** The load balancer on loopback. */
 function played() {
+  console.warn('no TARGET: a demonstration against responders inside k6');
   let owners = ownersAmong(backends, []);
   const slots = owners.map((hostname) => listen({ hostname }));
   const targets = slots.map((slot) => slot.address);

@@ -29,6 +29,7 @@ const exchanges = {
 };
 
 export function setup() {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   return __ENV.TARGET || listen({ hostname: 'exchange-demo' }).address;
 }
 
@@ -41,7 +42,7 @@ export default async function (target) {
   const result = await flood(target, {
     connections: Number(__ENV.CONNECTIONS || 200),
     ...(__ENV.NETWORK ? { network: /** @type {import('k6/x/mconnect').Network} */ (__ENV.NETWORK) } : {}),
-    ...(__ENV.HOSTS ? { expect: { hosts: __ENV.HOSTS.split(',') } } : {}),
+    ...(__ENV.HOSTS ? { expect: { hosts: __ENV.HOSTS.split(/ *, */) } } : {}),
     ...exchange(),
   });
   console.log(`answers: ${JSON.stringify(result.hosts)}, median ${result.reply_time.med.toFixed(3)} ms`);

@@ -8,7 +8,7 @@
 // Environment: TARGET (comma list of host:port), HOSTS (comma list of who must answer), CONNECTIONS (1000), CONCURRENCY (64), RATE (per second; 0 is as fast as
 // possible), NETWORK (tcp, udp, tls, …), SOURCE (address, CIDR, range or list), TIMEOUT (of the whole flood), INSTANCES
 // (k6 processes that share the test; each makes CONNECTIONS), and what to write: JSON (a file for the report in the format of `mconnect -output json`), HTML (a file for a page with all charts), SVG
-// (an existing directory for the charts).
+// (an existing directory for the charts), JUNIT (a file for JUnit XML).
 import { flood, listen, summary } from 'k6/x/mconnect';
 
 // Each of several k6 processes, with an execution segment of its own, makes one of so many iterations: docs/how-to/many-machines.md.
@@ -24,12 +24,13 @@ export const options = {
 };
 
 const demo = ['demo-1', 'demo-2', 'demo-3'];
-const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(',') : !__ENV.TARGET && demo;
+const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(/ *, */) : !__ENV.TARGET && demo;
 
 export function setup() {
   if (__ENV.TARGET) {
-    return __ENV.TARGET.split(',');
+    return __ENV.TARGET.split(/ *, */);
   }
+  console.warn('no TARGET: a demonstration against responders inside k6');
   return demo.map((hostname) => listen({ hostname }).address);
 }
 

@@ -42,6 +42,7 @@ export const options = {
 
 export function setup() {
   const demo = !__ENV.TARGET && !__ENV.HEALTH;
+  if (demo) console.warn('no TARGET or HEALTH: a demonstration against responders inside k6');
   return demo ? listen({ hostname: 'orion-demo' }).address : __ENV.TARGET;
 }
 

@@ -33,7 +33,7 @@ const delay = seconds(__ENV.DELAY || '200ms');
 
 export function setup() {
   if (!page && !target) {
-    console.log('no URL or TARGET given: pinging a server inside k6');
+    console.warn('no URL or TARGET: a demonstration against a server inside k6');
     return `${listen({ http: '127.0.0.1:0', hostname: 'ping-demo' }).http}/v1/ping`;
   }
   return page;

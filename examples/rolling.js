@@ -12,7 +12,7 @@
 import http from 'k6/http';
 import { change, listen, summary, traffic } from 'k6/x/mconnect';
 
-const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3').split(',');
+const backends = (__ENV.BACKENDS || 'web-1,web-2,web-3').split(/ *, */);
 const pause = 1000 * Number(__ENV.PAUSE || 2);
 const restartTime = 1000 * Number(__ENV.RESTART_TIME || (__ENV.TARGET ? 10 : 0.5));
 const within = __ENV.WITHIN || (__ENV.TARGET ? '10s' : '3s'); // backends that drain close their connections some seconds after the announcement
@@ -68,6 +68,7 @@ async function byHTTP(name) {
 
 /** Backends on loopback, that connections take in turn. */
 function played() {
+  console.warn('no TARGET: a demonstration against responders inside k6');
   const servers = Object.fromEntries(backends.map((hostname) => [hostname, listen({ hostname, echo: true })]));
   const targets = backends.map((name) => servers[name].address);
   /** @param {string} name */

@@ -2,9 +2,9 @@
 // source addresses spreads them, and limits per client are not reached. No sysctl is needed.
 //
 //   ./k6 run examples/sources.js
-//   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=50.0.0.0/16 examples/sources.js
+//   ./k6 run -e TARGET=10.0.0.2:5001 -e SOURCE=198.18.0.0/16 examples/sources.js
 //
-// The range must belong to this host (`ip addr add 50.0.0.0/16 dev lo`), and the target must have a route back to it. Several
+// The range must belong to this host (`ip addr add 198.18.0.0/16 dev lo`), and the target must have a route back to it. Several
 // k6 instances with complementary --execution-segment take different parts of the range by themselves.
 import { check } from 'k6';
 import { flood, listen, summary } from 'k6/x/mconnect';
@@ -21,6 +21,7 @@ export const options = {
 };
 
 export function setup() {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   return __ENV.TARGET || listen({ hostname: 'sources-demo' }).address;
 }
 

@@ -7,7 +7,7 @@
 import { flood, listen, summary } from 'k6/x/mconnect';
 
 const demo = ['lb-1', 'lb-2', 'lb-3', 'lb-4'];
-const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(',') : !__ENV.TARGET && demo;
+const hosts = __ENV.HOSTS ? __ENV.HOSTS.split(/ *, */) : !__ENV.TARGET && demo;
 
 export const options = {
   thresholds: {
@@ -26,6 +26,7 @@ export const options = {
 };
 
 export function setup() {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   return __ENV.TARGET ? [__ENV.TARGET] : demo.map((hostname) => listen({ hostname }).address);
 }
 

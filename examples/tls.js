@@ -16,6 +16,7 @@ export const options = {
 };
 
 export function setup() {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   return __ENV.TARGET || listen({ hostname: 'tls-demo', network: 'tls' }).address;
 }
 

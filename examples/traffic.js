@@ -11,7 +11,7 @@
 // INSTANCES are the k6 processes that share the test.
 // CONTROL=host:port takes announcements of changes, whose losses are excused:
 //   curl -X POST 'http://127.0.0.1:8099/change?text=restart+of+web-1&hosts=web-1&within=5s'
-// HTML=file writes the report as a page, SVG=directory its pictures, JSON=file its numbers.
+// HTML=file writes the report as a page, SVG=directory its pictures, JSON=file its numbers, JUNIT=file its verdicts.
 import { listen, summary, traffic } from 'k6/x/mconnect';
 
 // Each of several k6 processes, with an execution segment of its own, makes one of so many iterations: docs/how-to/many-machines.md.
@@ -28,6 +28,7 @@ export const options = {
 };
 
 export default async function () {
+  if (!__ENV.TARGET) console.warn('no TARGET: a demonstration against responders inside k6');
   const server = __ENV.TARGET ? null : listen({ address: '127.0.0.1:0', echo: true });
   const control = __ENV.CONTROL ? listen({ http: __ENV.CONTROL }) : null;
   await traffic(__ENV.TARGET || (server ? server.address : ''), {

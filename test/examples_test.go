@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/server"
 )
 
 // What a user can't mean is said at once, by name, and not ignored or left to k6.
@@ -38,6 +40,19 @@ func TestExamplesRefuseWhatTheyCantDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A variable that is misspelt leaves the demonstration, which is said; names of hosts may have spaces between.
+func TestExamplesWithoutATarget(t *testing.T) {
+	t.Parallel()
+	const warning = "no TARGET: a demonstration"
+	k := runK6(t, "-e", "TARGT=10.0.0.2:5001", "examples/flood.js")
+	assert.Equal(t, exitOK, k.code, "%s", k.stderr)
+	assert.Contains(t, k.stderr.String(), warning)
+	target := startResponder(t, server.Options{Hostname: "web-1"}) + ", " + startResponder(t, server.Options{Hostname: "web-2"})
+	k = runK6(t, "-e", "TARGET="+target, "-e", "HOSTS=web-1, web-2", "examples/flood.js")
+	assert.Equal(t, exitOK, k.code, "%s", k.stderr)
+	assert.NotContains(t, k.stderr.String(), warning)
 }
 
 // Half a round a second is one every two seconds.

@@ -27,6 +27,7 @@ var wrongOfCalls = []wrongOption{
 	{"connections", "5n", "a BigInt, 5n", "Number(…)"},
 	{"connections", "Symbol('5')", "a Symbol", "whole number"},
 	{"connections", "Infinity", "Infinity", "whole number"},
+	{"connections", "Number('1k')", "NaN", "a text that is no number, such as '1k' in __ENV"},
 	{"concurrency", "1000001", "1000001", "from 1 to 1000000"},
 	{"rate", "-1", "-1", "number from 0"},
 	{"rate", "NaN", "NaN", "number from 0"},

@@ -122,6 +122,9 @@ func number(to *float64, least, most float64) setter {
 }
 
 func hintNumber(v any) string {
+	if n, isNumber := v.(float64); isNumber && math.IsNaN(n) {
+		return "; NaN is what Number(…) makes of a text that is no number, such as '1k' in __ENV"
+	}
 	if _, isText := v.(string); isText {
 		return "; Number(…) makes one of a text, such as those in __ENV"
 	}
