@@ -63,7 +63,7 @@ func writeScript(w io.Writer, call string, targets []string, object any) error {
 	if object != nil {
 		arguments = append(arguments, literal(object, "  "))
 	}
-	_, err = fmt.Fprintf(w, `import { %s } from 'k6/x/mconnect';
+	_, err = fmt.Fprintf(w, `import { %s, summary } from 'k6/x/mconnect';
 
 export const options = {
   thresholds: { mconnect_verdict_failed: ['rate==0'], mconnect_verdicts: ['count>0'] },
@@ -72,6 +72,8 @@ export const options = {
 export default async function () {
   await %s(%s);
 }
+
+export const handleSummary = summary();
 `, function, function, strings.Join(arguments, ", "))
 	return err
 }

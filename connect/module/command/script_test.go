@@ -27,7 +27,7 @@ func TestScript(t *testing.T) {
 		"tags":         {[]string{"flood", "web:1", "--tags", "site=ham"}, "tags: { site: 'ham' },"},
 		"hold":         {[]string{"hold", "web:80", "--duration", "10m"}, "await hold('web:80', {\n    duration: '10m',\n  });"},
 		"ping":         {[]string{"ping", "http://web/"}, "await ping('http://web/');"},
-		"TCP ping":     {[]string{"ping", "web:80"}, "import { tcpPing } from 'k6/x/mconnect';"},
+		"TCP ping":     {[]string{"ping", "web:80"}, "import { tcpPing, summary } from 'k6/x/mconnect';"},
 		"sockets":      {[]string{"sockets", "--expect-close-wait", "0"}, "await sockets({\n    expect: { close_wait: 0 },\n  });"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -37,6 +37,8 @@ func TestScript(t *testing.T) {
 			assert.Contains(t, r.stdout, row.says)
 			assert.Contains(t, r.stdout, "thresholds: { mconnect_verdict_failed: ['rate==0'], mconnect_verdicts: ['count>0'] }")
 			_, body, _ := strings.Cut(r.stdout, "export default ")
+			body, _, found := strings.Cut(body, "export const handleSummary = summary();")
+			assert.True(t, found, r.stdout)
 			_, err := parser.ParseFile(nil, "script.js", "("+strings.TrimSpace(body)+")", 0)
 			assert.NoError(t, err, body)
 		})
