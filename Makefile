@@ -56,7 +56,7 @@ dist: bin/xk6 bin/cyclonedx-gomod ## Build a release; SYSTEMS=linux/amd64 builds
 		for binary in k6 mconnect-server; do \
 			bin/cyclonedx-gomod bin -json -output dist/$$binary-$$GOOS-$$GOARCH.cdx.json dist/$$name/$$binary$$suffix 2>/dev/null; \
 		done; \
-		cp LICENSE index.d.ts dist/$$name; tar -C dist/$$name -czf dist/$$name.tar.gz .; rm -r dist/$$name; \
+		cp LICENSE index.d.ts dist/$$name; mkdir dist/$$name/examples; cp examples/*.js examples/*.sh dist/$$name/examples; tar -C dist/$$name -czf dist/$$name.tar.gz .; rm -r dist/$$name; \
 	done
 	name=$$(npm pack --silent --pack-destination dist) && mv dist/$$name dist/xk6-mconnect-types.tgz
 	cd dist && sha256sum * > SHA256SUMS

@@ -13,7 +13,7 @@
  * export const options = { thresholds: { mconnect_verdict_failed: ['rate==0'], mconnect_verdicts: ['count>0'] } };
  *
  * export default async function () {
- *   await flood('10.0.0.2:5001', { connections: 20000, source: '50.0.0.0/16', expect: { hosts: ['web-1', 'web-2', 'web-3'] } });
+ *   await flood('10.0.0.2:5001', { connections: 20000, source: '198.18.0.0/16', expect: { hosts: ['web-1', 'web-2', 'web-3'] } });
  * }
  */
 
@@ -221,7 +221,7 @@ export interface CallOptions {
   /**
    * Source addresses: an address, a CIDR, a range (`'10.0.0.5-10.0.0.20'`), or a comma list or array of these, as for
    * k6's `--local-ips`. As there, an IPv4 CIDR leaves out its network and broadcast address, so a /24 has 254. They must
-   * belong to this host (`ip addr add 50.0.0.0/24 dev lo`; not with `driver: 'packets'`), and answers must find their way back to it.
+   * belong to this host (`ip addr add 198.18.0.0/24 dev lo`; not with `driver: 'packets'`), and answers must find their way back to it.
    * Default: k6's `localIPs`, else the operating system's choice. If `localIPs` has both IP versions, those that fit the (first)
    * target are used: IPv6 for an IPv6 address, IPv4 for a name.
    */

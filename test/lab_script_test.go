@@ -23,7 +23,7 @@ func readmeScript(t *testing.T, change ...string) string {
 			script = b.text
 		}
 	}
-	change = append(change, "10.0.0.2:5001", "10.0.0.1:5001", "50.0.0.0/20", "10.10.0.0/24", "web-1", "web-01", "web-2", "web-02", "web-3", "web-03")
+	change = append(change, "10.0.0.2:5001", "10.0.0.1:5001", "198.18.0.0/20", "10.10.0.0/24", "web-1", "web-01", "web-2", "web-02", "web-3", "web-03")
 	for i := 0; i < len(change); i += 2 {
 		require.Equal(t, 1, strings.Count(script, change[i]), "%s in the README's script", change[i])
 		script = strings.Replace(script, change[i], change[i+1], 1)

@@ -13,7 +13,7 @@ func foreignSource(source netip.Addr) string {
 	if !source.IsValid() || belongsHere(source) {
 		return ""
 	}
-	return fmt.Sprintf("the source %s does not belong to this host: give the whole range to it (ip addr add 50.0.0.0/24 dev lo, with your range), and see that answers find their way back", source)
+	return fmt.Sprintf("the source %s does not belong to this host: give the whole range to it (ip addr add 198.18.0.0/24 dev lo, with your range), and see that answers find their way back", source)
 }
 
 // noInterface tells that a link-local address is on an interface that this host does not have; "" if it has it.

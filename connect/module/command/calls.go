@@ -33,7 +33,7 @@ var calls = []call{
 		short: "Connect, read who answers, close: does every connect succeed, and how is it balanced?",
 		examples: []string{
 			"flood 10.0.0.2:5001 --connections 20000 --expect-hosts web-1,web-2,web-3",
-			"flood 10.0.0.2:5001 --connections 1000 --source 50.0.0.0/16 --expect-balance true",
+			"flood 10.0.0.2:5001 --connections 1000 --source 198.18.0.0/16 --expect-balance true",
 			`flood redis:6379 --payload 'PING\r\n' --reply-match '/^\+(PONG)/' --reply-until '\r\n'`,
 			"flood [2001:db8::2]:5001 --network udp --connections 1000 --json - | jq .",
 		},
@@ -77,7 +77,7 @@ var calls = []call{
 	{
 		name: "preflight", run: preflight,
 		short:    "Say what this machine lacks for a test of that size",
-		examples: []string{"preflight --connections 100000 --source 50.0.0.0/16"},
+		examples: []string{"preflight --connections 100000 --source 198.18.0.0/16"},
 	},
 }
 
