@@ -382,6 +382,26 @@ func TestHoldAFirehose(t *testing.T) {
 	})
 }
 
+// A peer that never stops sending is asked for signs of life, too: what comes in time for a deadline is looked at first, but not for ever.
+func TestHoldAsksAFirehose(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		firehose := peer(t, func(c *net.TCPConn) {
+			for {
+				if _, err := c.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		})
+		var seen echoes
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{firehose}, Connections: 16, Observer: &seen}, Keepalive: 50 * time.Millisecond, KeepaliveTimeout: time.Minute})
+		seen.await(t, 48)
+		r := h.Close()
+		requireHoldSums(t, r)
+		assert.Equal(t, States{Completed: 16}, r.States, "%v", r.First)
+	})
+}
+
 // A peer that says something by itself from time to time, however often in the end, answers all the same.
 func TestHoldHearsAnswersBesideNotices(t *testing.T) {
 	t.Parallel()

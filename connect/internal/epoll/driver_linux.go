@@ -17,8 +17,10 @@ import (
 const (
 	// expiriesPerTurn bounds how long what is due can keep the loop from seeing, and timing, what has happened meanwhile.
 	expiriesPerTurn = 64
-	// againNs is after how long a deadline is looked at again while there is something to read.
+	// againNs is after how long a deadline is looked at again while there is something to read, which may have come before it.
 	againNs = 1e6
+	// mostLooks is how often that is done: a peer may talk all the time.
+	mostLooks = 100
 )
 
 // driver carries the connections of one core on one loop. It implements engine.Driver, and the loop's handler.
@@ -49,6 +51,7 @@ type sock struct {
 	again          bool  // in ready
 	writing        bool  // Send took less than it was given
 	maySelfConnect bool  // it may be connected to itself
+	looks          uint8 // at the deadline, in vain
 	tooLarge       uint8 // times that the network has said so of a datagram
 }
 
@@ -384,10 +387,13 @@ func (d *driver) expire() (more bool) {
 		if !ok {
 			return false
 		}
-		if d.socks[key].again {
+		s := &d.socks[key]
+		if s.again && s.looks < mostLooks {
+			s.looks++
 			d.timers.Set(key, seen+againNs)
 			continue
 		}
+		s.looks = 0
 		d.core.Handle(&engine.Event{Key: key, Kind: engine.Expired, At: seen})
 	}
 	return true
