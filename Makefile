@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := go.mod go.sum xk6.go $(shell find connect server -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 .DELETE_ON_ERROR:
-.PHONY: help build image image-k6 dist demo dashboards pictures test test-outputs types sim mutations fuzz lint bench lab test-deps vm-deps clean
+.PHONY: help build image image-k6 dist demo dashboards pictures test test-outputs test-kubernetes types sim mutations fuzz lint bench lab test-deps vm-deps clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 16
@@ -96,6 +96,17 @@ tell-run-again = test ! -s $(RUN_AGAIN) || sed 's/^/run again: /' $(RUN_AGAIN)
 
 test-outputs: test-deps k6 ## Hold k6's outputs against its summary, and compare the flood's speed with each
 	go test -tags outputs -count=1 -timeout 40m -v ./test -run '^TestOutputs' -bench '^BenchmarkOutputs$$' -benchtime 5x
+
+# Kubernetes' API server takes some ten minutes to build, so this is no part of `make test`. OPERATOR=dir is a directory with the sources of
+# github.com/grafana/k6-operator, for the TestRuns.
+test-kubernetes: bin/kube-apiserver ## Apply the manifests to a real Kubernetes API server
+	@command -v etcd >/dev/null || { \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends etcd-server; \
+	} || echo "WARNING: the test needs etcd, please install it"
+	go test -C test/kubernetes -tags apiserver -count=1 -v -run APIServer . $(if $(OPERATOR),-operator $(abspath $(OPERATOR)))
+
+bin/kube-apiserver: $(wildcard test/kubernetes/apiserver/*)
+	go build -C test/kubernetes/apiserver -o $(CURDIR)/$@ .
 
 types: node_modules/.package-lock.json ## Check the examples against index.d.ts
 	npx tsc

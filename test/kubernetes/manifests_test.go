@@ -2,6 +2,7 @@
 package kubernetes
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -40,30 +41,41 @@ var kinds = map[string]func() any{
 	"k6.io/v1alpha1 TestRun":             func() any { return &testRun{} },
 }
 
-// read decodes the documents of all manifests. A field that Kubernetes does not have, or of another type, fails.
-func read(t *testing.T) map[string][]any {
+// texts returns the documents of all manifests.
+func texts(t *testing.T) map[string][][]byte {
 	t.Helper()
 	files, err := filepath.Glob(folder + "/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	all := map[string][]any{}
+	all := map[string][][]byte{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		documents := yaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(text)))
+		documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 		for {
-			document := make([]byte, 1<<20)
-			n, err := documents.Read(document)
+			document, err := documents.Read()
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
 				t.Fatalf("%s: %s", file, err)
 			}
-			all[filepath.Base(file)] = append(all[filepath.Base(file)], decode(t, file, document[:n]))
+			all[filepath.Base(file)] = append(all[filepath.Base(file)], document)
+		}
+	}
+	return all
+}
+
+// read decodes the documents of all manifests. A field that Kubernetes does not have, or of another type, fails.
+func read(t *testing.T) map[string][]any {
+	t.Helper()
+	all := map[string][]any{}
+	for file, documents := range texts(t) {
+		for _, document := range documents {
+			all[file] = append(all[file], decode(t, file, document))
 		}
 	}
 	return all
