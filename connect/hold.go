@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -78,6 +79,7 @@ type HoldResult struct {
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // as in FloodResult
+	Interrupted   bool            `json:"-"` // the connections were closed before all were begun, and before the time for that was up
 	OverTime      []HoldSample    `json:"-"`
 
 	ConnectSpread, EchoSpread, RTTSpread stats.Distribution `json:"-"` // what the times add up from
@@ -204,6 +206,7 @@ func (h *Held) Result() *HoldResult {
 		Retried:            t.retried,
 		DroppedSYNs:        t.droppedSYNs(),
 		Making:             t.making,
+		Interrupted:        over && states.NotInitiated > 0 && h.length(over) < min(h.job.Plan.Timeout, cmp.Or(h.job.Plan.Duration, h.job.Plan.Timeout)),
 		OverTime:           t.series.samples(),
 		ConnectSpread:      connects,
 		EchoSpread:         echoes,

@@ -338,6 +338,25 @@ func TestHoldOfSilence(t *testing.T) {
 	})
 }
 
+// A hold that is closed while connections are still to be begun did not run out of time.
+func TestHoldIsInterrupted(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		for duration, interrupted := range map[time.Duration]bool{0: true, time.Hour: true, time.Nanosecond: false} {
+			h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 1000, Rate: 0.01}, Duration: duration})
+			if !interrupted {
+				<-h.Done()
+			}
+			r := h.Close()
+			requireHoldSums(t, r)
+			assert.Equal(t, interrupted, r.Interrupted, "duration %v", duration)
+		}
+		settled := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 2}})
+		<-settled.Settled()
+		assert.False(t, settled.Close().Interrupted)
+	})
+}
+
 // What a target says by itself is counted, since any of it counts as an answer.
 func TestHoldATalker(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,16 @@ func (c Class) String() string {
 	return names[c]
 }
 
+// IsOwn reports whether a connection failed on this host, before a packet of it went anywhere: that says nothing about the target.
+func (c Class) IsOwn() bool {
+	switch c {
+	case NetUnreachable, AddrInUse, AddrNotAvailable, FDLimit, DNS, Aborted:
+		return true
+	default:
+		return false
+	}
+}
+
 // MarshalText makes a class a readable key in JSON.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 

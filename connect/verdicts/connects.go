@@ -36,7 +36,7 @@ func (c *connects) judge(j *judge, prompt bool) {
 		why = fmt.Sprintf("; the time was up first (option timeout, %s): %s", units.Span(c.timeout), c.slow)
 	}
 	if c.interrupted {
-		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended; give it more time", c.begun, plural(c.asked, "connection"))
+		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended: await the call, and give it the time that it takes", c.begun, plural(c.asked, "connection"))
 	} else {
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}

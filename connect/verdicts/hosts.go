@@ -109,6 +109,16 @@ func sameName(missing []string, host string) string {
 	return fmt.Sprintf("%s has about the share of %d hosts, and the others have their own, so most likely %d backends tell that name (a copied machine, or the same -hostname): give each a name of its own", shown(host), n, n)
 }
 
+// ofOthers counts the failures that are not this host's own.
+func ofOthers(errors map[connect.Class]int64) (failed int64) {
+	for of, n := range errors {
+		if !of.IsOwn() {
+			failed += n
+		}
+	}
+	return failed
+}
+
 // theirs says whose connections those are that failed, as far as the others' answers tell; "" if they do not.
 func theirs(answered connect.Hosts, want dues, failed int64) string {
 	if len(want) < 2 || failed == 0 || len(answered) == 0 {

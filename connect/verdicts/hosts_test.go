@@ -1,6 +1,7 @@
 package verdicts_test
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"testing"
@@ -117,29 +118,33 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 		failed  int64
 		expect  verdicts.Expect
 		want    want
+		class   connect.Class // of the failures; none is no_reply
 	}{
 		"one host's": {connect.Hosts{"web-1": 3330, "web-2": 1340, "web-3": 3320}, 2010, verdicts.Expect{}, want{
 			fails: true, text: []string{"web-2 lacks about as many answers as connections failed (2010)"},
-		}},
+		}, 0},
 		"all of one host's": {connect.Hosts{"web-1": 3330, "web-3": 3320}, 3350, equally("web-1", "web-2", "web-3"), want{
 			fails: true, text: []string{"web-2 lacks about as many answers"},
-		}},
+		}, 0},
 		"those of all": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, verdicts.Expect{}, want{
 			fails: true, text: []string{"all hosts lack answers alike", "the balancer, or a device before it"},
-		}},
+		}, 0},
 		"too few to tell": {connect.Hosts{"web-1": 3290, "web-2": 3300, "web-3": 3310}, 100, verdicts.Expect{}, want{
 			fails: true, text: []string{"others were answered by web-3 3310, web-2 3300, web-1 3290"}, lacks: "lack",
-		}},
-		"an uneven balance tells nothing": {connect.Hosts{"web-1": 5000, "web-2": 2500, "web-3": 1000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}},
-		"one host tells nothing":          {connect.Hosts{"web-1": 5000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}},
-		"nobody has answered":             {connect.Hosts{}, 1500, verdicts.Expect{}, want{fails: true, lacks: "others"}},
+		}, 0},
+		"an uneven balance tells nothing": {connect.Hosts{"web-1": 5000, "web-2": 2500, "web-3": 1000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}, 0},
+		"this host's own failures tell nothing": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, verdicts.Expect{}, want{
+			fails: true, text: []string{"addr_in_use"}, lacks: "lack",
+		}, connect.ClassAddrInUse},
+		"one host tells nothing": {connect.Hosts{"web-1": 5000}, 1500, verdicts.Expect{}, want{fails: true, lacks: "lack"}, 0},
+		"nobody has answered":    {connect.Hosts{}, 1500, verdicts.Expect{}, want{fails: true, lacks: "others"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			silent := answered(maps.Clone(row.answers), row.expect.Hosts)
 			silent.Connects += row.failed
 			silent.FailedReads, silent.States.Error = row.failed, row.failed
-			silent.Errors = map[connect.Class]int64{connect.ClassNoReply: row.failed}
+			silent.Errors = map[connect.Class]int64{cmp.Or(row.class, connect.ClassNoReply): row.failed}
 			verdicts.Flood(silent, &row.expect, true)
 			row.want.check(t, silent.Judged, verdicts.Answered)
 		})
