@@ -256,7 +256,7 @@ export interface CallOptions {
    */
   proxyProtocol?: 1 | 2;
   /**
-   * What connections are made of. `'sockets'`: the kernel's. `'packets'`: TCP and UDP of the module's own, over AF_XDP or AF_PACKET, for more connects
+   * What connections are made of (`packets`: Linux, root). `'sockets'`: the kernel's. `'packets'`: TCP and UDP of the module's own, over AF_XDP or AF_PACKET, for more connects
    * a second, and connections that need neither descriptor nor socket. Linux only, with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; not with TLS.
    * `preflight({driver: 'packets'})` tells what is missing. Default `'sockets'`.
    */
@@ -275,7 +275,7 @@ export interface CallOptions {
 }
 
 export interface FloodOptions extends CallOptions {
-  /** What a connection sends once it is established, 1 to 65,507 bytes. Default: nothing; over UDP `'Hello'`. */
+  /** What a connection sends once it is established, 1 to 65,507 bytes; over TCP nothing unless it is given. Default: nothing; over UDP `'Hello'`. */
   payload?: Bytes;
   /** What counts as an answer. Default: a host name in the first read. Not with `readReply: false`. */
   reply?: Reply;
@@ -1311,7 +1311,7 @@ export interface PreflightOptions {
   sourcePorts?: string;
   /** How many different targets. Default 1. */
   targets?: number;
-  /** What connections are made of. Default `'sockets'`. */
+  /** What connections are made of (`packets`: Linux, root). Default `'sockets'`. */
   driver?: 'sockets' | 'packets';
 }
 

@@ -15,6 +15,10 @@ import (
 // alphabet is returned as DNS has it; see hostname.ASCII.
 func SplitTarget(text string) (host string, port uint16, err error) {
 	const accepted = "want host:port or [v6]:port, the port within 1 to 65535"
+	if scheme, rest, isURL := strings.Cut(text, "://"); isURL {
+		host, _, _ := strings.Cut(rest, "/")
+		return "", 0, fmt.Errorf("%q is a URL; want host:port, such as %s, without %s://; ping() takes URLs", text, host, scheme)
+	}
 	host, portText, err := net.SplitHostPort(text)
 	if err != nil {
 		return "", 0, fmt.Errorf("%q: %s; %s", text, strings.TrimPrefix(err.Error(), "address "+text+": "), accepted)

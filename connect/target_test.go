@@ -41,7 +41,7 @@ func TestSplitTargetSaysWhatIsWrong(t *testing.T) {
 		"web:-1":        `"-1" is no port`,
 		":5001":         `"" is no host`,
 		"::1:5001":      "too many colons",
-		"http://web:80": "too many colons",
+		"http://web:80": "is a URL; want host:port, such as web:80, without http://",
 		"web/path:80":   "is no host",
 		"web space:80":  "is no host",
 		"[::1]":         "missing port",

@@ -94,7 +94,10 @@ func TestWrongCalls(t *testing.T) {
 		"flood":                                        "want: mconnect flood TARGET...",
 		"flood web":                                    "want host:port",
 		"flood 127.0.0.1:1 --connections many":         `--connections: got "many"; want a whole number`,
-		"flood 127.0.0.1:1 --connection 5":             "unknown flag: --connection",
+		"flood 127.0.0.1:1 --connection 5":             "unknown flag: --connection; do you mean --connections? ",
+		"flood 127.0.0.1:1 --conections 5":             "do you mean --connections? ",
+		"flood http://10.0.0.2:5001/":                  `"http://10.0.0.2:5001/" is a URL; want host:port, such as 10.0.0.2:5001, without http://`,
+		"flood 127.0.0.1:1 --json /none/x.json":        "--json: open /none/x.json",
 		"flood 127.0.0.1:1 --read-reply false":         "--reconnect=false",
 		"flood 127.0.0.1:1 --tags proto=b":             "not free",
 		"floot 127.0.0.1:1":                            `unknown command "floot"; do you mean flood?`,
@@ -111,6 +114,7 @@ func TestWrongCalls(t *testing.T) {
 			r := run(t, "", strings.Fields(line)...)
 			assert.ErrorContains(t, r.err, says)
 			assert.Equal(t, 1, exitCode(r.err))
+			assert.Empty(t, r.stdout, "nothing was done")
 		})
 	}
 }

@@ -2,17 +2,20 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.k6.io/k6/v2/cmd/state"
 	"go.k6.io/k6/v2/errext"
 	"go.k6.io/k6/v2/errext/exitcodes"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/command/tools"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 )
 
 const long = `Makes connections, and says whether all is well: what the functions of the module k6/x/mconnect do, without a
@@ -43,7 +46,7 @@ func New(gs *state.GlobalState) *cobra.Command {
 		SuggestionsMinimumDistance: 2, // letters that are wrong
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failed(fmt.Errorf("%w; %s --help lists the flags", err, c.CommandPath()))
+		return failed(fmt.Errorf("%w; %s%s --help lists the flags", err, meant(c, err), c.CommandPath()))
 	})
 	if !slices.Contains(gs.CmdArgs, c.Name()) {
 		return c
@@ -56,6 +59,20 @@ func New(gs *state.GlobalState) *cobra.Command {
 		c.AddCommand(newTool(gs, name))
 	}
 	return c
+}
+
+// meant asks whether a flag that is unknown stands for another one.
+func meant(c *cobra.Command, err error) string {
+	unknown, is := errors.AsType[*pflag.NotExistError](err)
+	if !is {
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if name := options.Meant(unknown.GetSpecifiedName(), names); name != "" {
+		return "do you mean --" + name + "? "
+	}
+	return ""
 }
 
 // isCall refuses what is none of the commands.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/ping"
@@ -48,7 +49,9 @@ func ParsePing(url, options any) (*Ping, error) {
 		err = fmt.Errorf("options \"addresses\" and \"ip\": got 'all' and %s; want one of them, since ip is the address", p.Plan.IP)
 	}
 	if err == nil {
-		err = p.Plan.Check()
+		if err = p.Plan.Check(); err != nil && !strings.Contains(p.Plan.URL, "://") {
+			err = fmt.Errorf("%w; for host:port without HTTP there is tcpPing()", err)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ping(): %w", err)

@@ -62,6 +62,10 @@ func TestPingOptionsThatAreWrong(t *testing.T) {
 		_, err := options.ParsePing(url, nil)
 		assert.ErrorContains(t, err, "ping(): ", "%v", url)
 	}
+	_, err := options.ParsePing("10.0.0.2:5001", nil)
+	assert.ErrorContains(t, err, "for host:port without HTTP there is tcpPing()")
+	_, err = options.ParsePing("http://a:b/", nil)
+	assert.NotContains(t, err.Error(), "tcpPing")
 	for _, target := range []any{nil, int64(5), "", "a", ":80", "a:", "a:0", "a:65536", "a:x", "::1:80", []any{"a:1"}, "http://a:80"} {
 		_, err := options.ParseTCPPing(target, nil)
 		assert.ErrorContains(t, err, "tcpPing(): ", "%v", target)

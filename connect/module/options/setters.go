@@ -24,7 +24,12 @@ func parse(options map[string]any, table map[string]setter) error {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		known, ok := table[name]
 		if !ok {
-			return fmt.Errorf("option %s is unknown; want one of %s", quote.Text(name, readable), strings.Join(slices.Sorted(maps.Keys(table)), ", "))
+			names := slices.Sorted(maps.Keys(table))
+			hint := ""
+			if meant := Meant(name, names); meant != "" {
+				hint = "do you mean " + meant + "? "
+			}
+			return fmt.Errorf("option %s is unknown; %swant one of %s", quote.Text(name, readable), hint, strings.Join(names, ", "))
 		}
 		value := options[name]
 		if value == nil { // undefined and null leave an option out
