@@ -113,6 +113,9 @@ func TestConnectionsAsTcpgoonHasThem(t *testing.T) {
 	p := start(t, nil, k6Path, "x", "mconnect", "flood", "127.0.0.1:1", "-c", "1000")
 	assert.Equal(t, 1, p.wait(t))
 	assert.Contains(t, p.stderr.String(), "got -c 1000, which is k6's --config; do you mean --connections 1000?")
+	p = start(t, nil, k6Path, "x", "mconnect", "hold", "127.0.0.1", "1", "--connections", "10")
+	assert.Equal(t, 1, p.wait(t))
+	assert.Contains(t, p.stderr.String(), "nobody can answer: -y goes on. This is tcpgoon's command line, with its defaults; k6's own is: k6 x mconnect hold 127.0.0.1:1")
 }
 
 // Ctrl-C ends a call, and shows what there is; a second one ends the process.

@@ -229,6 +229,17 @@ func TestReportOfASumAndItsParts(t *testing.T) {
 	}
 }
 
+// The error says where it is told which verdict does not hold.
+func TestReportOfAFailure(t *testing.T) {
+	t.Parallel()
+	recording, page := filepath.Join(t.TempDir(), "run.json"), filepath.Join(t.TempDir(), "page.html")
+	run(t, "", "flood", "127.0.0.1:1", "--json", recording)
+	r := run(t, "", "report", recording)
+	assert.ErrorContains(t, r.err, "1 verdict does not hold; the summary says which, and why")
+	r = run(t, "", "report", recording, "--html", page)
+	assert.ErrorContains(t, r.err, "1 verdict does not hold; what was written, or report without --html and the like, says which, and why")
+}
+
 // A part of a test in which nothing ran is missed.
 func TestReportOfARecordingWithoutCalls(t *testing.T) {
 	t.Parallel()

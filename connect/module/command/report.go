@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,28 @@ func (f *files) addFlags(to *pflag.FlagSet) {
 	to.StringVar(&f.json, "json", "", "write a recording to this `file`, which k6 x mconnect report reads")
 }
 
+// check reports which of the files can't be written: before a call, not when its result is lost.
+func (f *files) check() error {
+	for _, file := range []struct{ flag, name string }{{"--html", f.html}, {"--junit", f.junit}, {"--json", f.json}} {
+		info, err := os.Stat(file.name)
+		missing := errors.Is(err, fs.ErrNotExist)
+		if file.name == "" || file.name == "-" || err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			continue // a device, or a pipe, which may wait for its reader
+		}
+		opened, err := os.OpenFile(file.name, os.O_WRONLY|os.O_CREATE, 0o644) // #nosec G302 G304 -- a report to show around, which the user names
+		if err != nil {
+			return fmt.Errorf("%s: %w", file.flag, err)
+		}
+		if err = opened.Close(); missing {
+			err = errors.Join(err, os.Remove(file.name))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file.flag, err)
+		}
+	}
+	return nil
+}
+
 // any reports whether a file is asked for.
 func (f *files) any() bool { return f.html+f.svg+f.junit+f.json != "" }
 
@@ -108,7 +131,15 @@ func (f *files) report(gs *state.GlobalState) error {
 		return err
 	}
 	if failed := summary.Failed(r, nil); failed > 0 {
-		err := fmt.Errorf("%d verdicts do not hold; the summary or the page says which, and why", failed)
+		where := "the summary says"
+		if f.any() {
+			where = "what was written, or report without --html and the like, says"
+		}
+		what := fmt.Sprintf("%d verdicts do not hold", failed)
+		if failed == 1 {
+			what = "1 verdict does not hold"
+		}
+		err := fmt.Errorf("%s; %s which, and why", what, where)
 		return errext.WithExitCodeIfNone(err, exitVerdict)
 	}
 	return nil

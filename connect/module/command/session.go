@@ -51,6 +51,9 @@ func (s *session) addFlags(to *pflag.FlagSet) {
 // do runs the call, tells what has come of it, and returns an error with an exit code if not all is well.
 func (s *session) do(d *call, targets []string, object any) error {
 	s.title = strings.TrimSpace(d.name + " " + strings.Join(targets[:min(len(targets), mostTold)], ", "))
+	if err := s.files.check(); err != nil {
+		return err
+	}
 	end := s.heed()
 	defer end()
 	f, err := d.run(s, targets, object)

@@ -104,6 +104,9 @@ func (o *tcpgoonFlags) confirmed(p *Process, host, port string) bool {
 		switch answer := strings.ToLower(strings.TrimSpace(line)); {
 		case answer == "y" || answer == "yes":
 			return true
+		case err != nil && answer == "":
+			fmt.Fprintf(p.Stderr, "\nnobody can answer: -y goes on. This is tcpgoon's command line, with its defaults; k6's own is: k6 x mconnect hold %s\n", net.JoinHostPort(host, port))
+			return false
 		case answer == "n" || answer == "no" || answer == "" || err != nil:
 			return false
 		}
