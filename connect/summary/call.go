@@ -9,6 +9,7 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // call tells what has become of calls that are about the same.
@@ -21,7 +22,9 @@ func (p *printer) call(c *recording.Call) {
 		title += ", " + units.Span(c.Duration)
 	}
 	p.heading(title)
-	p.figures(c)
+	if ran := len(c.Verdicts) != 1 || c.Verdicts[0].Name != verdicts.Ran; ran {
+		p.figures(c)
+	}
 	p.hosts(c)
 	p.times(c)
 	p.outages(c)

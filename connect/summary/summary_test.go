@@ -72,6 +72,13 @@ func held() *recording.Report {
 	return l.Report(connect.States{})
 }
 
+// rejected is that of a flood with a wrong option.
+func rejected() *recording.Report {
+	var l recording.Ledger
+	l.Judged(recording.About{Call: "flood"}, start, []connect.Verdict{verdicts.Failed("flood", errors.New("option x is unknown"))})
+	return l.Report(connect.States{})
+}
+
 func text(t *testing.T, r *recording.Report, thresholds []summary.Threshold, s summary.Style) string {
 	t.Helper()
 	var out strings.Builder
@@ -101,8 +108,9 @@ func TestWrite(t *testing.T) {
 			"hold to vip:5001 over tls (phase:night)", "held at most 1000 100 %", "held at the end 0 0 %", "lost 1000 100 % closed by peer 1000",
 			"lost when between 1 s and 2 s", "lost from web-1 (1000)", "✗ kept 0 of 1000",
 		}, []string{"answered"}},
-		"nothing":       {&recording.Report{}, nil, []string{"Nothing has been measured"}, nil},
-		"one host only": {one, nil, []string{"web-1 998 100 % 100 %"}, []string{"web-2 398"}},
+		"a call that did not run": {rejected(), nil, []string{"flood", "✗ ran"}, []string{"asked"}},
+		"nothing":                 {&recording.Report{}, nil, []string{"Nothing has been measured"}, nil},
+		"one host only":           {one, nil, []string{"web-1 998 100 % 100 %"}, []string{"web-2 398"}},
 		"thresholds of all metrics": {flooded(), []summary.Threshold{
 			{Metric: "http_req_duration", Source: "p(95)<500", OK: true, Value: "p(95)=12ms"}, {Metric: "mconnect_verdict_failed{call:flood}", Source: "rate==0"},
 		}, []string{"✓ http_req_duration 'p(95)<500' p(95)=12ms", "✗ mconnect_verdict_failed{call:flood} 'rate==0'"}, nil},
