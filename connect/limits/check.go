@@ -36,6 +36,9 @@ func (c Check) String() string {
 		return c.Name + ": missing; " + c.Fix
 	case c.OK && c.present:
 		return c.Name + ": present"
+	case c.Name == memoryName: // numbers of ten digits are hard to read
+		c.Name, c.Value, c.Needed = "available memory in MiB", c.Value>>20, c.Needed>>20+1
+		return c.String()
 	case c.OK:
 		return fmt.Sprintf("%s: %d, of which %d are needed", c.Name, c.Value, c.Needed)
 	case c.present:
@@ -43,6 +46,9 @@ func (c Check) String() string {
 	}
 	return fmt.Sprintf("%s: %d, but %d are needed; %s", c.Name, c.Value, c.Needed, c.Fix)
 }
+
+// memoryName is the name of a check that programs read, too.
+const memoryName = "available memory in bytes"
 
 const (
 	// descriptorReserve is what k6 itself needs: its outputs, files, event loops.
@@ -72,7 +78,7 @@ func memory(n Need, each uint64) []Check {
 	if !ok {
 		return nil
 	}
-	return []Check{check("available memory in bytes", available, saturatingProduct(n.Connections, each), "fewer connections, a larger machine, or several")}
+	return []Check{check(memoryName, available, saturatingProduct(n.Connections, each), "fewer connections, a larger machine, or several")}
 }
 
 // processors tells whether this machine can make so many connects a second, if another one answers them.

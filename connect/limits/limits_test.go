@@ -107,6 +107,8 @@ func TestChecksSayWhatThereIs(t *testing.T) {
 	t.Parallel()
 	enough := limits.Preflight(limits.Need{Connections: 1, Ports: 10})[1]
 	assert.Equal(t, "different combinations of source, source port and target: 10, of which 1 are needed", enough.String())
+	memory := limits.Check{Name: "available memory in bytes", Value: 24_220_348_416, Needed: 4_096_000, OK: true}
+	assert.Equal(t, "available memory in MiB: 23098, of which 4 are needed", memory.String())
 	missing := limits.Preflight(limits.Need{Connections: 11, Ports: 10})[1]
 	assert.Equal(t, "different combinations of source, source port and target: 10, but 11 are needed; "+missing.Fix, missing.String())
 	for _, c := range limits.PacketDriver() {
