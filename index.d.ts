@@ -1434,6 +1434,8 @@ export interface CallReport {
   targets: string[];
   /** Where pings came from, if the option `from` has named it. */
   from?: string;
+  /** Where they went, if the option `to` has named it. */
+  to?: string;
   /** The call's own. */
   tags?: Record<string, string>;
   /** Connections are to be answered. */

@@ -1,6 +1,7 @@
 // Where does the time of a request go? One line per ping, in the format of perftest and pingmesh.
 //
 //   ./k6 run examples/ping.js
+//   ./k6 run --log-format raw examples/ping.js                                    # lines with tabs, as perftest prints them; k6's log would escape these
 //   ./k6 run -e URL=https://www.example.com/ -e COUNT=10 -e DELAY=1s examples/ping.js
 //   ./k6 run -e URL=https://www.example.com/ -e IP=192.0.2.7 examples/ping.js     # this server of several behind the name
 //   ./k6 run -e TARGET=10.0.0.2:5432 examples/ping.js                             # a peer without HTTP: connect time alone

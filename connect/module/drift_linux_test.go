@@ -187,7 +187,7 @@ func exercise(t *testing.T) *happened {
 		{"disruption", `disruption(recorded, recorded, {model: 'maglev', expect: {moved: 0.1}})`},
 		{"disruption", `disruption(recorded, {flows: {...recorded.flows, answers: 'AQEB'}}, {model: 'ecmp', backends: ['a', 'b'], removed: 'b'})`},
 		{"ping", `ping('http://web.example:` + sitePort + `/')`},
-		{"ping", `ping('http://web.example:` + sitePort + `/', {addresses: 'all', from: 'Bremen'})`},
+		{"ping", `ping('http://web.example:` + sitePort + `/', {addresses: 'all', from: 'Bremen', to: 'Paris'})`},
 		{"ping", `ping('http://` + refusing(t) + `/')`},
 		{"ping", `ping('` + startSecure(t) + `')`},
 		{"tcpPing", `tcpPing('web.example:` + port + `')`},

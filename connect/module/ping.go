@@ -78,7 +78,7 @@ func (e *emitter) concludePing(o *options.Ping, results []*pingResult) result {
 		Why: troubles(results, failed, func(r *pingResult) string { return pingedAt(r.RemoteAddr, r.trouble) }),
 	}, &o.Expect, true)
 	e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
-	e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
+	e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, To: o.To, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
 		Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: r.trouble,
 		Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
 	})

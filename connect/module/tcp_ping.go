@@ -48,7 +48,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 			Addresses: int64(len(pongs)), Connected: countUnless(pongs, failed), Target: o.Target, Why: troubles(pongs, failed, func(r *tcpPingResult) string { return r.Message }),
 		}, &o.Expect, false)
 		e.judged("tcpPing", e.pingTags(r.From, r.To, "tcp://"+o.Target), judged.Verdicts)
-		e.root.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{o.Target}, From: o.From, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
+		e.root.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{o.Target}, From: o.From, To: o.To, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
 			Start: r.StartTime, Connected: !r.Failed, Answered: !r.Failed, Why: r.Message,
 			Connect: fromMS(r.Connect), Total: fromMS(r.Connect), Verdicts: judged.Verdicts,
 		})

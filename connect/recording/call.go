@@ -17,6 +17,7 @@ type About struct {
 	Network string            `json:"network,omitempty"` // tcp, udp or tls, with suffix
 	Targets []string          `json:"targets"`           // as the user has named them
 	From    string            `json:"from,omitempty"`    // where pings came from, if the user has named it
+	To      string            `json:"to,omitempty"`      // where they went, likewise
 	Tags    map[string]string `json:"tags,omitempty"`    // the call's own
 	Answers bool              `json:"answers"`           // the connections of a flood are to be answered
 	Expect  verdicts.Expect   `json:"expect"`

@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
@@ -70,8 +71,15 @@ func Title(c *recording.Call) string {
 	if c.From != "" {
 		title += " from " + c.From
 	}
-	if len(c.Tags) > 0 {
-		title += " (" + tags(c.Tags) + ")"
+	told := maps.Clone(c.Tags)
+	if c.To != "" {
+		if told == nil {
+			told = map[string]string{}
+		}
+		told["to"] = c.To
+	}
+	if len(told) > 0 {
+		title += " (" + tags(told) + ")"
 	}
 	return quote.Printable(title)
 }

@@ -89,6 +89,15 @@ func text(t *testing.T, r *recording.Report, thresholds []summary.Threshold, s s
 // squeezed has single spaces, so that tests say what is there and not where.
 func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+func TestTitle(t *testing.T) {
+	t.Parallel()
+	tagged := map[string]string{"site": "ham"}
+	title := summary.Title(&recording.Call{About: recording.About{Call: "ping", Targets: []string{"http://a/"}, From: "Bremen", To: "Paris", Tags: tagged}})
+	assert.Equal(t, "ping to http://a/ from Bremen (site:ham, to:Paris)", title)
+	assert.Len(t, tagged, 1)
+	assert.Equal(t, "ping (to:Paris)", summary.Title(&recording.Call{About: recording.About{Call: "ping", To: "Paris"}}))
+}
+
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	slow := func(r *connect.FloodResult) { r.Hosts = connect.Hosts{"web-1": 998} }

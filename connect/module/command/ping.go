@@ -66,7 +66,7 @@ func pingURL(s *session, url string, object any) (*finished, error) {
 	f.judged = s.judged(f.judged)
 	f.enter = func() {
 		why := strings.Join(troubles, "; ")
-		s.ledger.Ping(recording.About{Call: "ping", Network: "tcp", Targets: []string{url}, From: o.From, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
+		s.ledger.Ping(recording.About{Call: "ping", Network: "tcp", Targets: []string{url}, From: o.From, To: o.To, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
 			Start: results[0].Start, Connected: reached == int64(len(results)), Answered: len(troubles) == 0, Connect: results[0].Connect, Total: results[0].Total,
 			Why: why, Verdicts: f.judged.Verdicts,
 		})
@@ -121,7 +121,7 @@ func pingTarget(s *session, target string, object any) (*finished, error) {
 	}, &o.Expect, false)
 	f.judged = s.judged(f.judged)
 	f.enter = func() {
-		s.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{target}, From: o.From, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
+		s.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{target}, From: o.From, To: o.To, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
 			Start: results[0].Start, Connected: len(troubles) == 0, Answered: len(troubles) == 0, Connect: results[0].Connect,
 			Total: results[0].Connect, Why: strings.Join(troubles, "; "), Verdicts: f.judged.Verdicts,
 		})
