@@ -15,7 +15,7 @@ import (
 type flows struct {
 	buckets []bucket
 	memory  *arena.Arena // of the buckets
-	idBits  int          // bits of a slot that hold id + 1
+	idBits  int          // bits of a slot that have id + 1
 	count   int
 	hash    func(id connID) uint64
 }
