@@ -363,16 +363,16 @@ func TestHoldATalker(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var seen echoes
 		talker := peer(t, func(c *net.TCPConn) {
-			for range time.Tick(7 * time.Millisecond) { // and silences in which a keepalive falls due
-				if _, err := c.Write([]byte("tick")); err != nil {
+			for range time.Tick(7 * time.Millisecond) { // not a host's name: one that comes twice over is a bad reply
+				if _, err := c.Write([]byte{1}); err != nil {
 					return
 				}
 			}
 		})
-		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talker}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond})
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{talker}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond, KeepaliveTimeout: time.Minute})
 		seen.await(t, 6)
 		assert.Greater(t, h.Close().Talked, int64(2))
-		answering := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond})
+		answering := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, echo)}, Connections: 2, Observer: &seen}, Keepalive: 30 * time.Millisecond, KeepaliveTimeout: time.Minute})
 		seen.await(t, 12)
 		assert.Zero(t, answering.Close().Talked)
 	})

@@ -31,7 +31,7 @@ type conn struct {
 	stream    net.Conn // to talk on: tcp, or TLS above it
 	deadline  int64
 	waits     int64 // the deadline of the read that waits, or 0
-	looked    bool  // the deadline has been put off, for what has arrived in a pause
+	looks     uint8 // times that the deadline has been put off, for what has arrived in a pause
 	woken     bool  // there is something to do before the next read waits
 	handshake engine.Handshake
 	out       []byte // what is to be sent
@@ -79,7 +79,7 @@ func (r *runner) Shut(key uint32) {
 // Deadline implements engine.Driver.
 func (r *runner) Deadline(key uint32, at int64) {
 	c := r.conns[key]
-	c.looked = false
+	c.looks = 0
 	if c.deadline = at; c.stream != nil && c != r.current && !c.woken {
 		c.wait(instant(at))
 	}
@@ -249,8 +249,9 @@ func (c *conn) expire() {
 	defer r.unlock()
 	switch {
 	case c.closed || loop.Now() < c.deadline: // interrupted
-	case !c.looked && isLate(c.deadline) && isReadable(c.tcp): // once, as a peer may talk all the time
-		c.looked, c.deadline = true, loop.Now()+int64(lastLook)
+	case c.looks < mostLooks && isLate(c.deadline) && isReadable(c.tcp):
+		c.looks++
+		c.deadline = loop.Now() + int64(lastLook)
 	default:
 		c.deadline = engine.Never
 		r.tell(c, &engine.Event{Kind: engine.Expired})

@@ -84,6 +84,9 @@ func (r *runner) Release() {}
 // lastLook is how long others have to tell what has arrived when this process was paused, before something counts as late.
 const lastLook = 10 * time.Millisecond
 
+// mostLooks is how often a connection is given that time for one deadline: a peer may talk all the time.
+const mostLooks = 100
+
 // isLate reports whether this process seems to have been paused at a time.
 func isLate(at int64) bool { return loop.Now()-at > int64(time.Millisecond) }
 
