@@ -378,19 +378,21 @@ func TestHoldATalker(t *testing.T) {
 	})
 }
 
+// firehose is a peer that never stops sending.
+func firehose(c *net.TCPConn) {
+	for {
+		if _, err := c.Write(make([]byte, 64<<10)); err != nil {
+			return
+		}
+	}
+}
+
 func TestHoldAFirehose(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		firehose := peer(t, func(c *net.TCPConn) {
-			for {
-				if _, err := c.Write(make([]byte, 64<<10)); err != nil {
-					return
-				}
-			}
-		})
 		var seen echoes
 		h := mustHold(t, e, HoldPlan{
-			Plan:      Plan{Targets: []Target{firehose, peer(t, echo), peer(t, echo), peer(t, echo)}, Connections: 8, Observer: &seen},
+			Plan:      Plan{Targets: []Target{peer(t, firehose), peer(t, echo), peer(t, echo), peer(t, echo)}, Connections: 8, Observer: &seen},
 			Keepalive: time.Second,
 		})
 		seen.await(t, 20)
@@ -405,15 +407,8 @@ func TestHoldAFirehose(t *testing.T) {
 func TestHoldAsksAFirehose(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {
-		firehose := peer(t, func(c *net.TCPConn) {
-			for {
-				if _, err := c.Write(make([]byte, 64<<10)); err != nil {
-					return
-				}
-			}
-		})
 		var seen echoes
-		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{firehose}, Connections: 16, Observer: &seen}, Keepalive: 50 * time.Millisecond, KeepaliveTimeout: time.Minute})
+		h := mustHold(t, e, HoldPlan{Plan: Plan{Targets: []Target{peer(t, firehose)}, Connections: 16, Observer: &seen}, Keepalive: 50 * time.Millisecond, KeepaliveTimeout: time.Minute})
 		seen.await(t, 48)
 		r := h.Close()
 		requireHoldSums(t, r)
