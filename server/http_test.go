@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -19,7 +20,7 @@ import (
 // startHTTP runs a server with an HTTP listener for the length of a test.
 func startHTTP(t *testing.T, options server.Options) *server.Server {
 	t.Helper()
-	options.HTTP = "127.0.0.1:0"
+	options.HTTP = cmp.Or(options.HTTP, "127.0.0.1:0")
 	return start(t, options)
 }
 

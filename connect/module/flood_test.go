@@ -18,6 +18,13 @@ func startPeer(t *testing.T, handle func(net.Conn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	servePeer(t, listener, handle)
+	return listener.Addr().String()
+}
+
+// servePeer handles the connections of a listener until the test ends.
+func servePeer(t *testing.T, listener net.Listener, handle func(net.Conn)) {
+	t.Helper()
 	var running sync.WaitGroup
 	var open sync.Map
 	running.Go(func() {
@@ -42,7 +49,6 @@ func startPeer(t *testing.T, handle func(net.Conn)) (address string) {
 		})
 		running.Wait()
 	})
-	return listener.Addr().String()
 }
 
 // silent reads, and says nothing.

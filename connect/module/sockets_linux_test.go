@@ -7,21 +7,25 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/internal/ports"
 )
 
-// startHeld is a peer, and the port of a listener with one established connection that has been accepted.
+// startHeld is the port of a listener with one established connection that has been accepted. No socket of another test has that port.
 func startHeld(t *testing.T) (port string) {
 	t.Helper()
 	accepted := make(chan struct{})
-	address := startPeer(t, func(conn net.Conn) {
+	listener, err := net.Listen("tcp", ports.Outside(t))
+	require.NoError(t, err)
+	servePeer(t, listener, func(conn net.Conn) {
 		close(accepted)
 		silent(conn)
 	})
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	<-accepted
-	_, port, err = net.SplitHostPort(address)
+	_, port, err = net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
 	return port
 }
