@@ -1305,7 +1305,7 @@ export interface PreflightOptions {
   connections?: number;
   /** Connects a second, if another machine answers them: how many processors does that take here? */
   rate?: number;
-  /** Source addresses, as flood() takes them. Default: one. */
+  /** Source addresses, as flood() takes them; up to 32 of them are tried, whether they belong to this host. Default: one of the system's choice. */
   source?: string | string[];
   /** Fixed source ports, as flood() takes them. Default: those that the system chooses. */
   sourcePorts?: string;
@@ -1325,7 +1325,7 @@ export interface PreflightCheck {
 }
 
 /**
- * What this machine would limit in a test of that size: descriptors, ports, queues, conntrack, memory, processors. flood(), hold() and traffic() log each
+ * What this machine would limit in a test of that size: descriptors, sources that do not belong to it, ports, queues, conntrack, memory, processors. flood(), hold() and traffic() log each
  * limit that is too low, once per process. capacity() does not, since it looks for limits.
  */
 export function preflight(options?: PreflightOptions): { ok: boolean; checks: PreflightCheck[] };

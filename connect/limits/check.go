@@ -10,12 +10,13 @@ import (
 
 // Need is what a test asks of this machine.
 type Need struct {
-	Connections uint64 // open at once
-	Sources     uint64 // different source addresses; 0 counts as 1
-	Ports       uint64 // fixed source ports; 0 leaves them to the system
-	Targets     uint64 // different target addresses and ports; 0 counts as 1
-	Rate        uint64 // connects a second
-	Packets     bool   // by the packet driver, whose connections have no descriptor, no socket and no port of the kernel's choice
+	Connections uint64    // open at once
+	Sources     uint64    // different source addresses; 0 counts as 1
+	From        Addresses // these, if they are not the system's choice
+	Ports       uint64    // fixed source ports; 0 leaves them to the system
+	Targets     uint64    // different target addresses and ports; 0 counts as 1
+	Rate        uint64    // connects a second
+	Packets     bool      // by the packet driver, whose connections have no descriptor, no socket and no port of the kernel's choice
 }
 
 // Check is one thing that may limit a test.
@@ -70,7 +71,7 @@ func Preflight(n Need) []Check {
 	descriptors := n.Connections + descriptorReserve
 	first := check("file descriptors", Descriptors(), descriptors,
 		fmt.Sprintf("ulimit -n %d (LimitNOFILE= of a service; /etc/security/limits.conf), or several processes", descriptors))
-	return slices.Concat([]Check{first}, tupleChecks(n), systemChecks(n), memory(n, bytesPerConnection), processors(n, socketsMicroseconds))
+	return slices.Concat([]Check{first}, sourceCheck(n), tupleChecks(n), systemChecks(n), memory(n, bytesPerConnection), processors(n, socketsMicroseconds))
 }
 
 func memory(n Need, each uint64) []Check {

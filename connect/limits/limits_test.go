@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 )
 
 func TestDescriptors(t *testing.T) {
@@ -117,5 +119,58 @@ func TestChecksSayWhatThereIs(t *testing.T) {
 		} else {
 			assert.Equal(t, c.Name+": missing; "+c.Fix, c.String())
 		}
+	}
+}
+
+// Sources that do not belong to this host are told by name, of many a part of them. The packet driver takes any.
+func TestPreflightOfSources(t *testing.T) {
+	t.Parallel()
+	pool := func(text string) *source.Pool {
+		p, err := source.ParsePool(text)
+		require.NoError(t, err)
+		return p
+	}
+	for name, row := range map[string]struct {
+		sources string
+		name    string
+		value   uint64
+		needed  uint64
+		says    string
+	}{
+		"one of this host":     {"127.0.0.1", "source addresses of this host", 1, 1, ""},
+		"one of IPv6":          {"::1", "source addresses of this host", 1, 1, ""},
+		"another host's":       {"203.0.113.7", "source addresses of this host", 0, 1, "it lacks 203.0.113.7: ip route add local PREFIX dev lo"},
+		"the last of three":    {"127.0.0.1,127.0.0.1,203.0.113.7", "source addresses of this host", 2, 3, "it lacks 203.0.113.7: "},
+		"a range":              {"203.0.113.1-203.0.113.5", "source addresses of this host", 0, 5, "it lacks 203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more: "},
+		"a network":            {"203.0.113.0/24", "source addresses of this host (32 of 254 are tried)", 0, 32, "it lacks 203.0.113.1, 203.0.113.9, 203.0.113.17 and 29 more: ip route add local 203.0.113.0/24 dev lo"},
+		"the largest":          {"2001:db8::/32", "source addresses of this host (32 of 18446744073709551615 are tried)", 0, 32, "it lacks 2001:db8::, "},
+		"the first of a range": {"203.0.113.7,127.0.0.1-127.0.0.99", "source addresses of this host (32 of 100 are tried)", 31, 32, "it lacks 203.0.113.7: "},
+		"the last of a range":  {"127.0.0.1-127.0.0.99,203.0.113.7", "source addresses of this host (32 of 100 are tried)", 31, 32, "it lacks 203.0.113.7: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			need := limits.Need{Connections: 1, From: pool(row.sources), Sources: pool(row.sources).Size()}
+			var found []limits.Check
+			for _, c := range limits.Preflight(need) {
+				if strings.HasPrefix(c.Name, "source addresses") {
+					found = append(found, c)
+				}
+			}
+			require.Len(t, found, 1)
+			c := found[0]
+			assert.Equal(t, row.name, c.Name)
+			assert.Equal(t, []uint64{row.value, row.needed}, []uint64{c.Value, c.Needed})
+			assert.Equal(t, row.says == "", c.OK)
+			if !c.OK {
+				assert.Contains(t, c.Fix, row.says)
+			}
+			need.Packets = true
+			for _, c := range limits.Preflight(need) {
+				assert.NotContains(t, c.Name, "source addresses")
+			}
+		})
+	}
+	for _, c := range limits.Preflight(limits.Need{Connections: 1}) {
+		assert.NotContains(t, c.Name, "source addresses", "they are the system's choice")
 	}
 }

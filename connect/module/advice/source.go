@@ -6,14 +6,16 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/limits"
 )
 
 // foreignSource tells that a source does not belong to this host, so that the kernel has no route from it; "" if it does.
 func foreignSource(source netip.Addr) string {
-	if !source.IsValid() || belongsHere(source) {
+	if !source.IsValid() || limits.IsOwn(source) {
 		return ""
 	}
-	return fmt.Sprintf("the source %s does not belong to this host: give the whole range to it (ip addr add 198.18.0.0/24 dev lo, with your range), and see that answers find their way back", source)
+	return fmt.Sprintf("the source %s does not belong to this host: give the whole range to it (ip route add local 198.18.0.0/24 dev lo, with your range), and see that answers find their way back", source)
 }
 
 // noInterface tells that a link-local address is on an interface that this host does not have; "" if it has it.
@@ -60,14 +62,4 @@ func isBroadcast(target netip.Addr) bool {
 func isLast(network netip.Prefix, a netip.Addr) bool {
 	const pair = 31
 	return network.Bits() < pair && network.Contains(a) && !network.Contains(a.Next())
-}
-
-// belongsHere reports whether a socket can be bound to the address without IP_FREEBIND.
-func belongsHere(a netip.Addr) bool {
-	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
-	if err != nil {
-		return false
-	}
-	_ = c.Close()
-	return true
 }

@@ -74,7 +74,7 @@ func TestCalls(t *testing.T) {
 		"ping, a TCP target":   {"ping WEB", 0, nil},
 		"ping, refused":        {"ping 127.0.0.1:1", 99, []string{"refused"}},
 		"sockets":              {"sockets --expect-total 1000000", 0, []string{"established"}},
-		"preflight":            {"preflight", 0, []string{"file descriptors"}},
+		"preflight":            {"preflight", 0, []string{"file descriptors", "✓ available memory in MiB: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

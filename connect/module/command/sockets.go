@@ -61,7 +61,8 @@ func preflight(_ *session, _ []string, object any) (*finished, error) {
 	for i := range checks {
 		c := &checks[i]
 		f.judged.OK = f.judged.OK && c.OK
-		v := connect.Verdict{Name: c.Name, OK: c.OK, Text: strings.TrimPrefix(c.String(), c.Name+": ")}
+		name, text, _ := strings.Cut(c.String(), ": ") // which says memory in another unit than its name does
+		v := connect.Verdict{Name: name, OK: c.OK, Text: text}
 		f.judged.Verdicts = append(f.judged.Verdicts, v)
 		f.text = append(f.text, marked(&v))
 	}

@@ -93,6 +93,9 @@ func TestParsePreflight(t *testing.T) {
 	t.Parallel()
 	need, err := options.ParsePreflight(object{"connections": int64(5000), "source": "10.0.0.0/24", "targets": int64(2), "rate": int64(1000)})
 	require.NoError(t, err)
+	require.NotNil(t, need.From)
+	assert.Equal(t, "10.0.0.0/24", need.From.String())
+	need.From = nil
 	assert.Equal(t, limits.Need{Connections: 5000, Sources: 254, Targets: 2, Rate: 1000}, need)
 	need, err = options.ParsePreflight(object{"driver": "packets"})
 	require.NoError(t, err)

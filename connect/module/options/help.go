@@ -151,7 +151,7 @@ var helpOf = map[string]map[string]help{
 	"preflight": {
 		"connections": {"How many connections are open at once.", "1"},
 		"rate":        {"Connects a second, if another machine answers them: how many processors does that take here?", ""},
-		"source":      {"Source addresses, as flood() takes them.", ""},
+		"source":      {"Source addresses, as flood() takes them; up to 32 of them are tried, whether they belong to this host.", ""},
 		"sourcePorts": {"Fixed source ports, as flood() takes them.", ""},
 		"targets":     {"How many different targets.", "1"},
 	},

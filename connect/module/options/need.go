@@ -11,7 +11,7 @@ func (c *Call) Need(atOnce int64) limits.Need {
 		Connections: uint64(max(atOnce, 1)), Targets: uint64(len(c.Targets)), Ports: c.Plan.Sources.Ports.Count(), Packets: c.Plan.KernelBypass,
 	}
 	if pool := c.Plan.Sources.Pool; pool != nil {
-		need.Sources = pool.Size()
+		need.Sources, need.From = pool.Size(), pool
 	}
 	return need
 }

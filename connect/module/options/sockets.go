@@ -109,7 +109,7 @@ func ParsePreflight(options any) (limits.Need, error) {
 		Packets:     p.packets,
 	}
 	if p.sources != nil {
-		need.Sources = p.sources.Size()
+		need.Sources, need.From = p.sources.Size(), p.sources
 	}
 	return need, nil
 }
