@@ -2,8 +2,6 @@ package module
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -40,27 +38,13 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 		tags := e.table(o, table)
 		e.judged("sockets", tags, judged.Verdicts)
 		if len(judged.Verdicts) > 0 {
-			e.root.ledger.Judged(recording.About{Call: "sockets", Targets: socketsOf(o), Tags: o.Tags}, time.Now(), judged.Verdicts)
+			e.root.ledger.Judged(recording.About{Call: "sockets", Targets: o.Targets(), Tags: o.Tags}, time.Now(), judged.Verdicts)
 		}
 		return object{struct {
 			sockets.Table
 			connect.Judged
 		}{table, judged}}, nil
 	})
-}
-
-// socketsOf says in words what a table is of.
-func socketsOf(o *options.Sockets) []string {
-	var of []string
-	for _, name := range slices.Sorted(maps.Keys(o.Query.Values())) {
-		if name != "queue" {
-			of = append(of, name+" "+o.Query.Values().Get(name))
-		}
-	}
-	if o.Remote != "" {
-		of = append(of, "on "+o.Remote)
-	}
-	return of
 }
 
 // table emits a socket table, tagged with what it is the table of, and returns these tags.

@@ -135,6 +135,23 @@ func TestShortDuration(t *testing.T) {
 	}
 }
 
+// A recording says what the table of sockets was of, as those of other calls say what they were to.
+func TestSocketsAreRecorded(t *testing.T) {
+	t.Parallel()
+	r := run(t, "", "sockets", "--port", "9", "--peer", "10.0.0.1", "--expect-established", "0", "--json", "-")
+	require.NoError(t, r.err)
+	var recorded struct {
+		ByCall []struct {
+			Call    string   `json:"call"`
+			Targets []string `json:"targets"`
+		} `json:"by_call"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &recorded))
+	require.Len(t, recorded.ByCall, 1)
+	assert.Equal(t, "sockets", recorded.ByCall[0].Call)
+	assert.Equal(t, []string{"peer 10.0.0.1", "port 9"}, recorded.ByCall[0].Targets)
+}
+
 // The result is a file, or standard output, which then has nothing else.
 func TestJSON(t *testing.T) {
 	t.Parallel()

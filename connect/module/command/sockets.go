@@ -30,7 +30,7 @@ func countSockets(s *session, _ []string, object any) (*finished, error) {
 	f.text = socketLines(&table)
 	if len(f.judged.Verdicts) > 0 || s.files.any() {
 		f.enter = func() {
-			s.ledger.Judged(recording.About{Call: "sockets", Targets: []string{}, Tags: o.Tags}, time.Now(), f.judged.Verdicts)
+			s.ledger.Judged(recording.About{Call: "sockets", Targets: o.Targets(), Tags: o.Tags}, time.Now(), f.judged.Verdicts)
 		}
 	}
 	return f, nil

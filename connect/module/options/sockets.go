@@ -3,8 +3,10 @@ package options
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +42,21 @@ func ParseSockets(options any) (*Sockets, error) {
 	}
 	s.Query.Port, s.Query.Queue = uint16(s.port), true // #nosec G115 -- checked above
 	return s, nil
+}
+
+// Targets says in words what the table is of; none if it is of all sockets of this host.
+func (s *Sockets) Targets() []string {
+	of := []string{}
+	values := s.Query.Values()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if name != "queue" {
+			of = append(of, name+" "+values.Get(name))
+		}
+	}
+	if s.Remote != "" {
+		of = append(of, "on "+s.Remote)
+	}
+	return of
 }
 
 func (s *Sockets) table() map[string]setter {
