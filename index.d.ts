@@ -128,7 +128,12 @@ export interface FloodExpect extends ConnectExpect {
   source?: boolean;
   /** The largest share of connects that may take more than one SYN, 0 to 1. Linux. Default 0.01. Part of the verdict `prompt`. */
   retransmits?: number;
-  /** The longest 99th percentile of the time to answer. Adds a second verdict `prompt`. Default: not judged. */
+  /**
+   * The longest 99th percentile of the time to connect. It counts as `connect_time` does: with `rate` from the planned instant, over TLS with the handshake. Not over
+   * UDP. Adds a verdict `prompt` of its own. Default: not judged.
+   */
+  connectTime?: Duration;
+  /** The longest 99th percentile of the time to answer. Adds a verdict `prompt` of its own. Default: not judged. */
   replyTime?: Duration;
   /** `false` leaves the verdict `prompt` out. */
   prompt?: boolean;
@@ -142,7 +147,9 @@ export interface HoldExpect extends ConnectExpect {
   hosts?: ExpectedHosts;
   /** The largest share of connects that may take more than one SYN, 0 to 1. Linux. Default 0.01. Part of the verdict `prompt`. */
   retransmits?: number;
-  /** The longest 99th percentile of the time to answer a keepalive. Needs `keepalive`. Adds a second verdict `prompt`. Default: not judged. */
+  /** The longest 99th percentile of the time to connect. Not over UDP. Adds a verdict `prompt` of its own. Default: not judged. */
+  connectTime?: Duration;
+  /** The longest 99th percentile of the time to answer a keepalive. Needs `keepalive`. Adds a verdict `prompt` of its own. Default: not judged. */
   replyTime?: Duration;
   /** `false` leaves the verdict `prompt` out. */
   prompt?: boolean;

@@ -58,7 +58,7 @@ func (c *Call) overAll() []connect.Verdict {
 func (c *Call) asFlood() *connect.FloodResult {
 	r := &connect.FloodResult{
 		Hosts: c.Hosts, Connects: c.Asked, FailedConnects: c.FailedConnects, FailedReads: c.FailedReads, Timeout: c.Duration,
-		Errors: c.Errors, ConnectErrors: c.ConnectErrors, First: c.first(), ReplyTime: c.ReplyTime.Summary,
+		Errors: c.Errors, ConnectErrors: c.ConnectErrors, First: c.first(), ConnectTime: c.ConnectTime.Summary, ReplyTime: c.ReplyTime.Summary, RTT: c.RTT.Summary,
 		Balance: balance.Of(c.Hosts, c.Weights), Weights: c.Weights, SourcesUsed: c.SourcesUsed, Retried: c.Retried, ByHost: map[string]connect.HostTimes{},
 		Unread: !c.Answers && strings.HasPrefix(c.Network, "udp"),
 	}
@@ -76,7 +76,7 @@ func (c *Call) asHold() *connect.HoldResult {
 	}
 	r.States.NotInitiated = c.Asked - c.Begun
 	r.Losses = c.asLosses()
-	r.Lifetime.Avg, r.EchoTime = c.lifetime(), c.ReplyTime.Summary
+	r.Lifetime.Avg, r.ConnectTime, r.EchoTime, r.RTT = c.lifetime(), c.ConnectTime.Summary, c.ReplyTime.Summary, c.RTT.Summary
 	return r
 }
 

@@ -94,6 +94,34 @@ func (c *connects) judgePrompt(j *judge) {
 	j.say(Prompt, share <= most, "%s", text)
 }
 
+// judgeTime adds what is expected of connects' times to the verdict on SYNs. rtt are the kernel's handshakes, where it tells them.
+func (c *connects) judgeTime(j *judge, t, rtt stats.Summary, byHost map[string]connect.HostTimes) {
+	most := j.expect.ConnectTime
+	if most == 0 || t.Count == 0 {
+		return
+	}
+	text := fmt.Sprintf("p(99) of the connects is %s (at most %s expected)", units.Span(t.P99), units.Span(most))
+	if t.P99 > most {
+		text += c.whyLate(j, most, rtt, byHost)
+	}
+	j.say(Prompt, t.P99 <= most, "%s", text)
+}
+
+// whyLate says what makes connects take long.
+func (c *connects) whyLate(j *judge, most time.Duration, rtt stats.Summary, byHost map[string]connect.HostTimes) string {
+	const aHundredth = 0.01 // that p(99) is made of
+	if float64(c.retried) >= aHundredth*float64(c.begun) && !j.expect.NoSYN {
+		return fmt.Sprintf(": %d of %s took more than one SYN, and one that is lost costs 1 s: see the verdict on SYNs", c.retried, plural(c.begun, "connect"))
+	}
+	if slow := slowHosts(byHost, "is connected to", func(t connect.HostTimes) time.Duration { return t.ConnectTime.Med }); slow != "" {
+		return ": " + slow
+	}
+	if rtt.Count > 0 && rtt.P99 <= most {
+		return fmt.Sprintf(": the kernel's own handshakes took %s, so the time went into this host, which is busy or is to make more connects than it can (option rate), into the accepting side's TLS, or into a PROXY header: lower the rate or the concurrency, or use several machines", units.Span(rtt.P99))
+	}
+	return ": the way is long, or the target's host, a balancer or a firewall answers SYNs late: look at their load, and compare with a connect from nearby (tcpPing)"
+}
+
 // judgeReplyTime adds what is expected of answers' times to the verdict on SYNs.
 func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTimes, established int64) {
 	most := j.expect.ReplyTime
@@ -107,21 +135,23 @@ func judgeReplyTime(j *judge, t stats.Summary, byHost map[string]connect.HostTim
 	text := fmt.Sprintf("p(99) of the answers is %s (at most %s expected)", units.Span(t.P99), units.Span(most))
 	if t.P99 > most {
 		text += ": the target answers late"
-		if slow := slowHosts(byHost); slow != "" {
+		if slow := slowHosts(byHost, "answers", replyMedian); slow != "" {
 			text += "; " + slow
 		}
 	}
 	j.say(Prompt, t.P99 <= most, "%s", text)
 }
 
-// slowHosts names the hosts that answer much later than the others, "" if none does.
-func slowHosts(byHost map[string]connect.HostTimes) string {
+func replyMedian(t connect.HostTimes) time.Duration { return t.ReplyTime.Med }
+
+// slowHosts names the hosts that take much longer than the others to do what verb says, "" if none does.
+func slowHosts(byHost map[string]connect.HostTimes, verb string, of func(connect.HostTimes) time.Duration) string {
 	if len(byHost) < 2 {
 		return ""
 	}
 	medians := make([]time.Duration, 0, len(byHost))
 	for _, t := range byHost {
-		medians = append(medians, t.ReplyTime.Med)
+		medians = append(medians, of(t))
 	}
 	usual := stats.Summarize(medians).Med
 	if fastest := medians[0]; len(byHost) == 2 {
@@ -129,7 +159,7 @@ func slowHosts(byHost map[string]connect.HostTimes) string {
 	}
 	worst, most, slow := "", time.Duration(0), 0
 	for host, t := range byHost {
-		median := t.ReplyTime.Med
+		median := of(t)
 		if median <= 5*usual || median-usual <= time.Millisecond {
 			continue
 		}
@@ -141,7 +171,7 @@ func slowHosts(byHost map[string]connect.HostTimes) string {
 	if slow == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s answers in %s, the others in %s", shown(worst), units.Span(most), units.Span(usual))
+	text := fmt.Sprintf("%s %s in %s, the others in %s", shown(worst), verb, units.Span(most), units.Span(usual))
 	if slow > 1 {
 		text += fmt.Sprintf(" (%d more are slow)", slow-1)
 	}

@@ -38,8 +38,9 @@ type Expect struct {
 	Affinity  bool               `json:"affinity,omitempty"`
 	Source    bool               `json:"source,omitempty"`
 
-	Retransmits float64       `json:"retransmits,omitempty"` // the largest share of connects that may take more than one SYN; DefaultRetransmits unless HasRetransmits
-	ReplyTime   time.Duration `json:"reply_time,omitempty"`  // the longest p(99) of the answers; 0 expects nothing
+	Retransmits float64       `json:"retransmits,omitempty"`  // the largest share of connects that may take more than one SYN; DefaultRetransmits unless HasRetransmits
+	ConnectTime time.Duration `json:"connect_time,omitempty"` // the longest p(99) of the connects; 0 expects nothing
+	ReplyTime   time.Duration `json:"reply_time,omitempty"`   // the longest p(99) of the answers; 0 expects nothing
 
 	Loss        float64       `json:"loss,omitempty"` // the largest share of packets that may be lost, if HasLoss
 	Recovery    time.Duration `json:"recovery,omitempty"`

@@ -12,7 +12,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
-		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost), fixed: r.Fixed,
+		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost, "answers", replyMedian), fixed: r.Fixed,
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
 	if r.Unread {
@@ -22,6 +22,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		c.theirs = theirs(r.Hosts, duesOf(j.expect.Hosts, r.Hosts), ofOthers(r.Errors))
 	}
 	c.judge(j, true)
+	c.judgeTime(j, r.ConnectTime, r.RTT, r.ByHost)
 	if answers {
 		judgeAnswers(j, r, &c)
 		judgeReplyTime(j, r.ReplyTime, r.ByHost, c.begun-c.failed)

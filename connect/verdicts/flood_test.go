@@ -77,12 +77,39 @@ func TestFlood(t *testing.T) {
 	late := answered(connect.Hosts{"web-1": 500, "web-4": 500}, nil)
 	late.ReplyTime = stats.Summary{Count: 1000, P99: 2 * second}
 	late.ByHost = medians(map[string]time.Duration{"web-1": 3 * time.Millisecond, "web-4": 2100 * time.Millisecond})
+	slowly := func(change func(r *connect.FloodResult)) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 500, "web-4": 500}, nil)
+		r.ConnectTime = stats.Summary{Count: 1000, P99: 2 * second}
+		if change != nil {
+			change(r)
+		}
+		return r
+	}
 	for name, row := range map[string]struct {
 		result  *connect.FloodResult
 		expect  *verdicts.Expect
 		verdict string
 		want    want
 	}{
+		"connects in time":       {slowly(nil), &verdicts.Expect{ConnectTime: 2 * second}, verdicts.Prompt, want{text: []string{"p(99) of the connects is 2 s (at most 2 s expected)"}}},
+		"late connects":          {slowly(nil), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{fails: true, text: []string{"is 2 s (at most 1 s expected): the way is long"}}},
+		"no connects to be late": {unreachable(1000), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{text: []string{"SYN"}}},
+		"late connects, by lost SYNs": {slowly(func(r *connect.FloodResult) { r.Retried = 10 }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{
+			fails: true, text: []string{"10 of 1000 connects took more than one SYN, and one that is lost costs 1 s"},
+		}},
+		"late connects, with few lost SYNs": {slowly(func(r *connect.FloodResult) { r.Retried = 9 }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{fails: true, lacks: "SYN,"}},
+		"late connects, by this host": {slowly(func(r *connect.FloodResult) { r.RTT = stats.Summary{Count: 1000, P99: second / 1000} }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{
+			fails: true, text: []string{"the kernel's own handshakes took 1 ms", "this host, which is busy"},
+		}},
+		"late connects, by slow handshakes": {slowly(func(r *connect.FloodResult) { r.RTT = stats.Summary{Count: 1000, P99: 2 * second} }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{
+			fails: true, text: []string{"the way is long"},
+		}},
+		"late connects, of one host": {slowly(func(r *connect.FloodResult) {
+			r.ByHost = map[string]connect.HostTimes{
+				"web-1": {ConnectTime: stats.Summary{Med: second / 1000}}, "web-4": {ConnectTime: stats.Summary{Med: 2 * second}},
+			}
+		}), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{fails: true, text: []string{"web-4 is connected to in 2 s, the others in 1 ms"}}},
+		"late connects, not judged unless wanted": {slowly(nil), nil, verdicts.Prompt, want{text: []string{"SYN"}}},
 		"all begun":                               {left(0), nil, verdicts.Complete, want{text: []string{"1000 of 1000 connections were begun"}}},
 		"some left":                               {left(10), nil, verdicts.Complete, want{fails: true, text: []string{"990 of 1000 connections were begun (99 %, all expected)", "option timeout, 1 s", "allow more time"}}},
 		"some left, by a slow host":               {slow, nil, verdicts.Complete, want{fails: true, text: []string{"web-4 answers in 2.1 s, the others in 3 ms"}}},

@@ -25,6 +25,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime, dropped: r.DroppedSYNs,
 	}
 	c.judge(j, true)
+	c.judgeTime(j, r.ConnectTime, r.RTT, nil)
 	judgeReplyTime(j, r.EchoTime, nil, r.EstablishedTotal)
 	if r.Unheard && r.Needless == 0 {
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))

@@ -225,6 +225,10 @@ func TestHold(t *testing.T) {
 		"UDP, heard of nothing and lost": {
 			kept(func(r *connect.HoldResult) { r.Unheard = true; dead(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 no_reply"}},
 		},
+		"late connects": {
+			kept(func(r *connect.HoldResult) { r.ConnectTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ConnectTime: second}, nil, verdicts.Prompt,
+			want{fails: true, text: []string{"p(99) of the connects is 2 s (at most 1 s expected): the way is long"}},
+		},
 		"late answers": {
 			kept(func(r *connect.HoldResult) { r.EchoTime = stats.Summary{Count: 10, P99: 2 * second} }), &verdicts.Expect{ReplyTime: second, Off: map[string]bool{}}, nil, verdicts.Prompt,
 			want{fails: true, text: []string{"p(99) of the answers is 2 s (at most 1 s expected)"}},

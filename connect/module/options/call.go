@@ -146,6 +146,9 @@ func (c *Call) settleShared() error {
 	if c.Plan.KernelBypass && c.Plan.Protocol() == "tls" {
 		return errors.New("option \"driver\": got 'packets' with network 'tls'; want tcp or udp with it, since the packet driver does not speak TLS")
 	}
+	if c.Expect.ConnectTime > 0 && c.Plan.Protocol() == "udp" {
+		return fmt.Errorf("option \"expect\": connectTime with network '%s'; want tcp or tls with it, since UDP has no connects that could take time", c.Plan.Network)
+	}
 	c.Expect.NoSYN = c.Plan.Protocol() == "udp"
 	return nil
 }

@@ -181,11 +181,11 @@ func (c *Call) expectations(call string) setter {
 	case "flood":
 		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Prompt, verdicts.Hosts, verdicts.Balance, verdicts.Affinity, verdicts.Source}, map[string]setter{
 			"hosts": hosts(&e.Hosts), "balance": balanceOf(e), "affinity": flag(&e.Affinity), "source": flag(&e.Source),
-			"retransmits": share(&e.Retransmits, &e.HasRetransmits), "replyTime": duration(&e.ReplyTime),
+			"retransmits": share(&e.Retransmits, &e.HasRetransmits), "connectTime": duration(&e.ConnectTime), "replyTime": duration(&e.ReplyTime),
 		})
 	case "hold":
 		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Prompt, verdicts.Hosts}, map[string]setter{
-			"hosts": hosts(&e.Hosts), "retransmits": share(&e.Retransmits, &e.HasRetransmits), "replyTime": duration(&e.ReplyTime),
+			"hosts": hosts(&e.Hosts), "retransmits": share(&e.Retransmits, &e.HasRetransmits), "connectTime": duration(&e.ConnectTime), "replyTime": duration(&e.ReplyTime),
 		})
 	case "traffic":
 		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Recovered, verdicts.Intact, verdicts.Loss, verdicts.Recovery}, map[string]setter{

@@ -27,6 +27,7 @@ var sharedHelp = map[string]help{
 	"driver":             {"What connections are made of (`packets`: Linux, root).", "'sockets'"},
 	"expect.complete":    {"Of the connections asked for, those that must have been begun.", "1"},
 	"expect.connected":   {"Of the connections begun, those that must be established.", "1"},
+	"expect.connectTime": {"The longest 99th percentile of the time to connect.", ""},
 	"expect.prompt":      {"`false` leaves the verdict `prompt` out.", ""},
 	"expect.retransmits": {"The largest share of connects that may take more than one SYN, 0 to 1.", "0.01"},
 	"from":               {"Where this ping comes from, for the tag `from` and format; without control characters.", ""},
