@@ -1482,6 +1482,8 @@ export interface CallReport {
   syn_retransmits: number;
   /** Connections that took more than one SYN. */
   retried: number;
+  /** Of hold(): connections on which nothing was asked (no `keepalive`), so that nobody knows whether a service still answered. Missing if none. */
+  unasked?: number;
   sources_used: number;
   errors: Partial<Record<ErrorClass, number>>;
   /** The part of `errors` that failed to connect. */

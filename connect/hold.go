@@ -72,7 +72,7 @@ type HoldResult struct {
 
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
-	Unasked       bool            `json:"-"` // over a stream, nothing was asked, and nothing has come by itself
+	Unasked       bool            `json:"-"` // over a stream, nothing was asked: what has come, came by itself
 	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
 	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
@@ -201,7 +201,7 @@ func (h *Held) Result() *HoldResult {
 		Losses:             t.losses,
 		ConnectErrors:      counts(&t.connectClasses),
 		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
-		Unasked:            h.job.Plan.Protocol != "udp" && h.rules.Interval == 0 && total > 0 && t.received == 0,
+		Unasked:            h.job.Plan.Protocol != "udp" && h.rules.Interval == 0 && total > 0,
 		Unanswered:         h.rules.Interval > 0 && total > 0 && echoes.Count == 0,
 		Retried:            t.retried,
 		DroppedSYNs:        t.droppedSYNs(),

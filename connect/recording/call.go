@@ -52,7 +52,8 @@ type Call struct {
 	FailedConnects int64                    `json:"failed_connects"`
 	FailedReads    int64                    `json:"failed_reads"`
 	SYNRetransmits int64                    `json:"syn_retransmits"`
-	Retried        int64                    `json:"retried"` // connections that took more than one SYN
+	Retried        int64                    `json:"retried"`           // connections that took more than one SYN
+	Unasked        int64                    `json:"unasked,omitempty"` // connections of hold(), on which nothing was asked
 	SourcesUsed    int64                    `json:"sources_used"`
 	Errors         map[connect.Class]int64  `json:"errors"`
 	ConnectErrors  map[connect.Class]int64  `json:"connect_errors"` // the part of Errors that failed to connect
@@ -261,6 +262,7 @@ func (c *Call) addCounts(d *Call) {
 		{&c.FailedReads, d.FailedReads},
 		{&c.SYNRetransmits, d.SYNRetransmits},
 		{&c.Retried, d.Retried},
+		{&c.Unasked, d.Unasked},
 		{&c.SourcesUsed, d.SourcesUsed},
 		{&c.ClosedBy.FIN, d.ClosedBy.FIN},
 		{&c.ClosedBy.RST, d.ClosedBy.RST},

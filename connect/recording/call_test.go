@@ -203,3 +203,39 @@ func TestHostileCalls(t *testing.T) {
 	}
 	assert.EqualValues(t, 1, r.ByCall[0].ConnectTime.Number)
 }
+
+// Several calls together are judged by the same expectations, and it is said of them too if nothing was asked.
+func TestHoldsOverAll(t *testing.T) {
+	t.Parallel()
+	const expected = 2 * time.Millisecond
+	held := func(unasked bool) *recording.Report {
+		times := stats.Distributed([]time.Duration{time.Millisecond, 3 * time.Millisecond})
+		r := &connect.HoldResult{Connects: 2, EstablishedTotal: 2, EstablishedAtClose: 2, Unasked: unasked, StartTime: midnight, ConnectTime: times.Summary, ConnectSpread: times}
+		expect := verdicts.Expect{ConnectTime: expected}
+		verdicts.Hold(r, &expect, nil)
+		var l recording.Ledger
+		l.Hold(recording.About{Call: "hold", Targets: []string{"vip:1"}, Expect: expect}, r)
+		return l.Report(connect.States{})
+	}
+	for name, row := range map[string]struct {
+		second  bool // nothing was asked in the second call either
+		unasked bool
+	}{
+		"none was asked": {true, true}, "one was asked": {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sum := recording.Merge(held(true), held(row.second))
+			sum.JudgeOverAll()
+			require.Len(t, sum.OverAll, 1)
+			judged := map[string]recording.Judgement{}
+			for _, v := range sum.OverAll[0].Verdicts {
+				judged[v.Name] = v
+			}
+			assert.Equal(t, row.unasked, strings.Contains(judged[verdicts.Kept].Text, "nothing was asked"), judged[verdicts.Kept].Text)
+			prompt := judged[verdicts.Prompt]
+			assert.False(t, prompt.OK())
+			assert.Contains(t, prompt.Text, "p(99) of the connects is 3 ms (at most 2 ms expected)")
+		})
+	}
+}

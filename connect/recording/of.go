@@ -63,6 +63,9 @@ func ofHold(about About, r *connect.HoldResult) *Call {
 	c.Held, c.HeldMax = r.EstablishedAtClose, r.EstablishedMax
 	c.SYNRetransmits, c.Retried = r.SYNRetransmits, r.Retried
 	c.failures(r.Errors, r.First)
+	if r.Unasked {
+		c.Unasked = r.EstablishedTotal
+	}
 	c.ConnectErrors = plusCounts(r.ConnectErrors, nil)
 	c.ConnectTime, c.ReplyTime, c.RTT = r.ConnectSpread, r.EchoSpread, r.RTTSpread
 	c.Hosts = plusHosts(r.Hosts, nil)

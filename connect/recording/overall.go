@@ -73,6 +73,7 @@ func (c *Call) asHold() *connect.HoldResult {
 	r := &connect.HoldResult{
 		Hosts: c.Hosts, Connects: c.Asked, FailedConnects: c.FailedConnects, Timeout: c.Duration, Errors: c.Errors,
 		ConnectErrors: c.ConnectErrors, First: c.first(), EstablishedTotal: c.Established, Retried: c.Retried,
+		Unasked: c.Unasked > 0 && c.Unasked == c.Established,
 	}
 	r.States.NotInitiated = c.Asked - c.Begun
 	r.Losses = c.asLosses()

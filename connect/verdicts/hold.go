@@ -37,18 +37,19 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 }
 
 // keptBut says what is not known of connections that were kept.
-func keptBut(r *connect.HoldResult) string {
-	switch {
-	case r.Instead > 0:
-		return fmt.Sprintf(", which came with that of the iteration, after %s of a duration of %s", units.Span(r.Duration), units.Span(r.Instead))
-	case r.Unanswered:
-		return "; none was held for long enough to answer a keepalive, so whether the service does is not known"
-	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts
-		return fmt.Sprintf("; beyond answers, data has come %d times: whatever comes counts as the answer to a keepalive, so if the target sends data by itself, give a reply that only an answer has", r.Talked)
-	case r.Unasked:
-		return "; nothing was asked, and nothing has come, so whether a service is behind them is not known (option keepalive asks)"
+func keptBut(r *connect.HoldResult) (but string) {
+	if r.Instead > 0 {
+		but = fmt.Sprintf(", which came with that of the iteration, after %s of a duration of %s", units.Span(r.Duration), units.Span(r.Instead))
 	}
-	return ""
+	switch {
+	case r.Unanswered:
+		return but + "; none was held for long enough to answer a keepalive, so whether the service does is not known"
+	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts
+		return but + fmt.Sprintf("; beyond answers, data has come %d times: whatever comes counts as the answer to a keepalive, so if the target sends data by itself, give a reply that only an answer has", r.Talked)
+	case r.Unasked:
+		return but + "; nothing was asked on them, so they are open as far as this host knows: whether a service still answers behind them is not known (option keepalive asks)"
+	}
+	return but
 }
 
 // keptWhy says what ended the connections.
@@ -110,21 +111,22 @@ func needlessClasses(l *connect.Losses) map[connect.Class]int64 {
 	return classes
 }
 
-// judgeKept says whether what was established lasted, but for what a change excuses; if it did, also what is not known all the same. hosts are
+// judgeKept says whether what was established lasted, but for what a change excuses; if enough of it did, also what is not known all the same. hosts are
 // those of the connections.
 func judgeKept(j *judge, l *connect.Losses, established int64, but, why string, hosts ...connect.Hosts) {
 	what := "were kept to the end"
 	if l.Excused > 0 {
 		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
 	}
-	if l.Needless == 0 {
+	holds := float64(established-l.Needless) >= j.expect.share(Kept)*float64(established)
+	if holds {
 		what += but
 	}
 	if len(l.NeedlessByHost) > 0 {
 		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)
 	}
 	nobody := excusesNobody(l.Changes, hosts)
-	if l.Needless == 0 {
+	if holds {
 		what += nobody
 	}
 	j.part(Kept, max(established-l.Needless, 0), established, what, nobody+why)

@@ -247,9 +247,15 @@ func TestHold(t *testing.T) {
 			kept(func(r *connect.HoldResult) { r.Duration, r.Instead = second, 10*second }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "kept to the end, which came with that of the iteration, after 1 s of a duration of 10 s"}},
 		},
 		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
-		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether a service is behind them is not known"}}},
-		"nothing asked, and lost":   {kept(func(r *connect.HoldResult) { r.Unasked = true; closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10"}, lacks: "is not known"}},
-		"answers are not asked":     {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
+		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "nothing was asked on them, so they are open as far as this host knows", "(option keepalive asks)"}}},
+		"nothing asked, cut short": {kept(func(r *connect.HoldResult) { r.Unasked, r.Duration, r.Instead = true, second, 10*second }), nil, nil, verdicts.Kept, want{
+			text: []string{"after 1 s of a duration of 10 s; nothing was asked on them"},
+		}},
+		"nothing asked, and some lost, as tolerated": {kept(func(r *connect.HoldResult) { r.Unasked = true; closed(r) }), least(verdicts.Kept, 0.5), nil, verdicts.Kept, want{
+			text: []string{"8 of 10", "nothing was asked on them"},
+		}},
+		"nothing asked, and lost": {kept(func(r *connect.HoldResult) { r.Unasked = true; closed(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"8 of 10"}, lacks: "is not known"}},
+		"answers are not asked":   {kept(nil), nil, nil, verdicts.Answered, want{out: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
