@@ -19,7 +19,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
 	}
 	if answers {
-		c.theirs = theirs(r.Hosts, duesOf(j.expect.Hosts, r.Hosts), ofOthers(r.Errors))
+		c.theirs = theirs(r.Hosts, j.expect.Hosts, sum(notOwn(r.Errors)))
 	}
 	c.judge(j, true)
 	c.judgeTime(j, r.ConnectTime, r.RTT, r.ByHost)

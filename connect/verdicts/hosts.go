@@ -42,11 +42,14 @@ func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64
 }
 
 // whyMissing says what has become of hosts that did not answer. If about as many connections failed as they were due, these were theirs.
+// What failed on this host itself was nobody's.
 func whyMissing(missing []string, want dues, answered connect.Hosts, failed map[connect.Class]int64, rejected *rejections) string {
+	nobody := answered.Total() == 0 && len(failed) > 0
+	failed = notOwn(failed)
 	answers, failures := answered.Total(), sum(failed)
 	theirs, double := want.share(missing...), want.namesake(missing, answered)
 	switch {
-	case answers == 0 && failures > 0:
+	case nobody:
 		return "no connection was answered by anybody; see the other verdicts"
 	case failures == 0 && double != "":
 		return sameName(missing, double)
@@ -109,26 +112,35 @@ func sameName(missing []string, host string) string {
 	return fmt.Sprintf("%s has about the share of %d hosts, and the others have their own, so most likely %d backends tell that name (a copied machine, or the same -hostname): give each a name of its own", shown(host), n, n)
 }
 
-// ofOthers counts the failures that are not this host's own.
-func ofOthers(errors map[connect.Class]int64) (failed int64) {
-	for of, n := range errors {
-		if !of.IsOwn() {
-			failed += n
-		}
-	}
-	return failed
+// notOwn are the failures that are not this host's own.
+func notOwn(errors map[connect.Class]int64) map[connect.Class]int64 {
+	others := maps.Clone(errors)
+	maps.DeleteFunc(others, func(of connect.Class, _ int64) bool { return of.IsOwn() })
+	return others
 }
 
-// theirs says whose connections those are that failed, as far as the others' answers tell; "" if they do not.
-func theirs(answered connect.Hosts, want dues, failed int64) string {
+// theirs says whose connections those are that failed, as far as the others' answers tell; "" if they do not. Unless it is known who is expected,
+// they may be those of a backend that has not answered at all.
+func theirs(answered connect.Hosts, expected map[string]float64, failed int64) string {
+	want := duesOf(expected, answered)
 	if len(want) < 2 || failed == 0 || len(answered) == 0 {
 		return ""
 	}
 	switch one, alike := want.lacking(answered, failed); {
 	case one != "":
 		return fmt.Sprintf("; %s lacks about as many answers as connections failed (%d), so these are most likely its: look at that backend, and at the way there", shown(one), failed)
-	case alike:
+	case !alike:
+		return ""
+	case expected != nil:
 		return fmt.Sprintf("; all hosts lack answers alike (%s), so it is not one backend, but what they share: the balancer, or a device before it", shares(answered))
+	case isMultiple(float64(failed), float64(answered.Total())/float64(len(want))):
+		return fmt.Sprintf("; about as many connections failed (%d) as a host's share comes to (%s), so these are most likely those of a backend, or several, that has not answered at all: look which are down, and give expect.hosts, so that they are named; if none is, it is what all share, the balancer or a device before it", failed, shares(answered))
 	}
-	return ""
+	return fmt.Sprintf("; the hosts that have answered lack answers alike (%s), so it is none of these, but what they share, the balancer or a device before it, or a backend that has not answered at all (expect.hosts names it)", shares(answered))
+}
+
+// isMultiple reports whether a number is about one or several times the share of a host.
+func isMultiple(failed, share float64) bool {
+	times := math.Round(failed / share)
+	return times >= 1 && near(failed, times*share)
 }

@@ -110,6 +110,27 @@ func TestGarbledNames(t *testing.T) {
 	}
 }
 
+// What failed on this host itself went to no backend: it does not account for one that is missing.
+func TestMissingHostsAndOwnFailures(t *testing.T) {
+	t.Parallel()
+	expect := equally("web-1", "web-2", "web-3")
+	judged := func(errors map[connect.Class]int64, answers connect.Hosts) connect.Judged {
+		r := answered(answers, expect.Hosts)
+		r.Errors, r.ConnectErrors = errors, errors
+		r.FailedConnects = errors[connect.ClassFDLimit] + errors[connect.ClassRefused]
+		r.Connects += r.FailedConnects
+		verdicts.Flood(r, &expect, true)
+		return r.Judged
+	}
+	const down = "the backend is down, hangs"
+	want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: down}.check(t,
+		judged(map[connect.Class]int64{connect.ClassFDLimit: 1000}, connect.Hosts{"web-1": 1000, "web-2": 1000}), verdicts.Hosts)
+	want{fails: true, text: []string{"the 1000 connections that failed (1000 refused)", down}}.check(t,
+		judged(map[connect.Class]int64{connect.ClassFDLimit: 500, connect.ClassRefused: 1000}, connect.Hosts{"web-1": 1000, "web-2": 1000}), verdicts.Hosts)
+	want{fails: true, text: []string{"no connection was answered by anybody"}}.check(t,
+		judged(map[connect.Class]int64{connect.ClassFDLimit: 1000}, connect.Hosts{}), verdicts.Hosts)
+}
+
 // If there are enough answers, their shares tell which host's connections failed.
 func TestWhoseConnectionsFailed(t *testing.T) {
 	t.Parallel()
@@ -126,8 +147,17 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 		"all of one host's": {connect.Hosts{"web-1": 3330, "web-3": 3320}, 3350, equally("web-1", "web-2", "web-3"), want{
 			fails: true, text: []string{"web-2 lacks about as many answers"},
 		}, 0},
-		"those of all": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, verdicts.Expect{}, want{
-			fails: true, text: []string{"all hosts lack answers alike", "the balancer, or a device before it"},
+		"those of all": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, equally("web-1", "web-2", "web-3"), want{
+			fails: true, text: []string{"all hosts lack answers alike", "not one backend", "the balancer, or a device before it"},
+		}, 0},
+		"those of all, or of one that nobody expects": {connect.Hosts{"web-1": 2330, "web-2": 2340, "web-3": 2320}, 3010, verdicts.Expect{}, want{
+			fails: true, text: []string{"lack answers alike", "the balancer or a device before it, or a backend that has not answered at all (expect.hosts names it)"}, lacks: "not one backend",
+		}, 0},
+		"all of one that nobody expects": {connect.Hosts{"web-1": 2500, "web-2": 2480, "web-3": 2520}, 2500, verdicts.Expect{}, want{
+			fails: true, text: []string{"about as many connections failed (2500) as a host's share", "most likely those of a backend, or several, that has not answered at all", "expect.hosts"}, lacks: "alike",
+		}, 0},
+		"all of two that nobody expects": {connect.Hosts{"web-1": 2500, "web-2": 2480}, 4990, verdicts.Expect{}, want{
+			fails: true, text: []string{"about as many connections failed (4990) as a host's share"}, lacks: "alike",
 		}, 0},
 		"too few to tell": {connect.Hosts{"web-1": 3290, "web-2": 3300, "web-3": 3310}, 100, verdicts.Expect{}, want{
 			fails: true, text: []string{"others were answered by web-3 3310, web-2 3300, web-1 3290"}, lacks: "lack",
