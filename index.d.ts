@@ -439,9 +439,8 @@ export interface FloodResult extends Judged {
  * (tag `error` = class, where failed), `mconnect_connect_duration`, `mconnect_reply_failed` (likewise), `mconnect_reply_duration` (tag `host`), `mconnect_rtt`,
  * `mconnect_syn_retransmits`, `mconnect_replies` (tag `host`), `mconnect_failures` (tags `error`, `phase`), `data_sent`, `data_received`.
  * With all targets in the tag `target`: `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`),
- * `mconnect_replies_due` (tag `host`), `mconnect_balance_max_share` and `mconnect_balance_p_value` (both keep the worst so far), `mconnect_balance_cv`,
- * `mconnect_balance_jain`,
- * and `mconnect_affinity_share` where the result tells the affinity. Of all calls of the process, even under the tags of this one, the states:
+ * `mconnect_replies_due` (tag `host`), `mconnect_balance_max_share`, `mconnect_balance_p_value`, `mconnect_balance_cv`,
+ * `mconnect_balance_jain`, and `mconnect_affinity_share` where the result tells the affinity: these gauges keep the worst so far. Of all calls of the process, even under the tags of this one, the states:
  * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, and
  * `mconnect_established_max`.
  */
@@ -1073,7 +1072,7 @@ export interface IdleExpect {
  *
  * Verdicts: `complete`, `answered`; with {@link IdleExpect.timeout} also `idle`.
  *
- * Metrics (tags `proto`, `target`): `mconnect_idle_timeout` (Gauge; if nothing was forgotten it is the longest silence, without a result it has no sample),
+ * Metrics (tags `proto`, `target`): `mconnect_idle_timeout` (Gauge; the least so far; if nothing was forgotten it is the longest silence, without a result it has no sample),
  * `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`), `data_sent`, `data_received`; of all calls of the process, the states:
  * `mconnect_not_initiated`, `mconnect_dialing`, `mconnect_established`, `mconnect_completed`, `mconnect_closed`, `mconnect_error`, `mconnect_established_max`.
  * Connections that fail are what it looks for, so none of the metrics of connecting has samples of it.

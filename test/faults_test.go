@@ -221,6 +221,30 @@ func TestFaultForgotten(t *testing.T) {
 	}
 }
 
+// Gauges that tell what a call has found do not forget it either, when a later call finds better.
+func TestFaultForgottenFindings(t *testing.T) {
+	t.Parallel()
+	full := startResponder(t, server.Options{Hostname: "web-1", MaxConnections: 10})
+	roomy := startResponder(t, server.Options{Hostname: "web-2"})
+	for _, test := range []struct {
+		name, body, metric, threshold string
+	}{
+		{"capacity", `for (const t of [args.full, args.roomy]) await mconnect.capacity(t, { connections: 40, timeout: '10s' });`, "mconnect_capacity", "value>=40"},
+		{"idle", `for (const idleTimeout of ['500ms', '1h']) await mconnect.idle(listen({ idleTimeout }).address, { from: '100ms', to: '1s', connections: 10 });`, "mconnect_idle_timeout", "value>=1000"},
+		{"disruption", `const fixed = { connections: 20, source: '127.9.0.1', sourcePorts: '21000-21019', close: 'rst', flows: true, expect: { connected: false } };
+			const one = listen({ hostname: 'a' }), before = await flood(one.address, fixed);
+			await one.close();
+			const after = await flood(one.address, fixed);
+			for (const now of [after, before]) mconnect.disruption(before, now, { model: 'stateful' });`, "mconnect_disruption_lost", "value==0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := faultTest{args: object{"full": full, "roomy": roomy}, body: test.body, script: object{"thresholds": object{test.metric: []string{test.threshold}}}}
+			f.start(t).end(t, exitThresholds)
+		})
+	}
+}
+
 // Once a script has begun, an exception is never green, whatever the script makes of it.
 func TestFaultRan(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		}
 		advice.Add(r.First)
 		s := c.sampler
-		s.add(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
+		s.found(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
 		s.states() // failures are what was looked for: no warnings
 		judged := verdicts.CapacityOf(r, &o.Expect)
 		s.judged("capacity", s.allTags(), judged.Verdicts)

@@ -48,8 +48,8 @@ func (e *emitter) verdict(v *disruption.Verdict) {
 	tags := e.base.Tags.With("model", string(v.Model))
 	at := e.root.stamps.next(time.Now())
 	e.add(e.metrics.comparedFlows, tags, at, float64(v.Flows))
-	e.add(e.metrics.movedShare, tags, at, v.MovedShare)
-	e.add(e.metrics.excess, tags, at, v.Excess)
-	e.add(e.metrics.lostFlows, tags, at, float64(v.Lost))
+	e.found(e.metrics.movedShare, tags, at, v.MovedShare)
+	e.found(e.metrics.excess, tags, at, v.Excess)
+	e.found(e.metrics.lostFlows, tags, at, float64(v.Lost))
 	e.push()
 }

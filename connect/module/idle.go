@@ -61,7 +61,7 @@ func (s idleSampler) finish(r *connect.IdleResult) {
 		timeout = &r.AtLeast
 	}
 	if timeout != nil {
-		s.add(s.metrics.idleTimeout, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), metrics.D(*timeout))
+		s.found(s.metrics.idleTimeout, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), metrics.D(*timeout))
 	}
 	if !r.Control.Answered && s.root.notices.first("idle control") {
 		s.logger.Warnf("mconnect: idle() has found nothing out, as the connection that was used at once was not answered: %s", r.Control.Message)

@@ -32,23 +32,19 @@ type RootModule struct {
 
 	changeTags hostLimit // of mconnect_changes
 
-	maxShare, pValue *worst // of all floods
-	ledger           recording.Ledger
-	logger           logrus.FieldLogger
-	stdout           io.Writer   // for what k6 does not print
-	writable         sync.Map    // names of files that summaries are to write, and can
-	test             delay       // of its end
-	first            sync.Once   // for the first instance
-	over             atomic.Bool // the test has ended: what follows is handleSummary
+	worst    map[string]*worst // by gauge
+	ledger   recording.Ledger
+	logger   logrus.FieldLogger
+	stdout   io.Writer   // for what k6 does not print
+	writable sync.Map    // names of files that summaries are to write, and can
+	test     delay       // of its end
+	first    sync.Once   // for the first instance
+	over     atomic.Bool // the test has ended: what follows is handleSummary
 }
 
 // New returns the module that k6 registers.
 func New() *RootModule {
-	return &RootModule{
-		stdout:   os.Stdout,
-		maxShare: newWorst(func(a, b float64) bool { return a > b }),
-		pValue:   newWorst(func(a, b float64) bool { return a < b }),
-	}
+	return &RootModule{stdout: os.Stdout, worst: newWorstOfGauges()}
 }
 
 // NewModuleInstance implements modules.Module.

@@ -77,15 +77,15 @@ func (s *floodSampler) fairness(res *connect.FloodResult) {
 	}
 	tags := s.call.With("target", s.targetTag())
 	at := s.root.stamps.next(time.Now())
-	s.root.maxShare.note(tags, b.MaxShare, func(of *metrics.TagSet, value float64) { s.add(s.metrics.balanceMaxShare, of, at, value) })
-	s.root.pValue.note(tags, b.PValue, func(of *metrics.TagSet, value float64) { s.add(s.metrics.balancePValue, of, at, value) })
-	s.add(s.metrics.balanceCV, tags, at, b.CV)
-	s.add(s.metrics.balanceJain, tags, at, b.Jain)
+	s.found(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
+	s.found(s.metrics.balancePValue, tags, at, b.PValue)
+	s.found(s.metrics.balanceCV, tags, at, b.CV)
+	s.found(s.metrics.balanceJain, tags, at, b.Jain)
 	for host, n := range s.due(res) {
 		s.add(s.metrics.repliesDue, tags.With("host", host), at, n)
 	}
 	if a := res.Affinity; a != nil && a.Sources > 0 {
-		s.add(s.metrics.affinity, tags, at, a.Share)
+		s.found(s.metrics.affinity, tags, at, a.Share)
 	}
 }
 

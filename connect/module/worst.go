@@ -2,6 +2,7 @@ package module
 
 import (
 	"sync"
+	"time"
 
 	"go.k6.io/k6/v2/metrics"
 )
@@ -21,6 +22,24 @@ const maxWorst = 10_000
 
 func newWorst(worse func(a, b float64) bool) *worst {
 	return &worst{worse: worse, series: map[*metrics.TagSet]float64{}}
+}
+
+// newWorstOfGauges has all gauges that tell what a call has found, by name.
+func newWorstOfGauges() map[string]*worst {
+	more, less := func(a, b float64) bool { return a > b }, func(a, b float64) bool { return a < b }
+	return map[string]*worst{
+		"mconnect_balance_max_share": newWorst(more), "mconnect_balance_cv": newWorst(more),
+		"mconnect_balance_p_value": newWorst(less), "mconnect_balance_jain": newWorst(less),
+		"mconnect_affinity_share":         newWorst(less),
+		"mconnect_disruption_moved_share": newWorst(more), "mconnect_disruption_excess": newWorst(more), "mconnect_disruption_lost": newWorst(more),
+		"mconnect_capacity":     newWorst(less),
+		"mconnect_idle_timeout": newWorst(less),
+	}
+}
+
+// found adds what a call has found to its gauge, which keeps the worst.
+func (e *emitter) found(gauge *metrics.Metric, tags *metrics.TagSet, at time.Time, value float64) {
+	e.root.worst[gauge.Name].note(tags, value, func(of *metrics.TagSet, worst float64) { e.add(gauge, of, at, worst) })
 }
 
 // note takes a value of a series, and calls emit for the worst of this series, and then for that of all.
