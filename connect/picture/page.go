@@ -61,7 +61,8 @@ func Draw(r *recording.Report, title string) *Page {
 	for i, v := range shown(r.Disruptions) {
 		p.add(disruptionSection(v.Verdict, numbered("disruption", i, len(r.Disruptions))), i, len(r.Disruptions))
 	}
-	if r.Connects > 0 && len(r.ByCall) == 0 {
+	isFull := func(c *recording.Call) bool { return !c.Bare }
+	if r.Connects > 0 && !slices.ContainsFunc(r.ByCall, isFull) {
 		p.add(connectsSection(r), 0, 1)
 	}
 	p.judge(r, sections)

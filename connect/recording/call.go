@@ -23,6 +23,8 @@ type About struct {
 	Expect  verdicts.Expect   `json:"expect"`
 
 	Weights map[string]float64 `json:"weights,omitempty"` // the shares that hosts are due, in relation to each other
+
+	Bare bool `json:"bare,omitempty"` // a result alone: what was expected of it is not known
 }
 
 // key is the same for calls that are about the same.

@@ -3,14 +3,16 @@ package recording
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
-// calls is a Report as it stands in a file, and likewise the output of mconnect and the result of one flood.
+// calls is a Report as it stands in a file, and likewise the output of mconnect and the result of one flood or hold.
 type calls struct {
 	Hosts          hosts                    `json:"hosts"`
 	Connects       count                    `json:"connects"`
@@ -33,6 +35,12 @@ type calls struct {
 	Traffic        bounded[traffic]         `json:"traffic"`
 	Disruptions    bounded[verdict]         `json:"disruptions"`
 	ByCall         json.RawMessage          `json:"by_call"`
+
+	EstablishedTotal   *count `json:"established_total"` // of a result of hold() alone, and so are the next ones
+	EstablishedMax     count  `json:"established_max"`
+	EstablishedAtClose count  `json:"established_at_close"`
+	lossList
+	judgedCall // of a result
 }
 
 // judged is a balance.Balance as it stands in a file.
@@ -72,6 +80,9 @@ func readReport(text []byte) (*Report, error) {
 	if r.ByCall, err = readCalls(c.ByCall); err != nil {
 		return nil, err
 	}
+	if len(r.ByCall) == 0 && len(c.Verdicts) > 0 {
+		r.ByCall = []*Call{c.bare(r, unit)}
+	}
 	left := maxLength
 	for i := range c.Traffic {
 		result, err := c.Traffic[i].result(&left)
@@ -91,6 +102,40 @@ func readReport(text []byte) (*Report, error) {
 		r.Disruptions = append(r.Disruptions, Disruption{Verdict: &v, Judged: c.Disruptions[i].judged()})
 	}
 	return r, nil
+}
+
+// bare is a result of flood() or hold() as a call, with the verdicts on it.
+func (c *calls) bare(r *Report, unit time.Duration) *Call {
+	call := r.bareFlood()
+	if c.EstablishedTotal != nil {
+		call.Call, call.Established, call.Held, call.HeldMax = "hold", int64(*c.EstablishedTotal), int64(c.EstablishedAtClose), int64(c.EstablishedMax)
+		losses := c.in(unit)
+		call.losses(&losses)
+	}
+	call.Verdicts = judgements(c.judged().Verdicts)
+	call.Answers = slices.ContainsFunc(call.Verdicts, func(j Judgement) bool { return j.Name == verdicts.Answered })
+	return call
+}
+
+// bareFlood is what mconnect's output tells, as a call.
+func (r *Report) bareFlood() *Call {
+	call := newCall(About{Call: "flood", Targets: []string{}, Answers: true, Bare: true}, r.StartTime, r.Duration, 0, nil)
+	call.Asked, call.FailedConnects, call.FailedReads = r.Connects, r.FailedConnects, r.FailedReads
+	call.Begun = max(r.Connects-r.States.NotInitiated, 0)
+	call.Established = max(call.Begun-r.FailedConnects, 0)
+	call.Answered = max(call.Established-r.FailedReads, 0)
+	call.SYNRetransmits = r.SYNRetransmits
+	call.failures(r.Errors, r.First)
+	call.Hosts = plusHosts(r.Hosts, nil)
+	return call
+}
+
+// bareTraffic is a result of traffic() as a call, with the verdicts on it.
+func bareTraffic(r *connect.TrafficResult) *Call {
+	call := ofTraffic(About{Call: "traffic", Network: r.Network, Targets: r.Targets, Bare: true}, r)
+	call.Established = max(r.Lost+r.Lasting-r.Reconnects, 0)
+	call.Begun = max(call.Asked-r.States.NotInitiated, call.Established)
+	return call
 }
 
 func share(part float64) bool { return part >= 0 && part <= 1 }

@@ -25,10 +25,14 @@ func Merge(reports ...*Report) *Report {
 	for _, r := range reports[1:] {
 		sum.addTotals(r)
 	}
+	named := slices.ContainsFunc(reports, func(r *Report) bool { return len(r.ByCall) > 0 })
 	for _, r := range reports {
 		for _, c := range r.ByCall {
 			copied := *c
 			sum.enter(&copied)
+		}
+		if named && len(r.ByCall) == 0 && r.Connects > 0 { // else it would be in the totals alone, which nobody looks at where there are calls
+			sum.enter(r.bareFlood())
 		}
 	}
 	slices.SortStableFunc(sum.ByCall, func(a, b *Call) int { return a.StartTime.Compare(b.StartTime) })

@@ -21,10 +21,13 @@ type OverAll struct {
 func (o *OverAll) Failed() int { return (&Call{Verdicts: o.Verdicts}).Failed() }
 
 // JudgeOverAll judges floods, holds and traffic, where there were several that are about the same, by what they add up to. The verdicts on each of
-// them stay as they were.
+// them stay as they were. Of results alone it is not known what was expected.
 func (r *Report) JudgeOverAll() {
 	r.OverAll = nil
 	for _, c := range r.ByCall {
+		if c.Bare {
+			continue
+		}
 		if list := c.overAll(); c.Calls > 1 && len(list) > 0 {
 			r.OverAll = append(r.OverAll, OverAll{c.About, c.Calls, judgements(list)})
 		}

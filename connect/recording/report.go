@@ -70,6 +70,18 @@ type Spread struct {
 // SpreadOf is the spread of a summary.
 func SpreadOf(s stats.Summary) Spread { return Spread{s.Count, s.Min, s.Avg, s.Max, s.Dev} }
 
+// Unjudged counts the connections that have failed, or were lost, in a recording without verdicts, as other tools write them.
+func (r *Report) Unjudged() int64 {
+	if len(r.ByCall) > 0 {
+		return 0
+	}
+	failed := r.FailedConnects + r.FailedReads
+	for _, t := range r.Traffic {
+		failed += t.Lost + t.FailedConnects
+	}
+	return failed
+}
+
 // maxByCall bounds how many different calls are told apart. The rest is told by the kinds of calls alone.
 const maxByCall = 200
 

@@ -141,7 +141,11 @@ func readTraffic(text []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Report{StartTime: r.StartTime, Duration: r.Duration, Calls: 1, Traffic: []*connect.TrafficResult{r}}, nil
+	report := &Report{StartTime: r.StartTime, Duration: r.Duration, Calls: 1, Traffic: []*connect.TrafficResult{r}}
+	if len(r.Verdicts) > 0 {
+		report.ByCall = []*Call{bareTraffic(r)}
+	}
+	return report, nil
 }
 
 // result takes from left the seconds that it has to make up.

@@ -240,6 +240,65 @@ func TestReportOfAFailure(t *testing.T) {
 	assert.ErrorContains(t, r.err, "1 verdict does not hold; what was written, or report without --html and the like, says which, and why")
 }
 
+// resultOf is what a script writes of a result, with a verdict that does not hold.
+func resultOf(figures, verdict string) string {
+	return fmt.Sprintf(`{%s,"start_time":"2026-01-21T08:40:08Z","timeout":2005,"duration":500,"ok":false,"verdicts":[`+
+		`{"name":"complete","ok":true,"text":"all were begun"},{"name":%q,"ok":false,"text":"0 of 5, since web-7 is down"}]}`, figures, verdict)
+}
+
+// The verdicts of results alone decide, alone and together with others, and in what is written of them.
+func TestReportOfFailedResults(t *testing.T) {
+	t.Parallel()
+	const flooded = `"hosts":{"web-1":2},"connects":5,"failed_connects":2,"failed_reads":1,"states":{"completed":2,"error":3},"errors":{"refused":2,"no_reply":1}`
+	const held = `"connects":5,"failed_connects":1,"established_total":4,"established_max":4,"established_at_close":1,"needless":3,"excused":0,"closed_by":{"fin":3,"rst":0}`
+	const traffic = `"packet_size":1024,"network":"tcp","targets":["vip:5003"],"connections":5,"lost":7,"lasting":4,"reconnects":6,"sent":10,"received":8,"samples":[]`
+	for name, row := range map[string]struct {
+		result, verdict string
+		says            []string
+	}{
+		"flood":   {flooded, "answered", []string{"flood", "asked 5", "established 3 60 %", "answered 2 66.67 %", "✗ answered 0 of 5, since web-7 is down"}},
+		"hold":    {held, "kept", []string{"hold", "asked 5", "established 4 80 %", "held at the end 1 25 %", "closed by peer 3", "✗ kept 0 of 5, since web-7 is down"}},
+		"traffic": {traffic, "recovered", []string{"traffic to vip:5003", "asked 5", "up at the end 4 80 %", "✗ recovered 0 of 5, since web-7 is down"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			recording := file(t, "result.json", resultOf(row.result, row.verdict))
+			other := file(t, "other.json", strings.ReplaceAll(resultOf(row.result, row.verdict), "08:40", "08:50"))
+			sum, suites := filepath.Join(t.TempDir(), "sum.json"), filepath.Join(t.TempDir(), "sum.xml")
+			for what, files := range map[string][]string{
+				"alone": {recording}, "with mconnect's": {recording, file(t, "mconnect.json", mconnectRecording)}, "of two": {recording, other},
+			} {
+				r := run(t, "", append([]string{"report"}, files...)...)
+				require.ErrorContains(t, r.err, "1 verdict does not hold", what)
+			}
+			r := run(t, "", "report", recording)
+			for _, part := range row.says {
+				assert.Contains(t, strings.Join(strings.Fields(r.stdout), " "), part)
+			}
+			require.Error(t, run(t, "", "report", recording, "--json", sum, "--junit", suites).err)
+			require.Error(t, run(t, "", "report", sum).err, "the sum has the verdicts, too")
+			text, err := os.ReadFile(suites) // #nosec G304 -- of the test's own
+			require.NoError(t, err)
+			assert.Contains(t, string(text), `tests="2" failures="1"`)
+		})
+	}
+}
+
+// mconnect's output is told beside recordings that have calls, and failures in it are warned of, since it has no verdicts.
+func TestReportOfMconnectBesideCalls(t *testing.T) {
+	t.Parallel()
+	failing := file(t, "failing.json", strings.Replace(mconnectRecording, `"failed_reads":0`, `"failed_reads":9`, 1))
+	good := file(t, "good.json", strings.Replace(resultOf(`"hosts":{"web-9":5},"connects":5,"failed_connects":0,"failed_reads":0`, "answered"), `"ok":false,"text":"0`, `"ok":true,"text":"5`, 1))
+	r := run(t, "", "report", good, failing)
+	require.NoError(t, r.err)
+	for _, part := range []string{"web-9", "web-1", "web-2", "asked 105", "answered 96"} {
+		assert.Contains(t, strings.Join(strings.Fields(r.stdout), " "), part)
+	}
+	assert.Contains(t, r.log, `failing.json\" has 9 connections that failed or were lost, and no verdicts`)
+	assert.NotContains(t, r.log, "good.json")
+	assert.Empty(t, run(t, "", "report", file(t, "well.json", mconnectRecording)).log)
+}
+
 // A part of a test in which nothing ran is missed.
 func TestReportOfARecordingWithoutCalls(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ before and after the JSON, such as mconnect's "Read err: EOF", are passed over.
 Several recordings, such as those of a test's instances, are added up, and floods, holds and
 traffic are judged over all of them. The same recording twice is an error.
 
-The exit code is 99 if a verdict does not hold.`
+The exit code is 99 if a verdict does not hold. Recordings of other tools have none.`
 
 const reportExample = `  ctraffic -address [1000::2]:5003 -nconn 400 -rate 4000 -stats all > run.json
   k6 x mconnect report run.json
@@ -230,6 +230,9 @@ func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 		}
 		if len(r.ByCall)+len(r.Traffic) == 0 && r.Connects == 0 {
 			gs.Logger.Warnf("mconnect: %q has no calls: what it should have is missing here; did that process run any?", name)
+		}
+		if failed := r.Unjudged(); failed > 0 {
+			gs.Logger.Warnf("mconnect: %q has %d connections that failed or were lost, and no verdicts: the exit code and --junit do not tell of these", name, failed)
 		}
 		for j, before := range reports {
 			if recording.Same(before, r) {
