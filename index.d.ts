@@ -678,7 +678,7 @@ export interface Held {
    * no loss is judged. Goes through the figures of all connections, while the VU waits: to look every second, take `states()`.
    */
   result(): HoldResult;
-  /** Closes all, and resolves when that is done. */
+  /** Closes all, those that owe an answer to a keepalive once that has come or has failed to, and resolves when that is done. */
   close(): Promise<HoldResult>;
 }
 

@@ -17,6 +17,7 @@ type collector struct {
 	atEnd    Class // of established connections when the context is done; see engine.Runner.Stop
 
 	stop     <-chan Class // completes what is established, and ends what is being dialed with the class received; nil is never
+	onAbort  func()       // called before the end of the context ends all; may be nil
 	onSettle func()       // called once everything is established or has failed; may be nil
 	drain    func()       // collects what the rules deliver besides; may be nil
 }
@@ -27,7 +28,7 @@ func (c *collector) run(ctx context.Context) {
 	defer second.Stop()
 	monitor, stopMonitor := tickerOrNever(c.monitor)
 	defer stopMonitor()
-	aborted, stop, settled := ctx.Done(), c.stop, c.runner.Settled()
+	aborted, settled := ctx.Done(), c.runner.Settled()
 	for {
 		select {
 		case <-c.job.Outcomes.Wake:
@@ -40,10 +41,12 @@ func (c *collector) run(ctx context.Context) {
 			c.collect()
 			c.settle()
 			settled = nil
-		case dialed := <-stop:
+		case dialed := <-c.stop:
 			c.runner.Stop(dialed, ClassNone)
-			stop = nil
 		case <-aborted:
+			if c.onAbort != nil {
+				c.onAbort()
+			}
 			c.runner.Stop(ClassAborted, c.atEnd)
 			aborted = nil
 		case <-c.runner.Done():

@@ -16,7 +16,8 @@ import (
 // default as for a flood, plus ConnectTimeout.
 type HoldPlan struct {
 	Plan
-	// Duration is the time from the start until all connections are closed; 0 leaves that to Close.
+	// Duration is the time from the start until all connections are closed; 0 leaves that to Close. A connection that owes an answer then
+	// is closed when that has come, or has failed to.
 	Duration time.Duration
 	// Keepalive is the interval in which each connection is sent Payload, by default DefaultPayload. It must answer, with what Reply
 	// asks for if that is set, or it fails with ClassNoReply or ClassBadReply. 0 sends nothing.
@@ -74,6 +75,8 @@ type HoldResult struct {
 	Unheard       bool            `json:"-"` // over UDP, nothing has come on any connection: whether somebody is there is not known
 	Unasked       bool            `json:"-"` // over a stream, nothing was asked: what has come, came by itself
 	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
+	Owing         int64           `json:"-"` // connections that were cut while they owed an answer
+	Owed          time.Duration   `json:"-"` // for how long, the longest of them
 	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
 	Retried       int64           `json:"-"` // connections that took more than one SYN
@@ -93,7 +96,8 @@ type Held struct {
 	settled chan struct{}
 	stop    chan Class // with which connections that are still being dialed fail
 	ended   chan struct{}
-	once    sync.Once
+	close   sync.Once
+	cut     sync.Once
 }
 
 // Hold opens connections and keeps them, until Close, the plan's duration, or ctx is done. It returns at once; an error
@@ -109,7 +113,8 @@ func (e *Engine) Hold(ctx context.Context, plan HoldPlan) (*Held, error) {
 		return nil, err
 	}
 	c := collector{
-		job: h.job, runner: r, observer: plan.Observer, monitor: plan.Monitor, tally: h.tally, stop: h.stop, onSettle: func() { close(h.settled) },
+		job: h.job, runner: r, observer: plan.Observer, monitor: plan.Monitor, tally: h.tally, stop: h.stop, onAbort: h.rules.Cut,
+		onSettle: func() { close(h.settled) },
 	}
 	go func() {
 		defer close(h.ended)
@@ -128,7 +133,7 @@ func (e *Engine) newHold(plan HoldPlan) *Held {
 	tally.interval = plan.Keepalive
 	return &Held{
 		job: j, rules: rules.Hold{Exchange: keepalive(&plan.Plan), Interval: plan.Keepalive, Patience: plan.KeepaliveTimeout, Expected: plan.Hosts},
-		tally: tally, settled: make(chan struct{}), stop: make(chan Class, 1), ended: make(chan struct{}),
+		tally: tally, settled: make(chan struct{}), stop: make(chan Class, 2), ended: make(chan struct{}),
 	}
 }
 
@@ -144,16 +149,25 @@ func (h *Held) Done() <-chan struct{} { return h.ended }
 // States returns how many connections are in each state now.
 func (h *Held) States() States { return h.job.Counters.States() }
 
-// Close closes all connections, waits for that, and returns what has become of them. Closing again returns the same.
+// Close closes all connections, those that owe an answer once it has come or its time is over, waits for that, and returns what has become of
+// them. Closing again returns the same.
 func (h *Held) Close() *HoldResult {
 	h.hangUp(ClassAborted)
 	<-h.ended
 	return h.Result()
 }
 
+// Cut is Close that waits for no answers.
+func (h *Held) Cut() *HoldResult {
+	h.rules.Cut()
+	h.cut.Do(func() { h.stop <- ClassAborted })
+	<-h.ended
+	return h.Result()
+}
+
 // hangUp begins to close all connections. Those that are still being dialed fail with the class dialed.
 func (h *Held) hangUp(dialed Class) {
-	h.once.Do(func() { h.stop <- dialed })
+	h.close.Do(func() { h.stop <- dialed })
 }
 
 // Result returns what has become of the connections so far. It may be a tenth of a second behind States: a connection whose outcome
@@ -203,6 +217,8 @@ func (h *Held) Result() *HoldResult {
 		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
 		Unasked:            h.job.Plan.Protocol != "udp" && h.rules.Interval == 0 && total > 0,
 		Unanswered:         h.rules.Interval > 0 && total > 0 && echoes.Count == 0,
+		Owing:              t.owing,
+		Owed:               t.owed,
 		Retried:            t.retried,
 		DroppedSYNs:        t.droppedSYNs(),
 		Making:             t.making,

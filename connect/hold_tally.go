@@ -19,6 +19,8 @@ type holdTally struct {
 	echo      stats.Times // more with every interval
 	received  int64
 	completed int64 // connections that were closed from here
+	owing     int64 // of these, those that owed an answer
+	owed      time.Duration
 	hosts     Hosts // of connections, by the name that was told first
 	losses    Losses
 	series    holdSeries
@@ -72,6 +74,10 @@ func (t *holdTally) ended(o *Outcome) {
 		t.losses.add(t.loss(o))
 	default:
 		t.completed++
+		if o.Reply > 0 {
+			t.owing++
+			t.owed = max(t.owed, o.Reply)
+		}
 	}
 	t.series.ended(o.At, o.Closed || o.Class != ClassNone)
 }
@@ -101,7 +107,7 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed}
+	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
 	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)

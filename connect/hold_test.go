@@ -237,6 +237,64 @@ func TestHoldFindsTheDead(t *testing.T) {
 	})
 }
 
+// A connection that owes an answer when a hold ends has its time for it, unless the hold is cut short.
+func TestHoldEndsWhileAnswersAreDue(t *testing.T) {
+	t.Parallel()
+	const interval, patience, far = 50 * time.Millisecond, 400 * time.Millisecond, time.Hour
+	for name, row := range map[string]struct {
+		after    time.Duration // until a keepalive is answered
+		patience time.Duration
+		cut      bool
+		duration time.Duration
+		lost     int64
+	}{
+		"silent, and closed":           {far, patience, false, 0, 2},
+		"silent, and its time is over": {far, patience, false, 2 * interval, 2},
+		"silent, and cut":              {far, far, true, 0, 0},
+		"late, and closed":             {patience / 4, far, false, 0, 0},
+		"late, and its time is over":   {patience / 4, far, false, 2 * interval, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := make(chan struct{}, 2)
+			target := peer(t, func(c *net.TCPConn) {
+				buffer := make([]byte, 64)
+				if _, err := c.Read(buffer); err != nil {
+					return
+				}
+				asked <- struct{}{}
+				if row.after < far {
+					time.Sleep(row.after)
+					_, _ = c.Write(buffer[:1])
+				}
+				_, _ = io.Copy(io.Discard, c)
+			})
+			var e Engine
+			h := mustHold(t, &e, HoldPlan{Plan: Plan{Targets: []Target{target}, Connections: 2}, Keepalive: interval, KeepaliveTimeout: row.patience, Duration: row.duration})
+			<-asked
+			<-asked
+			var r *HoldResult
+			switch {
+			case row.cut:
+				r = h.Cut()
+			case row.duration > 0:
+				<-h.Done()
+				r = h.Result()
+			default:
+				r = h.Close()
+			}
+			requireHoldSums(t, r)
+			assert.Equal(t, row.lost, r.Errors[ClassNoReply], "%+v", r.Errors)
+			assert.Equal(t, 2-row.lost, r.States.Completed)
+			assert.Equal(t, 2-row.lost, r.EstablishedAtClose)
+			if row.after < far {
+				assert.EqualValues(t, 2, r.EchoTime.Count)
+			}
+			assert.Equal(t, row.cut, r.Owing == 2 && r.Owed > 0, "%d owed an answer, for %v", r.Owing, r.Owed)
+		})
+	}
+}
+
 func TestHoldForADuration(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

@@ -39,6 +39,9 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	}
 	if r.IntN(4) > 0 {
 		c.stopAs = ClassNone
+		if r.IntN(2) == 0 {
+			c.cut = h.rules.Cut
+		}
 	}
 	c.kind, c.plan, c.job, c.tally = "hold", &hp.Plan, h.job, h.tally
 	patience := c.plan.ConnectTimeout
@@ -93,8 +96,10 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		switch {
 		case conn.PeerEnded && !c.outlasts(conn, conn.EndFault):
 			return "still established after the peer has ended it"
-		case seen >= c.job.Start()+int64(hp.Duration):
-			return "still established after the duration"
+		case !awaited && seen >= c.job.Start()+int64(hp.Duration):
+			return "still established after the duration, and owes no answer"
+		case c.stopAt != 0 && (!awaited || c.cut != nil || c.stopAs != ClassNone):
+			return "still established after the call was stopped"
 		case hp.Keepalive == 0 || c.backlogged(conn):
 		case awaited && seen >= conn.SentFirst+int64(pause):
 			return "no answer to a keepalive in its time"
@@ -168,11 +173,12 @@ func (c *simulatedCall) holdTruth(conn *simulated.Conn, plan *HoldPlan, byFirst 
 		f.class = conn.SendFault
 	case conn.PeerEnded && !c.outlasts(conn, conn.EndFault):
 		f.class = conn.EndFault
-	case conn.EndedIn == simulated.Stopping:
+	case conn.EndedIn == simulated.Stopping && (conn.SentFirst == 0 || c.cut != nil || c.stopAs != ClassNone):
 		if f.class = c.stopAs; f.class != ClassNone {
 			f.why = ReasonHoldStopped
 		}
-	case conn.EndedIn == simulated.CheckingTime && conn.SeenThen >= c.job.Start()+int64(plan.Duration):
+	case conn.EndedIn == simulated.CheckingTime && conn.SentFirst == 0 && conn.SeenThen >= c.job.Start()+int64(plan.Duration):
+	case conn.EndedIn == simulated.Delivering && conn.Answered && conn.Verdict.Right && (c.stopAt != 0 || conn.Ended >= c.job.Start()+int64(plan.Duration)): // the answer that it owed
 	case conn.EndedIn == simulated.Expiring && conn.SentFirst != 0 && conn.Ended >= conn.SentFirst+patience:
 		f.class, f.why = ClassNoReply, unanswered(conn.Begun, ReasonKeepalive)
 	default:

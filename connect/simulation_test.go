@@ -114,6 +114,7 @@ type simulatedCall struct {
 	fates      []fate
 	stopAt     int64
 	stopAs     Class         // of what is established then
+	cut        func()        // called before; nil if what is established has its time to end
 	lasts      time.Duration // it is stopped, if it is, within so long
 	endless    bool          // it ends by being stopped only
 	dialsAgain bool          // what is lost
@@ -248,6 +249,9 @@ func maybeRate(p *Plan, r *rand.Rand) {
 
 func (c *simulatedCall) stop() {
 	c.stopAt = c.world.Now()
+	if c.cut != nil {
+		c.cut()
+	}
 	for _, d := range c.drivers {
 		d.Stop(ClassAborted, c.stopAs)
 	}

@@ -65,7 +65,7 @@ func (h *held) watch() {
 	case <-h.connections.Done():
 	case <-h.ctx.Done():
 	}
-	h.connections.Close()
+	h.connections.Cut()
 	r := h.result()
 	if asked := h.duration; r.Duration < asked && h.ctx.Err() != nil {
 		r.Instead = asked

@@ -42,6 +42,8 @@ func keptBut(r *connect.HoldResult) (but string) {
 		but = fmt.Sprintf(", which came with that of the iteration, after %s of a duration of %s", units.Span(r.Duration), units.Span(r.Instead))
 	}
 	switch {
+	case r.Owing > 0:
+		return but + fmt.Sprintf("; but when the end of the iteration, or of the call, cut them short after %s, %d had not answered their last keepalive, for up to %s, so whether these were still alive is not known: await close(), or the duration, which wait for that", units.Span(r.Duration), r.Owing, units.Span(r.Owed))
 	case r.Unanswered:
 		return but + "; none was held for long enough to answer a keepalive, so whether the service does is not known"
 	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts

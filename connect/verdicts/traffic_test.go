@@ -246,6 +246,9 @@ func TestHold(t *testing.T) {
 		"cut short": {
 			kept(func(r *connect.HoldResult) { r.Duration, r.Instead = second, 10*second }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "kept to the end, which came with that of the iteration, after 1 s of a duration of 10 s"}},
 		},
+		"cut while answers were due": {kept(func(r *connect.HoldResult) { r.Owing, r.Owed, r.Instead = 4, second, 9*second }), nil, nil, verdicts.Kept, want{text: []string{
+			"10 of 10", "4 had not answered their last keepalive, for up to 1 s", "await close()",
+		}}},
 		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
 		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "nothing was asked on them, so they are open as far as this host knows", "(option keepalive asks)"}}},
 		"nothing asked, cut short": {kept(func(r *connect.HoldResult) { r.Unasked, r.Duration, r.Instead = true, second, 10*second }), nil, nil, verdicts.Kept, want{

@@ -35,7 +35,7 @@ type Outcome struct {
 	Host      string      // the name that the peer answered with
 
 	Connect        time.Duration // until it was established; with TLS, handshake included
-	Reply          time.Duration // from there until the answer; if Echoed, or if it fell silent, from the keepalive until then
+	Reply          time.Duration // from there until the answer; if Echoed, or if it fell silent or owes an answer, from the keepalive until then
 	RTT            time.Duration // the kernel's measure of the handshake's round trip; 0 where it has none
 	SYNRetransmits int64
 	Sent, Received int64 // bytes of payload

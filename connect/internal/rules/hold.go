@@ -18,7 +18,11 @@ type Hold struct {
 	Expected map[string]float64 // names that hosts are expected to have
 
 	unasked atomic.Int64
+	cut     atomic.Bool
 }
+
+// Cut makes the next stop complete all connections at once, also those that owe an answer.
+func (h *Hold) Cut() { h.cut.Store(true) }
 
 // Unasked counts reads that came while no answer was owed, beyond the first of a connection.
 func (h *Hold) Unasked() int64 { return h.unasked.Load() }
@@ -26,8 +30,8 @@ func (h *Hold) Unasked() int64 { return h.unasked.Load() }
 // New returns the rules of one core.
 func (h *Hold) New(c *engine.Core) engine.Rules {
 	r := &hold{
-		kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval)),
-		others: map[uint32]other{}, unasked: &h.unasked,
+		shared: h, kept: newKept(c, &h.Exchange), expected: h.Expected, interval: int64(h.Interval), patience: int64(cmp.Or(h.Patience, h.Interval)),
+		others: map[uint32]other{},
 	}
 	if r.datagram {
 		r.told, r.again = map[uint32]engine.Fault{}, r.interval
@@ -37,9 +41,10 @@ func (h *Hold) New(c *engine.Core) engine.Rules {
 
 type hold struct {
 	kept
+	shared             *Hold
 	expected           map[string]float64
 	interval, patience int64
-	unasked            *atomic.Int64
+	draining           bool             // asks no more, and waits for the answers that are owed
 	others             map[uint32]other // of UDP flows that another host has answered, or may have
 }
 
@@ -65,7 +70,7 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 	}
 	if h.interval == 0 || h.core.Outgoing(key).Mark == 0 {
 		if !first {
-			h.unasked.Add(1)
+			h.shared.unasked.Add(1)
 		}
 		return
 	}
@@ -76,6 +81,9 @@ func (h *hold) Data(key uint32, data []byte, now int64) {
 	h.answeredBy(key, host, data, now)
 	h.nextKeepalive(key, max(h.core.Outgoing(key).Mark, now-h.interval))
 	h.echoed(key, now)
+	if h.draining {
+		h.complete(key, now)
+	}
 }
 
 // spoke takes note of the first bytes of a peer, and reports whether the connection goes on.
@@ -123,4 +131,19 @@ func (h *hold) Expired(key uint32, seen int64) {
 		fault = h.late(key, engine.ReasonKeepalive)
 	}
 	h.fail(key, seen, fault).Reply = time.Duration(seen - asked)
+}
+
+// Stop implements engine.Rules. A connection that owes an answer has the time for it that it would have had, so that a target which has fallen
+// silent just before is not taken for a healthy one.
+func (h *hold) Stop(now int64, end class.Class) {
+	if end != class.None || h.shared.cut.Load() {
+		h.kept.Stop(now, end)
+		return
+	}
+	h.draining = true
+	h.core.Each(func(key uint32) {
+		if h.core.Outgoing(key).Mark == 0 {
+			h.complete(key, now)
+		}
+	})
 }

@@ -138,9 +138,17 @@ func (k *kept) Stop(now int64, end class.Class) {
 			k.fail(key, now, engine.Fault{Class: end, Err: engine.ReasonHoldStopped})
 			return
 		}
-		host := k.leave(key)
-		k.core.Complete(key, now).Host = host
+		k.complete(key, now)
 	})
+}
+
+// complete ends a connection that has lasted. If it owes an answer, its Reply is since when.
+func (k *kept) complete(key uint32, now int64) {
+	host, asked := k.leave(key), k.core.Outgoing(key).Mark
+	o := k.core.Complete(key, now)
+	if o.Host = host; asked != 0 {
+		o.Reply = time.Duration(now - asked)
+	}
 }
 
 func (k *kept) fail(key uint32, now int64, fault engine.Fault) *engine.Outcome {

@@ -66,7 +66,7 @@ func hold(s *session, targets []string, object any) (*finished, error) {
 	case <-s.ctx.Done():
 		interrupted = o.Duration > 0 // without, that is how it ends
 	}
-	r := held.Close()
+	r := held.Cut()
 	view.Close()
 	s.advise(r.First)
 	verdicts.Hold(r, &o.Expect, s.changes.During(r.StartTime, r.Duration))
