@@ -36,11 +36,16 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 
 // trafficWhy says why connections were lost.
 func trafficWhy(r *connect.TrafficResult) string {
+	return causes(lossesOf(r), r.First) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
+}
+
+// lossesOf counts the losses that no change excuses, by how the connections ended. Of several calls together, they are not known one by one.
+func lossesOf(r *connect.TrafficResult) map[connect.Class]int64 {
 	late := needlessClasses(&r.Losses)
-	if len(late) == 0 && len(r.List) == 0 { // of several calls together, losses are not known one by one
-		late = beyond(r.Errors, r.FirstErrors)
+	if len(late) == 0 && len(r.List) == 0 {
+		return beyond(r.Errors, r.FirstErrors)
 	}
-	return causes(late, r.First) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
+	return late
 }
 
 // foreignWhy says that most datagrams which have no echo were answered by something else, "" if they were not.
@@ -130,10 +135,22 @@ func recoveredElse(r *connect.TrafficResult) string {
 		return silentWhy(r)
 	case r.FailedConnects > 0:
 		return causes(r.Errors, r.First)
+	case lostAgain(r) >= redialing:
+		return fmt.Sprintf(": for %s, what is dialed again has been lost again before it echoed", units.Span(lostAgain(r))) + causes(lossesOf(r), r.First)
 	case r.LastLoss != nil && r.Duration-*r.LastLoss < redialing && r.Received > 0:
 		return fmt.Sprintf(": connections were lost until %s before the end, too late to be up again; see the verdict kept for why, or let the call last longer", units.Span(r.Duration-*r.LastLoss))
 	}
 	return ": they were accepted, but no echo comes: a balancer without a backend, or a server that does not echo" + tooLarge(r)
+}
+
+// lostAgain is how long the outage has lasted that was not over at the end, if it lost connections that were dialed again, too; else 0.
+func lostAgain(r *connect.TrafficResult) (longest time.Duration) {
+	for i := range r.Outages {
+		if o := &r.Outages[i]; o.To == nil && o.Connections > r.Down {
+			longest = max(longest, r.Duration-o.From)
+		}
+	}
+	return longest
 }
 
 // redialing is what it takes until a connection that is lost is up again: it is redialed after up to a second.

@@ -105,6 +105,15 @@ func TestTraffic(t *testing.T) {
 		"lost just before the end": {lasting(func(r *connect.TrafficResult) { lost(3)(r); r.Down, r.LastLoss = 3, new(7500*time.Millisecond) }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"lost until 500 ms before the end", "last longer"}, lacks: "without a backend",
 		}},
+		"lost again whenever they are dialed again": {lasting(func(r *connect.TrafficResult) {
+			lost(3)(r)
+			for i := range r.List {
+				r.List[i].Until = nil
+			}
+			r.Down, r.LastLoss = 2, new(7990*time.Millisecond)
+		}), nil, false, nil, verdicts.Recovered, want{
+			fails: true, text: []string{"what is dialed again has been lost again before it echoed: 3 reset"}, lacks: "last longer",
+		}},
 		"large packets alone, and no echo": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Received, r.PacketSize, r.BySize = 10, 0, 4096, []connect.SizeCount{{Size: 4096}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packetSize: [64, 4096] tells"}}},
