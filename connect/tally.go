@@ -20,13 +20,17 @@ type tally struct {
 	connectClasses      [class.Count]int64 // of failed connects alone
 	classes             [class.Count]int64
 	first               map[Class]Failure
-	drops               limits.Drops // of this host, until the start
+	drops               *limits.Drops // of this host, until the start; nil if the connections pass its kernel by
 }
 
 // newTally returns a tally that keeps up to so many durations of each kind exactly; 0 is all of them. Calls that redial without end keep
 // [stats.MaxTimes].
 func newTally(plan *Plan, exact int) tally {
-	t := tally{plan: plan, first: map[Class]Failure{}, drops: limits.DropsUntil()}
+	t := tally{plan: plan, first: map[Class]Failure{}}
+	if !plan.KernelBypass {
+		drops := limits.DropsUntil()
+		t.drops = &drops
+	}
 	t.connect.Limit, t.error.Limit, t.rtt.Limit = exact, exact, exact
 	return t
 }
@@ -73,7 +77,10 @@ func (t *tally) firsts() map[Class]Failure {
 }
 
 // explainDrops adds to failures what this host itself has dropped since there were so many drops, where packets were missing, or reset in their place.
-func explainDrops(first map[Class]Failure, until limits.Drops, errors map[Class]int64) {
+func explainDrops(first map[Class]Failure, until *limits.Drops, errors map[Class]int64) {
+	if until == nil {
+		return
+	}
 	var since *limits.Drops
 	for _, class := range []Class{ClassTimeout, ClassNoReply, ClassRefused, ClassReset} {
 		failure, known := first[class]
@@ -93,7 +100,7 @@ func explainDrops(first map[Class]Failure, until limits.Drops, errors map[Class]
 
 // droppedSYNs says how this host's drops account for the connects that took more than one SYN, "" if they do not.
 func (t *tally) droppedSYNs() string {
-	if t.retried == 0 {
+	if t.drops == nil || t.retried == 0 {
 		return ""
 	}
 	return t.drops.Since().Explain(t.retried)
