@@ -93,6 +93,9 @@ func (j *Job) Length() time.Duration { return time.Duration(j.ended.Load() - j.s
 // Since is the time from the job's start to an instant.
 func (j *Job) Since(at int64) time.Duration { return time.Duration(at - j.start) }
 
+// Lanes is how many lanes all cores have together.
+func (j *Job) Lanes() int { return int(min(int64(j.Plan.Concurrency), j.Plan.Connections)) }
+
 // TargetOf returns the index of a connection's target. Targets are used in turn.
 func (j *Job) TargetOf(number int64) int { return int(number % int64(len(j.Plan.Targets))) }
 

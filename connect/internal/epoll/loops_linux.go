@@ -1,32 +1,10 @@
 package epoll
 
 import (
-	"runtime"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
-
-// maxLoops bounds the threads of an engine. One loop makes tens of thousands of connections a second; the kernel's share
-// of the work runs on the loop's own thread, so more loops than processors only get in each other's way.
-const maxLoops = 8
-
-// loopCount is how many loops an engine has: one for each processor. The first call gives the process as many Ps besides.
-//
-// A busy loop keeps its P: it makes its system calls past the Go scheduler. With all Ps taken by loops, whoever collects what happens,
-// k6's metrics and the garbage collector wait for a loop to be preempted, which takes 10 ms, and then that loop's connections wait for
-// them. With Ps for both, the kernel shares the processors among their threads in smaller pieces. This is done once, as it stops the world.
-//
-// Fewer Ps than processors are somebody's wish (GOMAXPROCS), or a container's quota, which more threads would use up before its period
-// is over: both stay as they are.
-var loopCount = sync.OnceValue(func() int {
-	ps := runtime.GOMAXPROCS(0)
-	loops := min(ps, maxLoops)
-	if ps == runtime.NumCPU() && ps < 2*loops {
-		runtime.GOMAXPROCS(2 * loops)
-	}
-	return loops
-})
 
 // Loops are the event loops that calls share. They run while somebody uses them. The zero value is ready to use.
 type Loops struct {
@@ -68,7 +46,7 @@ func (ls *Loops) release() {
 
 func (ls *Loops) startAll() error {
 	ls.ports = newEphemeral()
-	for range loopCount() {
+	for range loop.Count() {
 		l, err := loop.Start()
 		if err != nil {
 			return err

@@ -45,8 +45,7 @@ func NewRunner(j *engine.Job, rules engine.NewRules) engine.Runner {
 	if j.Plan.Protocol == "udp" {
 		r.size = datagramRead
 	}
-	lanes := int(min(int64(j.Plan.Concurrency), j.Plan.Connections))
-	r.core = engine.NewCore(j, r, lanes, rules, engine.Hooks{
+	r.core = engine.NewCore(j, r, j.Lanes(), rules, engine.Hooks{
 		Settled:  func() { close(r.settled) },
 		Finished: func() { close(r.ended) },
 	})
