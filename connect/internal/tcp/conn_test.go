@@ -101,6 +101,14 @@ func TestConn(t *testing.T) {
 			{arrives: seg(ack, irs+1, iss+7, ""), state: tcp.FinWait2, what: tcp.Opened},
 		},
 		"a reset": {open, synAck, {arrives: seg(rst, irs+1, 0, ""), state: tcp.Closed, what: tcp.Reset}},
+		"the peer has a connection of before": {
+			open,
+			{arrives: seg(ack, irs, iss-9, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss - 9}}, state: tcp.SynSent},
+			{after: 2, leaves: open.leaves, state: tcp.SynSent},
+			{arrives: seg(ack, irs, iss-9, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss - 9}}, state: tcp.SynSent},
+			{after: 1000, state: tcp.SynSent},
+			{after: 1000, leaves: open.leaves, state: tcp.SynSent},
+		},
 		"surprises": {
 			open,
 			{arrives: seg(wire.SYN|ack, irs, iss+7, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss + 7}}, state: tcp.SynSent},

@@ -71,6 +71,9 @@ func (c *Conn) receiveHandshake(s *wire.TCP, now int64) (n News) {
 	switch {
 	case s.Has(wire.ACK) && !acceptable:
 		n.Reply = Refuse(s) // nil for a RST
+		if n.Reply != nil && c.tries == 0 {
+			c.hurry(now) // the peer had another connection, until it gets this reply
+		}
 	case !acceptable:
 		// An unacceptable RST, or a SYN without an ACK: a simultaneous open, which does not happen to clients.
 	case s.Has(wire.RST):

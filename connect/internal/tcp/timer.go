@@ -32,6 +32,9 @@ func (c *Conn) startTimer(now int64) {
 	c.flags |= timerOn
 }
 
+// hurry makes a dial's first timeout a short one.
+func (c *Conn) hurry(now int64) { c.sent = clock(now) - firstTimeout + granularity }
+
 func (c *Conn) stopTimer() {
 	c.flags &^= timerOn | timed
 	c.tries = 0
