@@ -1,6 +1,6 @@
 package frames
 
-// Queue sends and receives frames. It is used by one goroutine.
+// Queue sends and receives frames. One goroutine at a time sends, and one receives.
 type Queue interface {
 	// Buffer returns room for a frame of the interface, nil if there is none until some have left: see Flush.
 	Buffer() []byte
@@ -17,8 +17,8 @@ type Queue interface {
 	Descriptors() []int
 }
 
-// Device is an interface, and sends and receives on all of its queues as on one. Either the device is used, or its queues, each by a
-// goroutine of its own.
+// Device is an interface, and sends and receives on all of its queues as on one. Either the device is used, or its queues, each by
+// goroutines of its own; see Split.
 type Device interface {
 	Queue
 	// Queues are the interface's receive queues, each with a way to send.

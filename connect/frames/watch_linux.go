@@ -9,19 +9,19 @@ const (
 	lull = 50e3
 )
 
-// Watch hands over the frames of a queue on a loop. While they flood in, it looks for them in each turn, and takes the queue's descriptors
+// Watch waits for the frames of a queue on a loop. While they flood in, it looks for them in each turn, and takes the queue's descriptors
 // off the loop: else the kernel, on behalf of whoever sends, would tell the loop of every single frame.
 type Watch struct {
 	queue    Queue
 	attached *loop.Attachment
-	take     func(frame []byte)
+	receive  func() (n int)
 	looking  bool
 	last     int64 // when a look has found something
 }
 
-// NewWatch waits for frames, on the loop's goroutine; the handler is to call Ready and Close.
-func NewWatch(q Queue, a *loop.Attachment, take func(frame []byte)) *Watch {
-	w := &Watch{queue: q, attached: a, take: take}
+// NewWatch waits for frames, on the loop's goroutine, and has them received; the handler is to call Ready and Close.
+func NewWatch(q Queue, a *loop.Attachment, receive func() (n int)) *Watch {
+	w := &Watch{queue: q, attached: a, receive: receive}
 	w.wait()
 	return w
 }
@@ -42,9 +42,9 @@ func (w *Watch) stop() {
 	}
 }
 
-// Ready takes the frames that have arrived.
+// Ready has the frames received that have arrived.
 func (w *Watch) Ready() {
-	n, now := w.queue.Receive(w.take), w.attached.Now()
+	n, now := w.receive(), w.attached.Now()
 	if n > 0 {
 		w.last = now
 	}

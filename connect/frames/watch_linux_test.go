@@ -59,7 +59,7 @@ func TestWatch(t *testing.T) {
 	var w watcher
 	on(func() {
 		a := l.Attach(&w)
-		w.Watch = NewWatch(d, a, nil)
+		w.Watch = NewWatch(d, a, func() int { return d.Receive(nil) })
 	})
 	defer on(func() {
 		w.Close()

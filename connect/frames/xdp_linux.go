@@ -13,9 +13,10 @@ import (
 // mostQueues bounds the receive queues of an interface.
 const mostQueues = 256
 
-// xdp is an interface over AF_XDP: a socket for each receive queue, and a program in front of the kernel. As one queue, it sends on the first.
+// xdp is an interface over AF_XDP: a socket for each receive queue, and a program in front of the kernel.
 type xdp struct {
 	*table
+	joined
 	queues  []*queue
 	sockets *ebpf.Map
 	program *ebpf.Program
@@ -96,7 +97,7 @@ func (x *xdp) openQueues(index int, flags uint16) error {
 		if err != nil {
 			return fmt.Errorf("binding AF_XDP to queue %d: %w", id, err)
 		}
-		x.queues = append(x.queues, q)
+		x.queues, x.joined = append(x.queues, q), append(x.joined, q)
 	}
 	return nil
 }
@@ -115,42 +116,7 @@ func (x *xdp) openSockets() (err error) {
 }
 
 // Queues implements Device.
-func (x *xdp) Queues() []Queue {
-	queues := make([]Queue, len(x.queues))
-	for i, q := range x.queues {
-		queues[i] = q
-	}
-	return queues
-}
-
-// Buffer implements Queue.
-func (x *xdp) Buffer() []byte { return x.queues[0].Buffer() }
-
-// Commit implements Queue.
-func (x *xdp) Commit(n int) { x.queues[0].Commit(n) }
-
-// Flush implements Queue.
-func (x *xdp) Flush() { x.queues[0].Flush() }
-
-// Pending implements Queue.
-func (x *xdp) Pending() bool { return x.queues[0].Pending() }
-
-// Receive implements Queue.
-func (x *xdp) Receive(take func(frame []byte)) (n int) {
-	for _, q := range x.queues {
-		n += q.Receive(take)
-	}
-	return n
-}
-
-// Descriptors implements Queue.
-func (x *xdp) Descriptors() []int {
-	fds := make([]int, len(x.queues))
-	for i, q := range x.queues {
-		fds[i] = q.fd
-	}
-	return fds
-}
+func (x *xdp) Queues() []Queue { return x.joined }
 
 // Lost implements Device.
 func (x *xdp) Lost() (n uint64) {

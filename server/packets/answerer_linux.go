@@ -28,7 +28,7 @@ func newAnswerer(s *Server, q frames.Queue) (a *answerer, err error) {
 	}
 	a.await(func() {
 		a.attached = a.loop.Attach(a)
-		a.watch = frames.NewWatch(q, a.attached, a.take)
+		a.watch = frames.NewWatch(q, a.attached, func() int { return q.Receive(a.take) })
 	})
 	return a, nil
 }
