@@ -1,19 +1,16 @@
 package packets
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/timers"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
@@ -26,16 +23,12 @@ const (
 
 // driver carries the connections of one core. It implements engine.Driver, and the loop's handler.
 type driver struct {
-	job      *engine.Job
-	core     *engine.Core
-	loop     *loop.Attachment
-	datagram bool
-	targets  []target
-	links    []*link
-	chosen   []source.Ports // to choose from, if the plan names none
-	shift    uint64         // of the choice, so that calls do not begin with the same ports
-	turns    turns
-	filter   frames.Filter
+	*call
+	share int // this one of the call's
+	ends  []*end
+	core  *engine.Core
+	loop  *loop.Attachment
+	turns turns
 
 	conns  conns
 	flows  flows
@@ -54,17 +47,23 @@ type driver struct {
 	quiet     chan struct{} // closed by endIfQuiet
 }
 
-// target is where connections go, and how.
-type target struct {
-	addr   netip.AddrPort
-	source netip.Addr // of connections whose source the plan does not name
-	path   wire.Path
-	link   *link
-	fault  engine.Fault // of all connections to it, if there is no way
-	mss    uint16
-	window uint16 // that connections offer
-	most   int    // bytes of a datagram
+// newDriver returns one of a call's drivers.
+func newDriver(c *call, share int) *driver {
+	d := &driver{call: c, share: share, conns: newConns(), kept: map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{})}
+	d.flows.hash = d.hashOf
+	if j := c.job; j.Plan.Keeps {
+		n := j.Plan.Connections
+		if c.shares > 1 { // which may get more than its part
+			n = n / int64(c.shares) * 5 / 4
+		}
+		d.flows.reserve(n)
+		d.conns.known.Reserve(n)
+	}
+	return d
 }
+
+// end is where the connections to a target are sent.
+func (d *driver) end(to *target) *end { return to.link.ends[d.share] }
 
 // hashOf is the hash of a connection's 5-tuple.
 func (d *driver) hashOf(id connID) uint64 {
@@ -89,13 +88,6 @@ func (d *driver) localTo(id connID, to *target) netip.AddrPort {
 	return netip.AddrPortFrom(d.source(uint64(d.number(id)), to), d.conns.port(id))
 }
 
-func (d *driver) source(number uint64, to *target) netip.Addr {
-	if from := d.job.Plan.Sources.Addr(number); from.IsValid() {
-		return from.WithZone("")
-	}
-	return to.source
-}
-
 // find returns the connection with a 5-tuple.
 func (d *driver) find(t *tuple) (id connID, ok bool) {
 	return d.flows.find(t.hash, func(id connID) bool {
@@ -105,20 +97,6 @@ func (d *driver) find(t *tuple) (id connID, ok bool) {
 		to := d.to(id)
 		return to.addr == t.remote && d.source(uint64(d.number(id)), to) == t.local.Addr()
 	})
-}
-
-// answersFor reports whether an address is a source of the call that no interface has.
-func (d *driver) answersFor(addr netip.Addr) bool {
-	found := false
-	for _, l := range d.filter.Locals {
-		if l.Prefix.Contains(addr) {
-			if !l.Answer {
-				return false
-			}
-			found = true
-		}
-	}
-	return found
 }
 
 func (d *driver) fault(call string, errno syscall.Errno) engine.Fault {
@@ -159,34 +137,32 @@ func (d *driver) choose(number uint64, to *target) (t tuple, fault engine.Fault)
 		}
 		return t, engine.Fault{}
 	}
-	const eager = 16 // tries, before TIME-WAIT is cut short
-	first := d.shift + d.turns.of(number, d.sources())
+	eager := 16 * uint64(d.call.ends) // #nosec G115 -- few; tries, before TIME-WAIT is cut short
+	first := d.shift + d.stride*d.turns.of(number, d.sources())
 	for try := range countPorts(d.chosen) {
 		t = tupleOf(netip.AddrPortFrom(addr, portAt(d.chosen, first+try)), to.addr)
-		if _, _, taken := to.link.holder(d, &t); !taken || try >= eager && d.vacate(&t, to) {
+		if t.owner(d.call.ends) != d.share {
+			continue
+		}
+		if _, _, taken := d.end(to).holder(d, &t); !taken || try >= eager && d.vacate(&t, to) {
 			return t, engine.Fault{}
 		}
 	}
 	return t, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
 }
 
-// sources is how many source addresses take turns.
-func (d *driver) sources() uint64 {
-	if pool := d.job.Plan.Sources.Pool; pool != nil {
-		return max(pool.Size(), 1)
-	}
-	return 1
-}
-
-// vacate reports whether a 5-tuple is free, once a connection in TIME-WAIT has been forgotten.
+// vacate reports whether a 5-tuple is free, once a connection in TIME-WAIT has been forgotten. Its last ACK goes first, if there is room:
+// else the peer, which waits for it, would not take the next connection.
 func (d *driver) vacate(t *tuple, to *target) bool {
-	other, id, taken := to.link.holder(d, t)
-	switch {
-	case !taken:
+	other, id, taken := d.end(to).holder(d, t)
+	if !taken {
 		return true
-	case other.conns.at(id).State() != tcp.TimeWait:
+	}
+	c := other.conns.at(id)
+	if c.State() != tcp.TimeWait {
 		return false
 	}
+	_, _ = other.emit(id, c, loop.Now())
 	other.forget(id)
 	return true
 }
@@ -214,12 +190,13 @@ func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault
 
 func (d *driver) sendDatagram(id connID, p []byte) (n int) {
 	to := d.to(id)
-	frame := to.link.device.Buffer()
+	e := d.end(to)
+	frame := e.queue.Buffer()
 	if frame == nil || len(p) > to.most {
 		return 0
 	}
 	local := d.local(id)
-	to.link.commit(wire.PutUDP(frame, &to.path, local.Addr(), to.addr.Addr(), &wire.UDP{SrcPort: local.Port(), DstPort: to.addr.Port(), Payload: p}))
+	e.commit(wire.PutUDP(frame, &to.path, local.Addr(), to.addr.Addr(), &wire.UDP{SrcPort: local.Port(), DstPort: to.addr.Port(), Payload: p}))
 	return len(p)
 }
 
@@ -288,19 +265,4 @@ func (d *driver) forget(id connID) {
 	d.conns.remove(id)
 	delete(d.kept, id)
 	d.early.forget(id)
-}
-
-// newDriver returns a driver that has no routes yet.
-func newDriver(j *engine.Job) *driver {
-	d := &driver{
-		job: j, datagram: j.Plan.Protocol == "udp", targets: make([]target, len(j.Plan.Targets)),
-		shift: rand.Uint64N(1 << 32), // #nosec G404 -- spreads connections over ports, no secret
-		conns: newConns(), kept: map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{}),
-	}
-	d.flows.hash = d.hashOf
-	if j.Plan.Keeps {
-		d.flows.reserve(j.Plan.Connections)
-		d.conns.known.Reserve(j.Plan.Connections)
-	}
-	return d
 }

@@ -8,81 +8,116 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 )
 
-// Net has the interfaces that calls share, and the loop that serves them. Both exist while a call uses them. The zero value is ready to use.
+// Net has the interfaces that calls share, and the loops that serve them. Both exist while a call uses them. The zero value is ready to use.
 type Net struct {
 	mu    sync.Mutex
-	loop  *loop.Loop
+	loops []*loop.Loop
 	links map[int]*link // by the interface's index
 	users int
 }
 
-// join returns the loop, which it starts for the first user. Each successful call needs a leave.
-func (n *Net) join() (*loop.Loop, error) {
+// join starts the first loop for the first user. Each successful call needs a leave.
+func (n *Net) join() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.users == 0 {
-		l, err := loop.Start()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // it says all
+		if err := n.startLoops(1); err != nil {
+			return err
 		}
-		n.loop, n.links = l, map[int]*link{}
+		n.links = map[int]*link{}
 	}
 	n.users++
-	return n.loop, nil
+	return nil
+}
+
+func (n *Net) startLoops(count int) error {
+	for len(n.loops) < count {
+		l, err := loop.Start()
+		if err != nil {
+			return err //nolint:wrapcheck // it says all
+		}
+		n.loops = append(n.loops, l)
+	}
+	return nil
 }
 
 func (n *Net) leave() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.users--; n.users == 0 {
-		n.loop.Stop()
-		n.loop = nil
+		for _, l := range n.loops {
+			l.Stop()
+		}
+		n.loops = nil
 	}
 }
 
-// open returns the link of a route, with a filter that takes a driver's packets. Each successful call needs a close. The first one for an
-// interface tells how frames travel there, unless tell is nil.
-func (n *Net) open(r *route, d *driver, filter *frames.Filter, tell Tell) (*link, error) {
+// loop returns one of the loops, which are as many as the ends of a link that is open, or one.
+func (n *Net) loop(i int) *loop.Loop {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.loops[i]
+}
+
+// open returns the link of a route. Each successful call needs a close. The first one for an interface tells how frames travel there, unless
+// tell is nil.
+func (n *Net) open(r *route, way frames.Way, tell Tell) (*link, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.links[r.index]
 	if l == nil {
-		device, err := frames.Open(frames.Options{Index: r.index, Virtual: r.virtual, Way: d.job.Plan.Frames})
+		device, err := frames.Open(frames.Options{Index: r.index, Virtual: r.virtual, Way: way})
 		if err != nil {
 			return nil, fmt.Errorf("the packet driver can't use interface %s: %w", nameOf(r.index), err)
 		}
 		l = newLink(device, r)
-		n.links[r.index] = l
+		if err := n.startLoops(len(l.ends)); err != nil {
+			_ = device.Close()
+			return nil, err
+		}
 		if tell != nil {
 			tell(nameOf(r.index), device.Name())
 		}
-		await(n.loop, func() { l.attach(n.loop) })
+		n.links[r.index] = l
+		for i, e := range l.ends {
+			await(n.loops[i], func() { e.attach(n.loops[i]) })
+		}
 	}
 	l.users++
-	if err := l.device.Take(filter); err != nil {
-		n.release(l)
-		return nil, fmt.Errorf("the packet driver on interface %s: %w", nameOf(r.index), err)
-	}
-	await(n.loop, func() { l.drivers = append(l.drivers, d) })
 	return l, nil
 }
 
-// close takes a driver and its filter off a link.
-func (n *Net) close(l *link, d *driver, filter *frames.Filter) {
+// take has a link take a call's packets. Each successful call needs a drop.
+func (n *Net) take(l *link, c *call) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	await(n.loop, func() { l.remove(d) })
-	l.device.Leave(filter)
-	n.release(l)
+	if err := l.device.Take(&c.filter); err != nil {
+		return fmt.Errorf("the packet driver on interface %s: %w", nameOf(l.index), err)
+	}
+	if c.ends != len(l.ends) {
+		l.setOdd(c, true)
+	}
+	return nil
 }
 
-// release closes a link that nobody uses any more.
-func (n *Net) release(l *link) {
+func (n *Net) drop(l *link, c *call) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l.device.Leave(&c.filter)
+	l.setOdd(c, false)
+}
+
+// close closes a link that nobody uses any more.
+func (n *Net) close(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if l.users--; l.users > 0 {
 		return
 	}
 	delete(n.links, l.index)
-	await(n.loop, l.detach)
+	for i, e := range l.ends {
+		await(n.loops[i], e.detach)
+	}
 	_ = l.device.Close()
 }
 

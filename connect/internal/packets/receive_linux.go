@@ -12,23 +12,23 @@ import (
 )
 
 // receive takes a segment of a connection, and what has waited for it.
-func (d *driver) receive(id connID, s *wire.TCP) {
+func (d *driver) receive(id connID, s *wire.TCP, now int64) {
 	if c := d.conns.at(id); c.Misses(s, d.to(id).window) {
 		d.early.keep(id, s)
 	}
-	d.take(id, s, false)
+	d.take(id, s, now, false)
 	for len(d.early.of) > 0 {
 		waited, ok := d.early.next(id, func(s *wire.TCP) bool { return d.conns.at(id).Misses(s, d.to(id).window) })
 		if !ok {
 			return
 		}
-		d.take(id, &waited, true)
+		d.take(id, &waited, now, true)
 	}
 }
 
 // take takes a segment of a connection, which may have waited, and tells the core what it has brought.
-func (d *driver) take(id connID, s *wire.TCP, waited bool) {
-	c, now := d.conns.at(id), d.loop.Now()
+func (d *driver) take(id connID, s *wire.TCP, now int64, waited bool) {
+	c := d.conns.at(id)
 	lingered := c.Lingers()
 	var n tcp.News
 	if waited {
@@ -43,7 +43,7 @@ func (d *driver) take(id connID, s *wire.TCP, waited bool) {
 		d.release(id, n.Acked)
 	}
 	if !id.lingers() {
-		d.tell(id, c, &n)
+		d.tell(id, c, &n, now)
 	} else if lingered && !c.Lingers() {
 		d.left(now)
 	}
@@ -62,9 +62,9 @@ func (d *driver) settle(id connID, c *conn) {
 }
 
 // tell reports what has happened, in the order in which it has. The core may close the connection meanwhile.
-func (d *driver) tell(id connID, c *conn, n *tcp.News) {
+func (d *driver) tell(id connID, c *conn, n *tcp.News, now int64) {
 	d.loop.Wake()
-	e := engine.Event{Key: id.index(), At: d.loop.Now()}
+	e := engine.Event{Key: id.index(), At: now}
 	if n.Has(tcp.Connected) {
 		d.begin(id, c)
 		e.Kind = engine.Connected
@@ -103,13 +103,13 @@ func (d *driver) begin(id connID, c *conn) {
 }
 
 // receiveDatagram takes a datagram of a flow.
-func (d *driver) receiveDatagram(id connID, data []byte) {
+func (d *driver) receiveDatagram(id connID, data []byte, now int64) {
 	c := d.conns.at(id)
 	if c.State() != datagramOpen { // not connected, as far as the core knows
 		return
 	}
 	d.loop.Wake()
-	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Data, At: d.loop.Now(), Data: data})
+	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Data, At: now, Data: data})
 }
 
 // datagramOpen is the state of a UDP flow that the core knows to be connected; before, it is tcp.Closed.
@@ -117,7 +117,7 @@ const datagramOpen = tcp.Established
 
 // rejected takes an ICMP error. One about TCP must be about a SYN that is on its way, whose number others can't guess (RFC 5927). As in the
 // kernel, an established connection survives it, and sends again.
-func (d *driver) rejected(id connID, r *wire.Rejection) {
+func (d *driver) rejected(id connID, r *wire.Rejection, now int64) {
 	c := d.conns.at(id)
 	errno, ends := errnoOf(r)
 	if d.datagram && !ends { // too large for a link on the way, and sent again it would be, too
@@ -136,6 +136,6 @@ func (d *driver) rejected(id connID, r *wire.Rejection) {
 	}
 	fault.Err = icmp.Error{Err: fault.Err, From: r.From, Kind: icmp.Kind(r.V6, r.Type, r.Code)}
 	d.loop.Wake()
-	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Ended, At: d.loop.Now(), Fault: fault})
+	d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Ended, At: now, Fault: fault})
 	d.settle(id, c)
 }

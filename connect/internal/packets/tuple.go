@@ -31,3 +31,9 @@ func tupleOf(local, remote netip.AddrPort) tuple {
 	}
 	return tuple{local, remote, maphash.Bytes(seed, b[:n])}
 }
+
+// owner is the end, of so many, that has a connection whose port was chosen for that.
+func (t *tuple) owner(ends int) int {
+	const bits = 16                                           // of which flows makes the least
+	return int(t.hash & (1<<bits - 1) * uint64(ends) >> bits) // #nosec G115 -- below ends
+}

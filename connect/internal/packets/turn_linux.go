@@ -19,10 +19,11 @@ func (d *driver) Ready(uint32, loop.Events) {}
 
 // Tick implements loop.Handler: whatever time or the last packets have made due.
 func (d *driver) Tick(now int64) (wake int64) {
+	seen := d.seen()
 	more := d.retransmit(now)
-	more = d.expire() || more
-	d.core.CheckTime(now, d.loop.Seen())
-	wake = d.core.Turn(now, d.loop.Seen())
+	more = d.expire(seen) || more
+	d.core.CheckTime(now, seen)
+	wake = d.core.Turn(now, seen)
 	more = d.connectDatagrams() || more
 	more = d.send() || more
 	wake = min(wake, d.endIfQuiet(now), d.conns.known.RestSome(now))
@@ -30,6 +31,16 @@ func (d *driver) Tick(now int64) (wake int64) {
 		return now
 	}
 	return min(wake, d.timers.Next(), d.alarms.next())
+}
+
+// seen is the instant up to which everything that had arrived for the driver has been handled.
+func (d *driver) seen() int64 {
+	seen := d.loop.Seen()
+	due := d.timers.Next() <= seen
+	for _, e := range d.ends {
+		seen = min(seen, e.seen(seen, due))
+	}
+	return seen
 }
 
 // retransmit looks at the connections whose TCP timer may have run out. It returns whether there are more.
@@ -76,8 +87,7 @@ func (d *driver) setAlarm(id connID, c *conn, now int64) {
 }
 
 // expire reports the rules' deadlines that have passed before all that arrived before them had been seen. It returns whether there are more.
-func (d *driver) expire() (more bool) {
-	seen := d.loop.Seen()
+func (d *driver) expire(seen int64) (more bool) {
 	for range expiriesPerTurn {
 		key, ok := d.timers.Expired(seen)
 		if !ok {
@@ -127,8 +137,8 @@ func (d *driver) send() (more bool) {
 		c.marks &^= dirty
 	}
 	d.dirty = d.dirty[:copy(d.dirty, d.dirty[done:])]
-	for _, l := range d.links {
-		l.device.Flush()
+	for _, e := range d.ends {
+		e.queue.Flush()
 	}
 	return len(d.dirty) > 0
 }
@@ -140,7 +150,7 @@ func (d *driver) emit(id connID, c *conn, now int64) (n int, ok bool) {
 	}
 	way := d.wayOf(id)
 	for {
-		if way.to.link.device.Buffer() == nil {
+		if way.end.queue.Buffer() == nil {
 			return n, false
 		}
 		s, some := c.Next(d.kept[id], now)
@@ -164,11 +174,12 @@ func (d *driver) transmit(id connID, s *wire.TCP) {
 type way struct {
 	local netip.AddrPort
 	to    *target
+	end   *end
 }
 
 func (d *driver) wayOf(id connID) way {
 	to := d.to(id)
-	return way{d.localTo(id, to), to}
+	return way{d.localTo(id, to), to, d.end(to)}
 }
 
 func (w *way) transmit(s *wire.TCP) {
@@ -176,7 +187,7 @@ func (w *way) transmit(s *wire.TCP) {
 	if !s.Has(wire.RST) {
 		s.Window = w.to.window
 	}
-	w.to.link.send(&w.to.path, w.local.Addr(), w.to.addr.Addr(), s)
+	w.end.send(&w.to.path, w.local.Addr(), w.to.addr.Addr(), s)
 }
 
 // keep adds bytes to those that a connection has not seen acknowledged.

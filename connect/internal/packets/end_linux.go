@@ -1,0 +1,183 @@
+package packets
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
+)
+
+// retryNs is how long a link waits before it sends again what the interface did not take.
+const retryNs = 100e3
+
+// end is what one loop has of a link: it reads some of the interface's receive queues, and sends on the first of these. It hands a frame to
+// the driver on its loop whose connection that belongs to, and else to another end: an interface spreads frames by a hash of its own.
+type end struct {
+	*link
+	at       int // index among the link's ends
+	queue    frames.Queue
+	loop     *loop.Loop
+	attached *loop.Attachment
+	watch    *frames.Watch
+	drivers  []*driver
+	now      int64 // of the frames that are being taken
+	inbox    inbox
+	closed   bool
+
+	receiving sync.Mutex   // guards the queue's receiving side, and what follows
+	handovers []handover   // by index of the end that they are for
+	looked    atomic.Int64 // all that had arrived by then has been taken, or is in an inbox
+}
+
+func newEnd(l *link, at int, q frames.Queue) *end { return &end{link: l, at: at, queue: q} }
+
+func (e *end) attach(to *loop.Loop) {
+	e.loop, e.attached = to, to.Attach(e)
+	e.handovers = make([]handover, len(e.ends))
+	e.watch = frames.NewWatch(e.queue, e.attached, e.receive)
+}
+
+func (e *end) detach() {
+	e.closed = true
+	e.watch.Close()
+	e.attached.Detach()
+}
+
+func (e *end) remove(d *driver) {
+	e.drivers = slices.DeleteFunc(e.drivers, func(other *driver) bool { return other == d })
+}
+
+// Ready implements loop.Handler.
+func (e *end) Ready(uint32, loop.Events) { e.watch.Ready() }
+
+// Tick implements loop.Handler: what drivers have left to be sent, and what the interface did not take before.
+func (e *end) Tick(now int64) (wake int64) {
+	e.queue.Flush()
+	if e.queue.Pending() {
+		return now + retryNs
+	}
+	return loop.Never
+}
+
+// receive takes the frames that have arrived, and returns how many.
+func (e *end) receive() (n int) {
+	e.now = e.attached.Now()
+	return e.look(e.takeArrived)
+}
+
+func (e *end) takeArrived(frame []byte) { e.take(frame, 0) }
+
+// take reads a frame. What is not understood is dropped, since the kernel would not understand it either.
+func (e *end) take(frame []byte, hops uint8) {
+	outer, ok := wire.ParseEthernet(frame)
+	if !ok {
+		return
+	}
+	if question, ok := outer.Neighbour(); ok {
+		if !e.answer(&question) && e.at != 0 {
+			e.handovers[0].add(frame, mostHops)
+		}
+		return
+	}
+	var p packet
+	if !p.parse(&outer, e.checksums) || e.handle(&p) || e.handOn(&p.tuple, frame, hops) {
+		return
+	}
+	if p.ip.Protocol == wire.ProtocolTCP {
+		e.refuse(&outer, &p.ip, &p.segment)
+	}
+}
+
+// handle hands a packet to the driver on this loop that has its connection. It returns false if none has.
+func (e *end) handle(p *packet) bool {
+	switch p.ip.Protocol {
+	case wire.ProtocolTCP:
+		return e.takeSegment(&p.tuple, &p.segment)
+	case wire.ProtocolUDP:
+		return e.takeDatagram(&p.tuple, &p.datagram)
+	}
+	return e.takeRejection(&p.tuple, &p.rejection)
+}
+
+func (e *end) takeSegment(t *tuple, s *wire.TCP) bool {
+	for _, d := range e.drivers {
+		if id, ok := d.find(t); ok && !d.datagram {
+			d.receive(id, s, e.now)
+			return true
+		}
+	}
+	return false
+}
+
+func (e *end) takeDatagram(t *tuple, u *wire.UDP) bool {
+	for _, d := range e.drivers {
+		if id, ok := d.find(t); ok && d.datagram {
+			d.receiveDatagram(id, u.Payload, e.now)
+			return true
+		}
+	}
+	return false
+}
+
+func (e *end) takeRejection(t *tuple, r *wire.Rejection) bool {
+	for _, d := range e.drivers {
+		if id, ok := d.find(t); ok && d.datagram == (r.Protocol == wire.ProtocolUDP) {
+			d.rejected(id, r, e.now)
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers a segment of no connection.
+func (e *end) refuse(outer *wire.Ethernet, ip *wire.IP, s *wire.TCP) {
+	if rst := tcp.Refuse(s); rst != nil {
+		rst.SrcPort, rst.DstPort = s.DstPort, s.SrcPort
+		e.send(&wire.Path{Own: e.own, Next: outer.Src}, ip.Dst, ip.Src, rst)
+	}
+}
+
+// holder returns who has a connection with a 5-tuple, among the drivers of one's own protocol on this loop.
+func (e *end) holder(d *driver, t *tuple) (other *driver, id connID, taken bool) {
+	for _, other = range e.drivers {
+		if other.datagram != d.datagram {
+			continue
+		}
+		if id, taken = other.find(t); taken {
+			return other, id, true
+		}
+	}
+	return nil, 0, false
+}
+
+// answer tells a neighbour that a source is here. The program takes only questions for those that no interface has.
+func (e *end) answer(question *wire.Neighbour) bool {
+	for _, d := range e.drivers {
+		if d.answersFor(question.Target) {
+			if frame := e.queue.Buffer(); frame != nil {
+				e.commit(question.PutAnswer(frame, e.own))
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// send sends a segment that nobody sends again, if there is room for it now.
+func (e *end) send(path *wire.Path, from, to netip.Addr, s *wire.TCP) {
+	if frame := e.queue.Buffer(); frame != nil {
+		e.commit(wire.PutTCP(frame, path, from, to, s))
+	}
+}
+
+func (e *end) commit(n int) {
+	if n > 0 {
+		e.queue.Commit(n)
+		e.attached.Wake()
+	}
+}

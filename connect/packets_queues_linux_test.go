@@ -1,0 +1,102 @@
+package connect_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
+)
+
+// Calls that run on all loops, calls that run on one, and calls whose ports are named share an interface with several queues: whatever loop a
+// frame comes to, it gets to its connection.
+func TestCallsShareQueues(t *testing.T) {
+	t.Parallel()
+	w := newWiredWith(t, 4)
+	w.way = frames.XDP
+	w.serve(t)
+	var e connect.Engine
+	at := func(target string, change func(*connect.Plan)) connect.Plan {
+		p := connect.Plan{KernelBypass: true, Frames: w.way, Targets: targetsOf(target), Timeout: time.Minute}
+		change(&p)
+		return p
+	}
+	floods := map[string]connect.Plan{
+		"on all loops": at("10.99.0.2:5001", func(p *connect.Plan) { p.Connections = 3000 }),
+		"on one":       at("10.99.0.2:5001", func(p *connect.Plan) { p.Connections, p.Concurrency = 500, 1 }),
+		"over IPv6":    at("[fd99::2]:5001", func(p *connect.Plan) { p.Connections = 1000 }),
+		"over UDP":     at("10.99.0.2:5001", func(p *connect.Plan) { p.Network, p.Connections = "udp", 2000 }),
+		"from named ports": at("10.99.0.2:5001", func(p *connect.Plan) {
+			p.Connections, p.Concurrency = 2000, 100
+			p.Sources = sourcesOf(t, "10.99.6.0/28", source.Ports{First: 3000, Last: 3199})
+		}),
+		"from all ports of a source": at("10.99.0.2:5001", func(p *connect.Plan) {
+			p.Connections, p.Sources = 2000, sourcesOf(t, "10.99.5.1", source.Ports{})
+		}),
+	}
+	hold := at(w.echo(t), func(p *connect.Plan) {
+		p.Connections, p.Payload, p.Sources = 2000, []byte("still there?"), sourcesOf(t, "10.99.7.0/24", source.Ports{})
+	})
+	require.NoError(t, w.in(w.client, func() error {
+		held, err := e.Hold(context.Background(), connect.HoldPlan{Plan: hold, Keepalive: 300 * time.Millisecond, KeepaliveTimeout: time.Minute})
+		if err != nil {
+			return err
+		}
+		<-held.Settled()
+		var calls sync.WaitGroup
+		for name, plan := range floods {
+			calls.Go(func() {
+				r := new(connect.FloodResult)
+				assert.NoError(t, w.in(w.client, func() (err error) {
+					r, err = e.Flood(context.Background(), connect.FloodPlan{Plan: plan})
+					return err
+				}), name)
+				assert.Equal(t, connect.Hosts{"web-1": plan.Connections}, r.Hosts, "%s: %v", name, r.First)
+			})
+		}
+		calls.Wait()
+		assert.Equal(t, hold.Connections, held.States().Established)
+		r := held.Close()
+		assert.Equal(t, hold.Connections, r.States.Completed, "%v", r.First)
+		assert.Positive(t, r.EchoTime.Count)
+		return nil
+	}))
+	assert.Zero(t, e.Total.States().Dialing)
+	assert.Zero(t, e.Total.States().Established)
+}
+
+// echo returns the address of a server that sends back what comes.
+func (w *wired) echo(t *testing.T) string {
+	t.Helper()
+	var l net.Listener
+	require.NoError(t, w.in(w.server, func() (err error) {
+		l, err = net.Listen("tcp", "10.99.0.2:0")
+		return err
+	}))
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				_, _ = io.Copy(c, c)
+				_ = c.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		conns.Wait()
+	})
+	return l.Addr().String()
+}
