@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 )
@@ -51,12 +52,13 @@ func readHeader(from *bounded, in *bufio.Reader, request *http.Request, clock *t
 			return nil, err
 		}
 		clock.end(PhaseFirstByte)
-		beginning, _ := in.Peek(len("HTTP/"))
-		isHTTP := string(beginning) == "HTTP/"
+		if err := checkProtocol(in); err != nil {
+			return nil, err
+		}
 		response, err := http.ReadResponse(in, request)
 		switch {
 		case err != nil && from.failed != nil:
-			return nil, cutOff(from.failed, err, isHTTP)
+			return nil, cutOff(from.failed)
 		case err != nil:
 			return nil, err
 		case response.StatusCode < http.StatusContinue:
@@ -68,16 +70,25 @@ func readHeader(from *bounded, in *bufio.Reader, request *http.Request, clock *t
 	}
 }
 
-// cutOff says why an answer's header has no end. What can't be read further looks malformed to the reader, and is, if it does not
-// even begin as HTTP.
-func cutOff(failed, malformed error, isHTTP bool) error {
-	switch {
-	case !errors.Is(failed, io.EOF):
-		return failed
-	case isHTTP:
+// checkProtocol returns an error if an answer does not begin as one of HTTP does. It waits for no more than that takes: a greeting has no end that
+// could be read.
+func checkProtocol(in *bufio.Reader) error {
+	const begins = "HTTP/"
+	for n := 1; n <= len(begins); n++ {
+		if beginning, _ := in.Peek(n); !strings.HasPrefix(begins, string(beginning)) { // whoever reads on is told of an error, too
+			all, _ := in.Peek(in.Buffered())
+			return protocolError(all[:min(len(all), shownBeginning)])
+		}
+	}
+	return nil
+}
+
+// cutOff says why an answer's header has no end: what can't be read further looks malformed to the reader.
+func cutOff(failed error) error {
+	if errors.Is(failed, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
-	return malformed
+	return failed
 }
 
 var (

@@ -38,6 +38,9 @@ func (r *Result) advice() string {
 	if _, otherFamily := errors.AsType[*source.FamilyError](r.Err); otherFamily || errors.Is(r.Err, errTooLarge) {
 		return "" // says it already
 	}
+	if text := adviceOnProtocol(r.Err); text != "" {
+		return text
+	}
 	if text, ok := adviceInAnswer[r.Class]; ok && r.FailedIn == PhaseLastByte {
 		return text
 	}
