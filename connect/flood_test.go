@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -222,11 +223,16 @@ func TestFloodToldTwice(t *testing.T) {
 	for name, row := range map[string]struct {
 		answer, payload string
 		twice           bool
+		host            string // web-1 if empty
 	}{
-		"once":                    {told, "", false},
-		"twice":                   {told + told, "", true},
-		"twice, and asked once":   {told + told, "Hello", false},
-		"three times, asked once": {told + told + told, "Hello", true},
+		"once":                          {told, "", false, ""},
+		"twice":                         {told + told, "", true, ""},
+		"twice, and asked once":         {told + told, "Hello", false, ""},
+		"three times, asked once":       {told + told + told, "Hello", true, ""},
+		"a machine's name twice":        {"web-1web-1", "", true, ""},
+		"a word twice":                  {"ticktick", "", false, "ticktick"}, // of a peer that is no mconnect server
+		"a word twice, and asked":       {"ticktick", "Hello", false, "tick"},
+		"a word three times, and asked": {"tickticktick", "Hello", false, "tickticktick"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +252,7 @@ func TestFloodToldTwice(t *testing.T) {
 					assert.EqualValues(t, 5, r.Errors[ClassBadReply])
 					assert.ErrorIs(t, r.First[ClassBadReply].Err, ReasonTwice)
 				} else {
-					assert.Equal(t, Hosts{"web-1": 5}, r.Hosts)
+					assert.Equal(t, Hosts{cmp.Or(row.host, "web-1"): 5}, r.Hosts)
 				}
 			})
 		})

@@ -422,7 +422,7 @@ func TestHoldATalker(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *Engine) {
 		var seen echoes
 		talker := peer(t, func(c *net.TCPConn) {
-			for range time.Tick(7 * time.Millisecond) { // not a host's name: one that comes twice over is a bad reply
+			for range time.Tick(7 * time.Millisecond) { // not a host's name: that of a machine twice over is a bad reply
 				if _, err := c.Write([]byte{1}); err != nil {
 					return
 				}

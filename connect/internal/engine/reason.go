@@ -27,7 +27,7 @@ const (
 	ReasonNoName                   // the answer is no host name
 	ReasonNoMatch                  // the answer is not what was asked for
 	ReasonTooLong                  // the answer does not end
-	ReasonTwice                    // the answer is a known host's name twice over
+	ReasonTwice                    // the answer is what may well be a host's name, twice over
 	ReasonProxyHeader              // the answer begins with a header of the PROXY protocol
 	ReasonKeepalive                // no answer to a keepalive in time
 	ReasonHoldStopped              // an established connection was ended from outside
@@ -57,7 +57,7 @@ var reasonTexts = [...]string{
 	ReasonNoName:            "read: the answer is not 1 to 255 bytes of printable UTF-8",
 	ReasonNoMatch:           "read: the answer does not match",
 	ReasonTooLong:           "read: the answer does not end within 64 KiB",
-	ReasonTwice:             "read: the answer is a host's name twice over",
+	ReasonTwice:             "read: the answer seems to be a host's name twice over",
 	ReasonProxyHeader:       "read: the answer begins with a header of the PROXY protocol",
 	ReasonKeepalive:         "keepalive: no answer in time",
 	ReasonHoldStopped:       "ended from outside",

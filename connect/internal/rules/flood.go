@@ -53,12 +53,16 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 }
 
 // meet takes note of a host that is new to a core. times is how many times over its name is that of a host. More than once means that the
-// server has also answered something that was sent before our payload, such as a header of the PROXY protocol.
-func (f *Flood) meet(host string) (times int) {
+// server has also answered something that was sent before our payload, such as a header of the PROXY protocol. If it is spoken to, our server answers
+// twice, so that a long name that comes twice over needs no other evidence.
+func (f *Flood) meet(host string, speaks bool) (times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if times := repeats(host, f.Expected, func(name string) bool { return f.hosts[name] }); times > 1 {
 		return times
+	}
+	if _, expected := f.Expected[host]; speaks && !expected && len(host) >= 2*longName && 2*len(leastOf(host)) == len(host) {
+		return 2
 	}
 	if f.hosts == nil {
 		f.hosts = map[string]bool{}
@@ -124,7 +128,7 @@ func (f *flood) Data(key uint32, data []byte, now int64) {
 		fault = engine.Fault{Class: class.BadReply, Err: engine.ReasonTwice}
 	}
 	if done && len(f.names) > known {
-		switch times := f.shared.meet(host); {
+		switch times := f.shared.meet(host, f.speaks()); {
 		case times == 2 && f.speaks():
 			delete(f.names, host) // to be looked at again
 			host = f.names.Intern([]byte(HalfOf(host)))

@@ -9,19 +9,34 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
 )
 
-// longName is from which length on nobody names a host by the same text twice over.
+// longName is from which length on nobody names a host by the same name twice over.
 const longName = 4
 
-// repeats returns how many times over a name is that of a host. A name that is expected is a host's as it is.
+// repeats returns how many times over a name is that of a host. A name that is expected is a host's as it is. That a text comes again is no evidence by
+// itself, since many services send words. It is if a host of that name is expected, or has answered on another connection, or if the text looks like the
+// name of a machine.
 func repeats(name string, expected map[string]float64, known func(string) bool) (times int) {
 	if _, isName := expected[name]; isName || name == "" {
 		return 1
 	}
-	least := name[:1+strings.Index((name + name)[1:], name)] // that the name consists of
-	if len(least) >= longName || known(least) {
+	least := leastOf(name)
+	if _, isHost := expected[least]; isHost || known(least) || looksLikeMachine(least) {
 		return len(name) / len(least)
 	}
 	return 1
+}
+
+// leastOf is the shortest text that a name consists of, once or several times.
+func leastOf(name string) string { return name[:1+strings.Index((name + name)[1:], name)] }
+
+// looksLikeMachine reports whether a text is more likely the name of a machine, as of one of several, than a word: it is of letters and digits, dots
+// and hyphens between them, and not of letters alone.
+func looksLikeMachine(name string) bool {
+	isLetter := func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+	isPart := func(r rune) bool { return isLetter(r) || '0' <= r && r <= '9' }
+	isOther := func(r rune) bool { return !isPart(r) && r != '-' && r != '.' }
+	return len(name) >= longName && strings.Trim(name, "-.") == name && strings.ContainsFunc(name, isLetter) &&
+		!strings.ContainsFunc(name, isOther) && strings.ContainsFunc(name, func(r rune) bool { return !isLetter(r) })
 }
 
 // HalfOf returns the name that another consists of twice over, "" if it does not.

@@ -9,8 +9,8 @@ import (
 
 func TestRepeats(t *testing.T) {
 	t.Parallel()
-	known := func(name string) bool { return name == "w1" }
-	expected := map[string]float64{"nodenode": 1}
+	known := func(name string) bool { return name == "w1" || name == "tock" }
+	expected := map[string]float64{"nodenode": 1, "gamma": 1}
 	for name, want := range map[string]int{
 		"web-1":                  1,
 		"web-1web-1":             2,
@@ -19,6 +19,14 @@ func TestRepeats(t *testing.T) {
 		"web-1web-1web-1web-1":   4,
 		"nodenode":               1, // it is expected
 		"abab":                   1, // short, and no host is called "ab"
+		"ticktick":               1, // a word, and no host is called so
+		"tocktock":               2, // a host is
+		"gammagamma":             2, // a host is to be
+		"12341234":               1, // no letter
+		"ok 1ok 1":               1, // two words
+		"-ERR-ERR":               1,
+		"web.1web.1":             2,
+		"5f2a5f2a":               2,
 		"w1w1":                   2,
 		"w1w1w1":                 3,
 		"xxxxxxxx":               1, // a row of one letter

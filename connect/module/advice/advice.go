@@ -72,8 +72,8 @@ var adviceOnReason = map[connect.Reason]string{
 	connect.ReasonHandshakeTimeout: "the target accepts connections, but does not shake hands in time: check that it speaks TLS on this port, and its health, or allow more time",
 	connect.ReasonNoMatch:          "the target answers something else than the option reply asks for: check both",
 	connect.ReasonTooLong:          "check the option reply: until ends an answer, bytes is its length",
-	connect.ReasonTwice: "something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, " +
-		"a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
+	connect.ReasonTwice: "it may be that something on the way puts data of its own before ours, which the server answers, too: most likely a header of the PROXY protocol (HAProxy's send-proxy, " +
+		"a cloud balancer's proxy protocol); switch it off there, or on at the server, too (mconnect-server -proxy-protocol); if this is no mconnect server, and sends that text again by itself, say what its answer is (option reply)",
 	connect.ReasonProxyHeader: "something on the way puts a header of the PROXY protocol before what the server sends, or the server echoes the one that a balancer has sent it (HAProxy's send-proxy): switch it off there, " +
 		"or on at the server, too",
 	connect.ReasonNoAnswer: "the connection was accepted, but nothing came: a balancer without a working backend, a backend that hangs, a device on the way that stalls connections or forgets them (a flush of its table), or a server that says nothing by itself, as an mconnect server does (with -proxy-protocol only after a header of the PROXY protocol); " +
