@@ -333,6 +333,33 @@ func TestFaultRejectedSYNs(t *testing.T) {
 	})
 }
 
+// One of four backends drops SYNs, and the balancer chooses anew for each: all connections get through to another one, some of them late.
+func TestFaultDroppedSYNs(t *testing.T) {
+	t.Parallel()
+	d := newDNAT(t, 3)
+	d.center.rules(t, `table ip some {
+		chain some {
+			type filter hook forward priority 5
+			iifname to-100 tcp flags & (syn | ack) == syn numgen random mod 4 == 0 drop
+		}
+	}`)
+	const dropped, hosts = "most likely SYNs to web-4 are dropped, and the balancer chooses anew for each SYN", "expect: { hosts: ['web-1', 'web-2', 'web-3', 'web-4'] }"
+	faultTest{ns: d.clients, body: `
+		await flood('10.0.0.1:5001', { connections: 600, concurrency: 200, connectTimeout: '20s', timeout: '30s', ` + hosts + ` });
+	`}.fails(t, map[string][]string{
+		"prompt": {"connects took more than one SYN", dropped},
+		"hosts":  {"no answer came from web-4: " + dropped},
+	})
+	faultTest{ns: d.clients, body: `
+		await flood('10.0.0.1:5001', { connections: 4000, concurrency: 50, timeout: '5s', ` + hosts + ` });
+	`}.fails(t, map[string][]string{
+		"complete":  {"the time was up first (option timeout, 5 s), since", "connects took more than one SYN", dropped},
+		"connected": nil, // those that were under way
+		"prompt":    {dropped},
+		"hosts":     {dropped},
+	})
+}
+
 // A link has a smaller MTU, and its ICMP says so: the kernel divides the datagrams that follow, so that all is well.
 func TestFaultPathMTU(t *testing.T) {
 	t.Parallel()

@@ -24,12 +24,19 @@ type connects struct {
 	dropped              string        // how this host's own drops account for further SYNs, "" if they do not
 	but                  string        // what established does not mean here
 	theirs               string        // whose connections failed, if that is known
+	unreached            string        // to whom SYNs are lost, if that is known
+	times, rtt           stats.Summary // of connects, and of the kernel's handshakes, where it tells them
 }
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
 	why := fmt.Sprintf("; the time was up first (option timeout, %s): allow more time, more concurrency or a higher rate", units.Span(c.timeout))
 	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
+	case c.resends() && c.retried > silent:
+		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", units.Span(c.timeout), c.retried, plural(c.begun, "connect"))
+		if c.unreached != "" {
+			why += ": " + c.unreached
+		}
 	case silent > 0 && c.waited.Med > c.timeout/10:
 		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
 	case c.slow != "":
@@ -44,6 +51,11 @@ func (c *connects) judge(j *judge, prompt bool) {
 	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
 	}
+}
+
+// resends reports whether most of the time of connects was waiting for lost SYNs to be sent again.
+func (c *connects) resends() bool {
+	return time.Duration(c.retried)*time.Second > time.Duration(c.times.Count)*c.times.Avg/2 && c.retried > 0
 }
 
 // someRefused tells what refuses connections where others are established: the server listens.
@@ -88,27 +100,29 @@ func (c *connects) judgePrompt(j *judge) {
 	default:
 		if c.dropped != "" {
 			text += ": " + c.dropped + ". If those are others"
+		} else if c.unreached != "" {
+			text += ": " + c.unreached + ". If it is not that"
 		}
 		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}
 	j.say(Prompt, share <= most, "%s", text)
 }
 
-// judgeTime adds what is expected of connects' times to the verdict on SYNs. rtt are the kernel's handshakes, where it tells them.
-func (c *connects) judgeTime(j *judge, t, rtt stats.Summary, byHost map[string]connect.HostTimes) {
-	most := j.expect.ConnectTime
-	if most == 0 || t.Count == 0 {
+// judgeTime adds what is expected of connects' times to the verdict on SYNs.
+func (c *connects) judgeTime(j *judge, byHost map[string]connect.HostTimes) {
+	most, p99 := j.expect.ConnectTime, c.times.P99
+	if most == 0 || c.times.Count == 0 {
 		return
 	}
-	text := fmt.Sprintf("p(99) of the connects is %s (at most %s expected)", units.Span(t.P99), units.Span(most))
-	if t.P99 > most {
-		text += c.whyLate(j, most, rtt, byHost)
+	text := fmt.Sprintf("p(99) of the connects is %s (at most %s expected)", units.Span(p99), units.Span(most))
+	if p99 > most {
+		text += c.whyLate(j, most, byHost)
 	}
-	j.say(Prompt, t.P99 <= most, "%s", text)
+	j.say(Prompt, p99 <= most, "%s", text)
 }
 
 // whyLate says what makes connects take long.
-func (c *connects) whyLate(j *judge, most time.Duration, rtt stats.Summary, byHost map[string]connect.HostTimes) string {
+func (c *connects) whyLate(j *judge, most time.Duration, byHost map[string]connect.HostTimes) string {
 	const aHundredth = 0.01 // that p(99) is made of
 	if float64(c.retried) >= aHundredth*float64(c.begun) && !j.expect.NoSYN {
 		return fmt.Sprintf(": %d of %s took more than one SYN, and one that is lost costs 1 s: see the verdict on SYNs", c.retried, plural(c.begun, "connect"))
@@ -116,8 +130,8 @@ func (c *connects) whyLate(j *judge, most time.Duration, rtt stats.Summary, byHo
 	if slow := slowHosts(byHost, "is connected to", func(t connect.HostTimes) time.Duration { return t.ConnectTime.Med }); slow != "" {
 		return ": " + slow
 	}
-	if rtt.Count > 0 && rtt.P99 <= most {
-		return fmt.Sprintf(": the kernel's own handshakes took %s, so the time went into this host, which is busy or is to make more connects than it can (option rate), into the accepting side's TLS, or into a PROXY header: lower the rate or the concurrency, or use several machines", units.Span(rtt.P99))
+	if c.rtt.Count > 0 && c.rtt.P99 <= most {
+		return fmt.Sprintf(": the kernel's own handshakes took %s, so the time went into this host, which is busy or is to make more connects than it can (option rate), into the accepting side's TLS, or into a PROXY header: lower the rate or the concurrency, or use several machines", units.Span(c.rtt.P99))
 	}
 	return ": the way is long, or the target's host, a balancer or a firewall answers SYNs late: look at their load, and compare with a connect from nearby (tcpPing)"
 }

@@ -14,20 +14,28 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost, "answers", replyMedian), fixed: r.Fixed,
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
+		times: r.ConnectTime, rtt: r.RTT,
 	}
 	if r.Unread {
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
 	}
+	lost := &unreached{}
 	if answers {
+		want := j.expect.Hosts
+		if want == nil {
+			want = r.Weights
+		}
+		lost = findUnreached(duesOf(want, r.Hosts), r.Hosts, r.Retried, c.begun)
+		c.unreached = lost.String()
 		c.theirs = theirs(r.Hosts, j.expect.Hosts, sum(notOwn(r.Errors)))
 	}
 	c.judge(j, true)
-	c.judgeTime(j, r.ConnectTime, r.RTT, r.ByHost)
+	c.judgeTime(j, r.ByHost)
 	if answers {
 		judgeAnswers(j, r, &c)
 		judgeReplyTime(j, r.ReplyTime, r.ByHost, c.begun-c.failed)
-		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections())
-		judgeBalance(j, r)
+		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections(), lost)
+		judgeBalance(j, r, lost)
 	}
 	judgeAffinity(j, r)
 	judgeSource(j, r)
@@ -43,7 +51,7 @@ func judgeAnswers(j *judge, r *connect.FloodResult, c *connects) {
 	j.part(Answered, established-r.FailedReads, established, "got a right answer", why)
 }
 
-func judgeBalance(j *judge, r *connect.FloodResult) {
+func judgeBalance(j *judge, r *connect.FloodResult, lost *unreached) {
 	level := j.expect.Balance
 	if level == 0 {
 		return
@@ -59,13 +67,13 @@ func judgeBalance(j *judge, r *connect.FloodResult) {
 	if b.Hosts == 0 {
 		text = "the hosts should share the connections, but none has answered: see the verdicts connected and answered"
 	} else {
-		text += whyUneven(r, ok, b.PValue >= level)
+		text += whyUneven(r, ok, b.PValue >= level, lost)
 	}
 	j.say(Balance, ok, "%s", text)
 }
 
 // whyUneven says what shares that differ come from, or what makes them tell little. likely is whether they may differ by chance.
-func whyUneven(r *connect.FloodResult, ok, likely bool) string {
+func whyUneven(r *connect.FloodResult, ok, likely bool, lost *unreached) string {
 	hosts, total := int64(r.Balance.Hosts), r.Hosts.Total()
 	switch {
 	case ok && total < 5*hosts:
@@ -76,6 +84,9 @@ func whyUneven(r *connect.FloodResult, ok, likely bool) string {
 		return ": the balancer has taken the other hosts out, or hashes source addresses, of which there was one only; use several (option source)"
 	case likely: // only with a tolerance is this not enough
 		return ": the shares differ by chance, but by more than the tolerance; make more connections"
+	}
+	if text := lost.String(); text != "" {
+		return ": " + text
 	}
 	if text := namesakes(r); text != "" {
 		return ": " + text
