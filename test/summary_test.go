@@ -147,9 +147,8 @@ func TestTrafficOfInstancesAddsUp(t *testing.T) {
 	}
 }
 
-// k6's own summary stays, and ours follows it, unless it is to be replaced. Files are written either way, and a reader of JUnit files finds
-// each verdict and each threshold in them.
-// On a full disk, what can be written is. Of what can't be, nothing is left that might be taken for the report, and the log has the names.
+// On a full disk, what can be written is, and the test fails. Of what can't be, nothing is left that might be taken for the report, and the log has the
+// names.
 func TestSummaryOnAFullDisk(t *testing.T) {
 	need(t, "unshare")
 	needs.Root(t, "mount a small disk")
@@ -157,12 +156,15 @@ func TestSummaryOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	k := awaitK6(t, startK6(t, nil, []string{"unshare", "--mount", "sh", "-c", onSmallDisk, dir},
 		"-e", "TARGETS="+startResponder(t, server.Options{Hostname: "web-1"}), "-e", "OUT="+dir+"/out", "test/testdata/instances.js"))
-	assert.Equal(t, exitOK, k.code, "k6 takes no notice of handleSummary")
+	assert.Equal(t, exitThresholds, k.code, "the files are written before k6 judges thresholds, too")
+	assert.Contains(t, k.stderr.String(), "verdict ran failed in summary(): summary() did not run: can't write files that it is asked for: ")
 	assert.Contains(t, k.stderr.String(), "can't write files that it is asked for: write "+dir+"/out-charts/")
 	assert.Contains(t, k.stderr.String(), "/out.html: no space left on device")
 	assert.Regexp(t, "\nout-charts\n(out.json\n)?out.xml\n$", k.stdout.String(), "the files")
 }
 
+// k6's own summary stays, and ours follows it, unless it is to be replaced. Files are written either way, and a reader of JUnit files finds
+// each verdict and each threshold in them.
 func TestSummary(t *testing.T) {
 	targets := startResponder(t, server.Options{Hostname: "web-1"})
 	for name, row := range map[string]struct {

@@ -164,6 +164,7 @@ func exercise(t *testing.T) *happened {
 	p := newProcess(t)
 	_, port, err := net.SplitHostPort(startPeer(t, greeting("web-1")))
 	require.NoError(t, err)
+	files := filepath.Join(t.TempDir(), "a")
 	site := startSite(t)
 	_, sitePort, err := net.SplitHostPort(site.Listener.Addr().String())
 	require.NoError(t, err)
@@ -201,7 +202,7 @@ func exercise(t *testing.T) *happened {
 		{"listen", `responding(listen())`},
 		{"format", `format(await ping('` + site.URL + `/'))`},
 		{"report", `report()`},
-		{"summary", `summary({replace: true, json: 'a.json', junit: 'a.xml', html: 'a.html'})({metrics: {}})`},
+		{"summary", `summary({replace: true, json: '` + files + `.json', junit: '` + files + `.xml', html: '` + files + `.html'})({metrics: {}})`},
 	}
 	for _, call := range calls {
 		v := p.newVU(t).begin(t, settings{hosts: map[string]string{"web.example": "127.0.0.1"}})

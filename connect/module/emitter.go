@@ -25,12 +25,17 @@ type emitter struct {
 // newEmitter takes what an emitter needs from the VU. To be called on the VU's goroutine.
 func newEmitter(i *instance, tags map[string]string) *emitter {
 	state := i.vu.State()
-	base := state.Tags.GetCurrentValues()
-	base.Tags = base.Tags.WithTagsFromMap(tags)
-	return &emitter{
+	e := &emitter{
 		root: i.root, metrics: i.metrics, builtin: state.BuiltinMetrics,
-		out: state.Samples, logger: state.Logger, base: base, mayEnd: inSetup(state), atExit: i.atExit,
+		out: state.Samples, logger: state.Logger, base: state.Tags.GetCurrentValues(), mayEnd: inSetup(state), atExit: i.atExit,
 	}
+	if i.root.plain.Load() == nil {
+		plain := *e
+		plain.mayEnd = true
+		i.root.plain.CompareAndSwap(nil, &plain)
+	}
+	e.base.Tags = e.base.Tags.WithTagsFromMap(tags)
+	return e
 }
 
 // inSetup reports whether this is setup(), teardown() or handleSummary(), which k6 runs in a VU without an identity.

@@ -32,14 +32,16 @@ type RootModule struct {
 
 	changeTags hostLimit // of mconnect_changes
 
-	worst    map[string]*worst // by gauge
-	ledger   recording.Ledger
-	logger   logrus.FieldLogger
-	stdout   io.Writer   // for what k6 does not print
-	writable sync.Map    // names of files that summaries are to write, and can
-	test     delay       // of its end
-	first    sync.Once   // for the first instance
-	over     atomic.Bool // the test has ended: what follows is handleSummary
+	worst     map[string]*worst // by gauge
+	ledger    recording.Ledger
+	logger    logrus.FieldLogger
+	stdout    io.Writer               // for what k6 does not print
+	writable  sync.Map                // names of files that summaries are to write, and can
+	rehearsed sync.Map                // options of summaries whose files are written at the test's end
+	plain     atomic.Pointer[emitter] // with a script's tags only; nil until the first call
+	test      delay                   // of its end
+	first     sync.Once               // for the first instance
+	over      atomic.Bool             // the test has ended: what follows is handleSummary
 }
 
 // New returns the module that k6 registers.

@@ -27,6 +27,7 @@ func (i *instance) summary(opts sobek.Value) func(data sobek.Value) sobek.Value 
 	if err != nil {
 		i.throw("summary", err)
 	}
+	i.rehearse(o)
 	return func(data sobek.Value) sobek.Value {
 		value, err := i.summarized(o, data)
 		if err != nil {
@@ -34,6 +35,29 @@ func (i *instance) summary(opts sobek.Value) func(data sobek.Value) sobek.Value 
 		}
 		return value
 	}
+}
+
+// rehearse writes the files of a summary when the test has ended, and once more than k6 asks for: k6 takes no notice of what handleSummary throws, but
+// judges the thresholds after this, so that a disk that is full fails the test. The files lack the thresholds then.
+func (i *instance) rehearse(o *options.Summary) {
+	if _, known := i.root.rehearsed.LoadOrStore(*o, true); known {
+		return
+	}
+	i.atTestEnd(func() {
+		files, err := summaryFiles(o, i.root.ledger.Report(i.root.engine.Total.States()), nil)
+		for name := range files {
+			if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+				delete(files, name) // a pipe, whose reader wants one report
+			}
+		}
+		if err == nil {
+			err = writeFiles(files)
+		}
+		if plain := i.root.plain.Load(); err != nil && plain != nil {
+			e := *plain // a script may have several summaries
+			e.ran("summary", verdicts.Failed("summary", err))
+		}
+	})
 }
 
 // summarized makes the text and the files. To k6 they are one thing with its own summary: that is left out if a script has text or files.

@@ -17,7 +17,8 @@ func TestSummaryInPlaceOfK6s(t *testing.T) {
 	v := p.newVU(t).begin(t, settings{})
 	get[any](t, v, `await flood('%s', {connections: 5}); await flood('?').catch(() => null)`, startPeer(t, greeting("web-1")))
 	v.end(t)
-	files := get[map[string]string](t, p.newVU(t).begin(t, settings{setup: true}), `return summary({replace: true, json: 'a.json', junit: 'a.xml', html: 'a.html', title: 'Night'})({
+	a := filepath.Join(t.TempDir(), "a")
+	files := get[map[string]string](t, p.newVU(t).begin(t, settings{setup: true}), `return summary({replace: true, json: '`+a+`.json', junit: '`+a+`.xml', html: '`+a+`.html', title: 'Night'})({
 		metrics: {
 			http_req_duration: {type: 'trend', contains: 'time', values: {'p(95)': 12.5}, thresholds: {'p(95)<10': {ok: false}}},
 			checks: {type: 'rate', contains: 'default', values: {rate: 0.5}, thresholds: {'rate>0.1': {ok: true}}},
@@ -35,9 +36,9 @@ func TestSummaryInPlaceOfK6s(t *testing.T) {
 	} {
 		assert.Contains(t, files["stdout"], part)
 	}
-	assert.Contains(t, files["a.html"], "<title>Night</title>")
-	assert.Contains(t, files["a.xml"], `<testsuites name="Night"`)
-	assert.True(t, strings.HasPrefix(files["a.json"], `{"hosts":{"web-1":5}`))
+	assert.Contains(t, files[a+".html"], "<title>Night</title>")
+	assert.Contains(t, files[a+".xml"], `<testsuites name="Night"`)
+	assert.True(t, strings.HasPrefix(files[a+".json"], `{"hosts":{"web-1":5}`))
 }
 
 // Without it k6 gets nothing, so that its own summary stays, and the files are there.
@@ -86,4 +87,42 @@ func TestSummaryThatFailsLate(t *testing.T) {
 	out = v.run(t, `write({metrics: {}})`)
 	assert.True(t, out.Thrown)
 	assert.Contains(t, out.Text, "can't write files")
+}
+
+// Files that can't be written when the test has ended, as on a full disk, fail a verdict, since k6 judges thresholds before it calls handleSummary. A
+// device is written only then.
+func TestSummaryThatFailsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, full := range map[string]bool{"full": true, "not full": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			p := newProcess(t)
+			for range 2 { // once for all VUs
+				p.newVU(t).run(t, `summary({junit: '`+folder+`/new/a.xml', json: '`+folder+`/a.json', html: '/dev/full'})`)
+			}
+			v := p.newVU(t).begin(t, settings{})
+			get[any](t, v, `await flood('%s', {connections: 5, tags: {stage: 'one'}})`, startPeer(t, greeting("web-1")))
+			v.end(t)
+			p.taken()
+			if full {
+				require.NoError(t, os.WriteFile(filepath.Join(folder, "new"), nil, 0o600))
+			}
+			emit(t, p.global, testEnd)
+			failed := p.taken().by("mconnect_verdict_failed", "call", "verdict", "stage")
+			if !full {
+				assert.Empty(t, failed)
+				assert.FileExists(t, folder+"/new/a.xml")
+				assert.FileExists(t, folder+"/a.json")
+				return
+			}
+			assert.Equal(t, map[string]float64{"summary|ran|": 1}, failed)
+			assert.FileExists(t, folder+"/a.json", "what can be written is")
+			emit(t, p.global, exit)
+			lines := p.logged("verdict ran failed in summary()")
+			require.Len(t, lines, 1)
+			assert.Contains(t, lines[0], "can't write files that it is asked for: ")
+			assert.Contains(t, lines[0], folder+"/new")
+		})
+	}
 }
