@@ -21,7 +21,7 @@ const lowest, many = 4000, 1000
 // port for clients (ip_local_port_range), and no test of any process is given it meanwhile.
 func Outside(t testing.TB) (address string) {
 	t.Helper()
-	begin := rand.IntN(many)
+	begin := rand.IntN(many) // #nosec G404 -- keeps no secret
 	for i := range many {
 		port := lowest + (begin+i)%many
 		if isChosen(uint16(port)) || !take(t, port) {
