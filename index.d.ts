@@ -1655,7 +1655,8 @@ export interface SummaryOptions {
  * The text follows k6's own summary. Without `replace`, the function returns nothing, since k6 leaves its own out for scripts that return
  * something; it has written the files then. With `replace`, it returns text and files for k6 to print and to write.
  *
- * Throws a TypeError if an option is wrong, and an Error if a file can't be written.
+ * Throws a TypeError if an option is wrong, and an Error if a file can't be written. One that can't be at the test's end, as on a full disk, fails the
+ * verdict `ran`.
  */
 export function summary(options?: SummaryOptions): HandleSummary;
 
