@@ -180,6 +180,9 @@ func TestReportErrors(t *testing.T) {
 		args  []string
 		says  []string
 	}{
+		"a part less":     {"", []string{"report", recording, "--parts", "2"}, []string{"want 2 recordings with calls, got 1 (run.json)", "was not fetched"}},
+		"a part more":     {"", []string{"report", recording, file(t, "old.json", mconnectRecording), "--parts", "1"}, []string{"want 1 recordings with calls, got 2 (run.json, old.json)", "another run"}},
+		"an empty part":   {"", []string{"report", recording, file(t, "none.json", `{"connects":0,"by_call":[]}`), "--parts", "2"}, []string{"got 1 (run.json, none.json)", "has not run"}},
 		"no recording":    {"", []string{"report"}, []string{"got 0 files", "k6 x mconnect report run.json"}},
 		"stdin twice":     {"", []string{"report", "-", recording, "-"}, []string{"twice", "want it once"}},
 		"the same twice":  {"", []string{"report", recording, file(t, "copy.json", " "+ctrafficRecording)}, []string{"copy.json", "the same recording as", "want each one once"}},
@@ -219,7 +222,7 @@ func TestReportOfASumAndItsParts(t *testing.T) {
 	const call = `{"calls":1,"connects":2,"start_time":"2026-01-21T08:40:08.1Z","by_call":[{"call":"flood","targets":["web:80"],"asked":2,"begun":2,"established":2,"answered":2,"answers":true,"start_time":"2026-01-21T08:40:08.1%dZ"}]}`
 	parts := []string{file(t, "a.json", fmt.Sprintf(call, 1)), file(t, "b.json", fmt.Sprintf(call, 2))}
 	sum := filepath.Join(t.TempDir(), "sum.json")
-	r := run(t, "", "report", parts[0], parts[1], "--json", sum)
+	r := run(t, "", "report", parts[0], parts[1], "--json", sum, "--parts", "2")
 	require.NoError(t, r.err)
 	assert.Empty(t, r.log)
 	r = run(t, "", "report", sum, parts[0])

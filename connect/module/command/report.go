@@ -32,14 +32,16 @@ and throughput by second. With --html, --svg, --junit or --json it writes that i
 before and after the JSON, such as mconnect's "Read err: EOF", are passed over.
 
 Several recordings, such as those of a test's instances, are added up, and floods, holds and
-traffic are judged over all of them. The same recording twice is an error.
+traffic are judged over all of them. The same recording twice is an error. What an instance
+would have told whose recording is not there is known to nobody: say with --parts how many
+there must be.
 
 The exit code is 99 if a verdict does not hold. Recordings of other tools have none.`
 
 const reportExample = `  ctraffic -address [1000::2]:5003 -nconn 400 -rate 4000 -stats all > run.json
   k6 x mconnect report run.json
   k6 x mconnect report run.json --html run.html --svg pictures
-  k6 x mconnect report instance-1.json instance-2.json --junit all.xml
+  k6 x mconnect report instance-1.json instance-2.json --parts 2 --junit all.xml
   zcat run.json.gz | k6 x mconnect report -`
 
 // files are what calls and `k6 x mconnect report` write, and the recordings that the latter reads.
@@ -50,6 +52,7 @@ type files struct {
 	junit      string   // "" for none
 	json       string   // "" for none
 	title      string
+	parts      int // recordings with calls that there must be; 0 is any number
 }
 
 func newReport(gs *state.GlobalState) *cobra.Command {
@@ -66,6 +69,7 @@ func newReport(gs *state.GlobalState) *cobra.Command {
 		},
 	}
 	f.addFlags(c.Flags())
+	c.Flags().IntVar(&f.parts, "parts", 0, "fail unless `n` recordings have calls, such as one of each instance of a test (default: any number)")
 	c.Flags().StringVar(&f.title, "title", "", "the page's title (default: the recordings' file names)")
 	return c
 }
@@ -223,12 +227,14 @@ func (f *files) writeCharts(page *picture.Page) error {
 // read adds up the recordings, each of which counts once.
 func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 	reports := make([]*recording.Report, 0, len(f.recordings))
+	parts := 0
 	for i, name := range f.recordings {
 		r, err := readOne(name, gs.Stdin)
 		if err != nil {
 			return nil, err
 		}
-		if len(r.ByCall)+len(r.Traffic) == 0 && r.Connects == 0 {
+		if parts++; len(r.ByCall)+len(r.Traffic) == 0 && r.Connects == 0 {
+			parts--
 			gs.Logger.Warnf("mconnect: %q has no calls: what it should have is missing here; did that process run any?", name)
 		}
 		if failed := r.Unjudged(); failed > 0 {
@@ -245,7 +251,18 @@ func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 		}
 		reports = append(reports, r)
 	}
+	if f.parts != 0 && parts != f.parts {
+		return nil, fmt.Errorf("--parts: want %d recordings with calls, got %d (%s): %s", f.parts, parts, strings.Join(f.names(), ", "), why(parts < f.parts))
+	}
 	return recording.Merge(reports...), nil
+}
+
+// why is the likeliest cause of too few recordings, or too many, and what to do.
+func why(tooFew bool) string {
+	if tooFew {
+		return "an instance has not run, or has not ended by itself, or its recording was not fetched; what it did is missing here, so see its log, and run the test again"
+	}
+	return "one is of another run; remove old recordings before a test"
 }
 
 func readOne(name string, in io.Reader) (*recording.Report, error) {
