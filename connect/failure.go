@@ -26,6 +26,15 @@ type Failure struct {
 	Text string // set if the failure was read back from its text, which is then all that is known of it
 }
 
+// FailedAt says where all failures of a call were, if that can hardly be chance: at one target of several, or from one source of several. What failed
+// on this host itself does not count.
+type FailedAt struct {
+	Target  string
+	Targets int64 // 0 if they were not at one of them
+	Source  netip.Addr
+	Sources int64 // 0 if they were not from one of them
+}
+
 // Reason is why a connection failed where no system call says so.
 type Reason = engine.Reason
 

@@ -92,6 +92,7 @@ type FloodResult struct {
 	Source        SourceSeen      `json:"-"` // whether backends saw the sources that were used, if the plan asks for it
 	ConnectErrors map[Class]int64 `json:"-"` // the part of Errors that failed to connect
 	Retried       int64           `json:"-"` // connections that took more than one SYN
+	FailedAt      FailedAt        `json:"-"`
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // since the start, until the last connection was established, or begun if it failed
 

@@ -137,7 +137,7 @@ func (t *floodTally) unite() {
 		for i := range replies {
 			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: connects[i] + replies[i]})
 		}
-		t.failedReads += int64(len(replies))
+		t.failedReads, t.anywhere = t.failedReads+int64(len(replies)), true
 		t.doubled += int64(len(replies))
 	}
 }
@@ -204,6 +204,7 @@ func (t *floodTally) result(j *engine.Job) *FloodResult {
 		ConnectErrors:  counts(&t.connectClasses),
 		Retried:        t.retried,
 		DroppedSYNs:    t.droppedSYNs(),
+		FailedAt:       t.failedAt(),
 		Making:         t.making,
 		ConnectSpread:  connects,
 		ReplySpread:    replies,

@@ -83,6 +83,51 @@ func TestFloodFromLoopbackToElsewhere(t *testing.T) {
 	})
 }
 
+// Where all failures were at one of several targets, or from one of several sources, the result tells which, unless that may be chance.
+func TestFloodTellsWhereAllFailed(t *testing.T) {
+	t.Parallel()
+	const rejected = "127.0.0.3"
+	hello := func(c *net.TCPConn) {
+		if from, _, _ := net.SplitHostPort(c.RemoteAddr().String()); from == rejected {
+			return
+		}
+		_, _ = c.Write([]byte("web-1"))
+		untilClosed(c)
+	}
+	from := func(pool string) source.Sequence {
+		p, err := source.ParsePool(pool)
+		require.NoError(t, err)
+		return source.Sequence{Pool: p}
+	}
+	up, down := peer(t, hello), free(t)
+	of := netip.MustParseAddr(rejected)
+	for name, row := range map[string]struct {
+		targets     []Target
+		sources     source.Sequence
+		connections int64
+		want        FailedAt
+	}{
+		"a target":                         {[]Target{up, down, up}, source.Sequence{}, 60, FailedAt{Target: down.Name, Targets: 3}},
+		"a source":                         {[]Target{up}, from("127.0.0.1-127.0.0.5"), 60, FailedAt{Source: of, Sources: 5}},
+		"a source of many":                 {[]Target{up}, from("127.0.0.1-127.0.0.200"), 400, FailedAt{}},
+		"a source at a target":             {[]Target{up, up}, from("127.0.0.2-127.0.0.3"), 60, FailedAt{Source: of, Sources: 2, Target: up.Name, Targets: 2}},
+		"all":                              {[]Target{down, down}, from("127.0.0.1-127.0.0.2"), 60, FailedAt{}},
+		"too few":                          {[]Target{up, down}, source.Sequence{}, 8, FailedAt{}},
+		"the only one":                     {[]Target{down}, from("127.0.0.1"), 60, FailedAt{}},
+		"nothing":                          {[]Target{up, up}, from("127.0.0.1-127.0.0.2"), 60, FailedAt{}},
+		"a target that has no address yet": {[]Target{up, {Name: "nobody:1", Err: errors.New("no such host"), Class: ClassDNS}}, source.Sequence{}, 60, FailedAt{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var e Engine
+			r, err := e.Flood(t.Context(), FloodPlan{Plan: Plan{Targets: row.targets, Sources: row.sources, Connections: row.connections}})
+			require.NoError(t, err)
+			requireSums(t, r)
+			assert.Equal(t, row.want, r.FailedAt, "%+v", r.Errors)
+		})
+	}
+}
+
 // If nothing listens on a local port, a socket may get that port itself: a TCP or UDP self-connect.
 func TestFloodToItself(t *testing.T) {
 	t.Parallel()

@@ -80,6 +80,7 @@ type HoldResult struct {
 	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
 	Retried       int64           `json:"-"` // connections that took more than one SYN
+	FailedAt      FailedAt        `json:"-"`
 	DroppedSYNs   string          `json:"-"` // how packets that this host itself has dropped account for these, "" if they do not
 	Making        time.Duration   `json:"-"` // as in FloodResult
 	Interrupted   bool            `json:"-"` // the connections were closed before all were begun, and before the time for that was up
@@ -217,6 +218,7 @@ func (h *Held) Result() *HoldResult {
 		Unheard:            h.job.Plan.Protocol == "udp" && total > 0 && echoes.Count == 0 && t.received == 0,
 		Unasked:            h.job.Plan.Protocol != "udp" && h.rules.Interval == 0 && total > 0,
 		Unanswered:         h.rules.Interval > 0 && total > 0 && echoes.Count == 0,
+		FailedAt:           t.failedAt(),
 		Owing:              t.owing,
 		Owed:               t.owed,
 		Retried:            t.retried,

@@ -68,6 +68,7 @@ func (t *holdTally) ended(o *Outcome) {
 		return
 	case o.Closed:
 		t.lifetime = append(t.lifetime, o.Lifetime())
+		t.failedThere(o)
 		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: cmp.Or(o.Class, ClassClosed)})
 	case o.Class != ClassNone:
 		t.fail(o)
@@ -109,6 +110,7 @@ func (t *holdTally) snapshot() *holdTally {
 	defer t.mu.Unlock()
 	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
+	s.targets, s.sources = maps.Clone(t.targets), maps.Clone(t.sources)
 	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)
 	s.series = holdSeries{t.series.width, slices.Clone(t.series.bins)}

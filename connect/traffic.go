@@ -225,6 +225,7 @@ type TrafficResult struct {
 	Reconnect   bool            `json:"-"`
 	Fixed       bool            `json:"-"` // the source ports are the plan's
 	Hole        *MTUHole        `json:"-"` // nil if none was found
+	FailedAt    FailedAt        `json:"-"`
 	Foreign     int64           `json:"-"` // datagrams that are no echo of what was sent
 	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent; nil if
 	// none was sent.

@@ -297,6 +297,7 @@ func (t *trafficTally) result() *TrafficResult {
 		ConnectSpread: connects, RoundTripSpread: roundTrips, RTTSpread: t.rtt.Distribution(),
 		Reconnect: !plan.NoReconnect,
 		Hole:      t.hole,
+		FailedAt:  t.failedAt(),
 		Fixed:     plan.Sources.Ports.Count() > 0,
 	}
 	for _, n := range t.failedFirst {

@@ -232,9 +232,9 @@ func TestFaultForgottenFindings(t *testing.T) {
 		{"capacity", `for (const t of [args.full, args.roomy]) await mconnect.capacity(t, { connections: 40, timeout: '10s' });`, "mconnect_capacity", "value>=40"},
 		{"idle", `for (const idleTimeout of ['500ms', '1h']) await mconnect.idle(listen({ idleTimeout }).address, { from: '100ms', to: '1s', connections: 10 });`, "mconnect_idle_timeout", "value>=1000"},
 		{"disruption", `const fixed = { connections: 20, source: '127.9.0.1', sourcePorts: '21000-21019', close: 'rst', flows: true, expect: { connected: false } };
-			const one = listen({ hostname: 'a' }), before = await flood(one.address, fixed);
+			const one = listen({ hostname: 'a' }), both = [one.address, args.roomy], before = await flood(both, fixed);
 			await one.close();
-			const after = await flood(one.address, fixed);
+			const after = await flood(both, fixed);
 			for (const now of [after, before]) mconnect.disruption(before, now, { model: 'stateful' });`, "mconnect_disruption_lost", "value==0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
@@ -26,6 +27,7 @@ type connects struct {
 	theirs               string        // whose connections failed, if that is known
 	unreached            string        // to whom SYNs are lost, if that is known
 	times, rtt           stats.Summary // of connects, and of the kernel's handshakes, where it tells them
+	at                   connect.FailedAt
 }
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
@@ -47,6 +49,9 @@ func (c *connects) judge(j *judge, prompt bool) {
 	} else {
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}
+	if at := failedAt(&c.at); at != "" {
+		c.theirs = at
+	}
 	j.part(Connected, c.begun-c.failed, c.begun, "were established"+c.but, causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
 	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
@@ -56,6 +61,28 @@ func (c *connects) judge(j *judge, prompt bool) {
 // resends reports whether most of the time of connects was waiting for lost SYNs to be sent again.
 func (c *connects) resends() bool {
 	return time.Duration(c.retried)*time.Second > time.Duration(c.times.Count)*c.times.Avg/2 && c.retried > 0
+}
+
+// failedAt says where all failures were, "" if they were at no one place.
+func failedAt(at *connect.FailedAt) string {
+	const source = "something drops or rejects that address (a rule, or a limit for each source), has no route back to it, or sends it to a backend of its own"
+	switch {
+	case at.Targets > 0 && at.Sources > 0:
+		return fmt.Sprintf("; all failures are at %s from source %s, and none at the other %s or from the other %s: that target fails, or %s", quote.Cut(at.Target, longName), at.Source, others(at.Targets, "target"), others(at.Sources, "source"), source)
+	case at.Targets > 0:
+		return fmt.Sprintf("; all failures are at %s, and none at the other %s, so look there", quote.Cut(at.Target, longName), others(at.Targets, "target"))
+	case at.Sources > 0:
+		return fmt.Sprintf("; all failures are from source %s, and none from the other %s, so most likely %s", at.Source, others(at.Sources, "source"), source)
+	}
+	return ""
+}
+
+// others is all of so many things but one.
+func others(n int64, thing string) string {
+	if n == 2 {
+		return thing
+	}
+	return plural(n-1, thing)
 }
 
 // someRefused tells what refuses connections where others are established: the server listens.

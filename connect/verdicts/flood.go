@@ -14,7 +14,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost, "answers", replyMedian), fixed: r.Fixed,
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
-		times: r.ConnectTime, rtt: r.RTT,
+		times: r.ConnectTime, rtt: r.RTT, at: r.FailedAt,
 	}
 	if r.Unread {
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"

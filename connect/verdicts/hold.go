@@ -23,7 +23,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime, dropped: r.DroppedSYNs,
-		times: r.ConnectTime, rtt: r.RTT,
+		times: r.ConnectTime, rtt: r.RTT, at: r.FailedAt,
 	}
 	lost := findUnreached(duesOf(j.expect.Hosts, r.Hosts), r.Hosts, r.Retried, c.begun)
 	c.unreached = lost.String()
@@ -33,7 +33,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	if r.Unheard && r.Needless == 0 {
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
 	} else {
-		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r), r.Hosts)
+		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r)+failedAt(&r.FailedAt), r.Hosts)
 	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections(), lost)
 	r.Judged = j.result()

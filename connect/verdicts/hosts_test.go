@@ -181,6 +181,38 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 	}
 }
 
+// Where all failures were at one of several targets, or from one of several sources, it is told, and nothing else is guessed.
+func TestWhereAllConnectionsFailed(t *testing.T) {
+	t.Parallel()
+	source := netip.MustParseAddr("10.0.0.3")
+	for name, row := range map[string]struct {
+		at   connect.FailedAt
+		want want
+	}{
+		"one target of two":            {connect.FailedAt{Target: "b:1", Targets: 2}, want{fails: true, text: []string{"all failures are at b:1, and none at the other target, so look there"}, lacks: "several backends refuses"}},
+		"one target of five":           {connect.FailedAt{Target: "b:1", Targets: 5}, want{fails: true, text: []string{"none at the other 4 targets"}, lacks: "several backends refuses"}},
+		"one source of four":           {connect.FailedAt{Source: source, Sources: 4}, want{fails: true, text: []string{"all failures are from source 10.0.0.3, and none from the other 3 sources", "a limit for each source"}, lacks: "several backends refuses"}},
+		"one target and source of two": {connect.FailedAt{Target: "b:1", Targets: 2, Source: source, Sources: 2}, want{fails: true, text: []string{"all failures are at b:1 from source 10.0.0.3", "that target fails, or something drops"}}},
+		"anywhere":                     {connect.FailedAt{}, want{fails: true, text: []string{"several backends refuses"}, lacks: "all failures"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := answered(connect.Hosts{"web-1": 500}, nil)
+			r.Connects, r.FailedConnects, r.States.Error, r.FailedAt = 600, 100, 100, row.at
+			r.ConnectErrors, r.First = refused(100)
+			r.Errors = r.ConnectErrors
+			verdicts.Flood(r, nil, true)
+			row.want.check(t, r.Judged, verdicts.Connected)
+		})
+	}
+	held := &connect.HoldResult{Connects: 10, EstablishedTotal: 10, FailedAt: connect.FailedAt{Target: "b:1", Targets: 2}, Losses: connect.Losses{ClosedBy: connect.ClosedBy{FIN: 5}}}
+	for i := range int64(5) {
+		held.List = append(held.List, connect.Loss{Number: 2 * i, Host: connect.UnknownHost, Class: connect.ClassClosed})
+	}
+	verdicts.Hold(held, nil, nil)
+	want{fails: true, text: []string{"5 connections", "all failures are at b:1"}}.check(t, held.Judged, verdicts.Kept)
+}
+
 // The verdict on connects tells it, too.
 func TestWhoseConnectsFailed(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connections, begun: r.Begun, failed: r.FailedFirst, errors: r.FirstErrors, first: r.First,
-		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime,
+		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime, at: r.FailedAt,
 	}
 	c.judge(j, false)
 	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r), r.LastingByHost, r.LostByHost)
@@ -36,7 +36,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 
 // trafficWhy says why connections were lost.
 func trafficWhy(r *connect.TrafficResult) string {
-	return causes(lossesOf(r), r.First) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
+	return causes(lossesOf(r), r.First) + failedAt(&r.FailedAt) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
 }
 
 // lossesOf counts the losses that no change excuses, by how the connections ended. Of several calls together, they are not known one by one.
