@@ -226,6 +226,8 @@ type TrafficResult struct {
 	Fixed       bool            `json:"-"` // the source ports are the plan's
 	Hole        *MTUHole        `json:"-"` // nil if none was found
 	FailedAt    FailedAt        `json:"-"`
+	Awaiting    int64           `json:"-"` // connections that were cut off, by Timeout or from outside, while they waited for an echo
+	Awaited     time.Duration   `json:"-"` // for how long, the longest of them
 	Foreign     int64           `json:"-"` // datagrams that are no echo of what was sent
 	// NewPortAnswered says whether a datagram from a new source port was answered, after flows with fixed ones had fallen silent; nil if
 	// none was sent.

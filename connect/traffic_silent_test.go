@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"regexp"
@@ -262,5 +263,59 @@ func TestRedialedFlowIsDown(t *testing.T) {
 		})
 		assert.EqualValues(t, 1, r.Lost)
 		assert.EqualValues(t, 1, r.Down)
+	})
+}
+
+// UDP flows that lack their last echoes are well one by one, as datagrams get lost; where too many of them do for chance, they are silent.
+func TestUDPFlowsThatFallSilentAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		flows, lacking, packets, sent, received int64
+		silent                                  int64
+	}{
+		"none":                              {20, 0, 0, 300, 300, 0},
+		"all, and nothing was lost before":  {20, 20, 30, 300, 270, 20},
+		"half, and nothing was lost before": {20, 10, 10, 300, 290, 10},
+		"a few":                             {20, 3, 3, 300, 297, 0},
+		"a quarter, of a lossy way":         {20, 5, 5, 300, 225, 0},
+		"half, of a lossy way":              {20, 10, 10, 300, 225, 0},
+		"all, of a lossy way":               {20, 20, 30, 300, 230, 20},
+		"four of very many":                 {100_000, 4, 4, 1_000_000, 999_990, 0},
+		"one host's of very many":           {100_000, 25_000, 25_000, 1_000_000, 974_000, 25_000},
+	} {
+		tails := tails{row.flows, row.lacking, row.packets}
+		assert.Equal(t, row.silent, tails.silent(row.sent, row.received), name)
+	}
+	onBoth(t, func(t *testing.T, e *Engine) {
+		const flows, packets = 10, 20 // in a second
+		var first time.Time
+		to := datagrams(t, func(_ netip.AddrPort, data []byte) []byte {
+			if first.IsZero() {
+				first = time.Now()
+			}
+			if time.Since(first) > 850*time.Millisecond {
+				return nil
+			}
+			return named("web-2", data)
+		})
+		r := traffic(t, e, TrafficPlan{
+			Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: flows}, Duration: time.Second, Throughput: flows * packets, PacketSize: 1024, LossTimeout: 500 * time.Millisecond,
+		})
+		assert.EqualValues(t, flows, r.Down, "%d lost", r.Lost)
+	})
+}
+
+// What was awaited when the call's time was up is not known to have come.
+func TestTrafficIsCutOffWhileEchoesAreDue(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		silent := peer(t, func(c *net.TCPConn) {
+			_, _ = io.CopyN(c, c, DefaultPacketSize)
+			untilClosed(c)
+		})
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{silent}, Timeout: time.Second}, Duration: time.Second, LossTimeout: time.Hour})
+		assert.EqualValues(t, 1, r.Awaiting)
+		assert.Positive(t, r.Awaited)
+		assert.Zero(t, r.Down)
 	})
 }

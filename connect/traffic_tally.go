@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,7 +32,10 @@ type trafficTally struct {
 	lastRise            time.Duration // when the last of the lasting connections got its first echo
 	lastSilent          time.Duration // when the last of the lasting connections was established that has got none
 	silent              int64         // lasting connections that have sent in vain
-	unused              int64         // lasting connections that never had a packet to send
+	tails               tails
+	awaiting            int64 // lasting connections that were cut off while they waited for an echo
+	awaited             time.Duration
+	unused              int64 // lasting connections that never had a packet to send
 	retransmits         int64
 	omitted             int64 // records
 
@@ -159,17 +163,7 @@ func (t *trafficTally) ended(o *Outcome) {
 		t.corruptedBy.Add(host, p.Corrupted)
 	}
 	if o.Class == ClassNone {
-		t.lastingBy.Add(host, 1)
-		t.lastRise = max(t.lastRise, r.Connected, r.Answered)
-		if r.Received == 0 {
-			t.lastSilent = max(t.lastSilent, r.Connected)
-		}
-		if r.Sent == 0 && len(t.down[o.Number]) == 0 {
-			t.unused++
-		}
-		if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialedInVain(o) {
-			t.silent++ // a proxy takes connections whether it has a backend or not
-		}
+		t.lasted(o, &r, host)
 		return
 	}
 	t.fail(o)
@@ -179,6 +173,55 @@ func (t *trafficTally) ended(o *Outcome) {
 		t.firstLoss = o.At
 	}
 	t.lastLoss = max(t.lastLoss, o.At)
+}
+
+// lasted takes note of a connection that has lasted to the end.
+func (t *trafficTally) lasted(o *Outcome, r *TrafficRecord, host string) {
+	p := o.Packets
+	t.lastingBy.Add(host, 1)
+	t.lastRise = max(t.lastRise, r.Connected, r.Answered)
+	if r.Received == 0 {
+		t.lastSilent = max(t.lastSilent, r.Connected)
+	}
+	if r.Sent == 0 && len(t.down[o.Number]) == 0 {
+		t.unused++
+	}
+	if p.Awaited > 0 {
+		t.awaiting++
+		t.awaited = max(t.awaited, p.Awaited)
+	}
+	if r.Sent > 0 && r.Received == 0 || p.Stuck > 0 || t.isRedialedInVain(o) {
+		t.silent++ // a proxy takes connections whether it has a backend or not
+	} else if r.Sent > 0 {
+		t.tails.add(p.Unheard)
+	}
+}
+
+// tails are the ends of UDP flows that lasted. A few may lack the echoes of their last datagrams, as datagrams get lost now and then.
+type tails struct {
+	flows   int64
+	lacking int64 // of these, those whose last datagrams have no echo
+	packets int64 // these datagrams
+}
+
+func (t *tails) add(unheard int64) {
+	t.flows++
+	if unheard > 0 {
+		t.lacking++
+		t.packets += unheard
+	}
+}
+
+// silent is how many flows have fallen silent at the end: none if so many may lack the last echo by chance, by the share of all other datagrams
+// that were lost. The bound is that of the binomial distribution's tail, (e·n·p/k)^k.
+func (t *tails) silent(sent, received int64) int64 {
+	const fewest, hardlyEver = 4, 1e-6
+	others := sent - t.packets
+	share := float64(max(others-received, 0)+1) / float64(others+1)
+	if n, k := float64(t.flows), float64(t.lacking); t.lacking < fewest || math.Pow(math.E*n*share/k, k) > hardlyEver {
+		return 0
+	}
+	return t.lacking
 }
 
 // isRedialedInVain reports whether a UDP flow was lost, and has not echoed since: to dial it anew tells nothing.
@@ -249,6 +292,7 @@ func (t *trafficTally) sample(at time.Duration) {
 
 func (t *trafficTally) result() *TrafficResult {
 	plan := t.traffic
+	t.silent += t.tails.silent(t.last.Sent, t.last.Received)
 	for number, u := range t.unmade {
 		t.keep(TrafficRecord{Started: u.started, Ended: t.job.Length(), Error: u.class, Remote: t.remote(number)})
 	}
@@ -293,6 +337,8 @@ func (t *trafficTally) result() *TrafficResult {
 		FirstErrors:   counts(&t.failedFirst),
 		Down:          plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
 		Unused:        t.unused,
+		Awaiting:      t.awaiting,
+		Awaited:       t.awaited,
 		LossTimeout:   plan.LossTimeout,
 		ConnectSpread: connects, RoundTripSpread: roundTrips, RTTSpread: t.rtt.Distribution(),
 		Reconnect: !plan.NoReconnect,

@@ -100,6 +100,8 @@ func judgeRecovered(j *judge, r *connect.TrafficResult) {
 	switch {
 	case down > 0:
 		text += " (all expected)" + recoveredWhy(r)
+	case r.Awaiting > 0:
+		text += fmt.Sprintf("; %d of them waited for an echo when the call was cut off, for up to %s, so whether these still echo is not known: allow a timeout of the duration and lossTimeout together, or leave it out", r.Awaiting, units.Span(r.Awaited))
 	case r.Unused > 0:
 		text += fmt.Sprintf("; %d of them had no packet to send, as the rate is too low for the duration, so whether they echo is not known", r.Unused)
 	}

@@ -114,6 +114,9 @@ func TestTraffic(t *testing.T) {
 		}), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"what is dialed again has been lost again before it echoed: 3 reset"}, lacks: "last longer",
 		}},
+		"cut off while echoes were due": {lasting(func(r *connect.TrafficResult) { r.Awaiting, r.Awaited = 3, second }), nil, false, nil, verdicts.Recovered, want{
+			text: []string{"10 of 10", "3 of them waited for an echo when the call was cut off, for up to 1 s", "allow a timeout"},
+		}},
 		"large packets alone, and no echo": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Received, r.PacketSize, r.BySize = 10, 0, 4096, []connect.SizeCount{{Size: 4096}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packetSize: [64, 4096] tells"}}},

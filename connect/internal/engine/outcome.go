@@ -51,6 +51,8 @@ type Packets struct {
 	Answered                time.Duration // when the first echo came, since the call's start; 0 if none has
 	LastEcho                time.Duration // when the last one came
 	Missed                  time.Duration // if it fell silent, when the packet was sent whose echo never came; else 0
+	Unheard                 int64         // if it lasted: datagrams at its end that have no echo, though there was time for it
+	Awaited                 time.Duration // if it lasted: for how long it had waited for an echo when it was cut off; else 0
 	Stuck, Passed           int           // bytes of packets that do not come back, and of the largest that do; 0 if size makes no difference
 	Worked                  bool          // packets of size Stuck had come back before
 	Local                   netip.AddrPort

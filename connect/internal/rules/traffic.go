@@ -136,7 +136,7 @@ func (t *traffic) Expired(key uint32, seen int64) {
 func (t *traffic) late(s *session, now int64) {
 	switch {
 	case t.draining && t.datagram && s.lacksLast():
-		t.complete(s, now)
+		t.complete(s, now).Unheard = s.unheard
 	case s.waiting && s.told.Class != class.None:
 		t.lose(s, now, s.told)
 	case s.waiting:
@@ -182,9 +182,10 @@ func (t *traffic) lose(s *session, now int64, fault engine.Fault) {
 }
 
 // complete ends a connection that lasted to the end.
-func (t *traffic) complete(s *session, now int64) {
+func (t *traffic) complete(s *session, now int64) *engine.Packets {
 	known := t.known(s, class.None)
 	t.core.Complete(s.key, now).Packets = known
+	return known
 }
 
 // known is what is known of the packets of a connection that ends.
@@ -224,8 +225,12 @@ func (t *traffic) TimeUp(now int64) { t.Stop(now, class.Aborted) }
 func (t *traffic) Stop(now int64, end class.Class) {
 	t.draining = true
 	t.core.Each(func(key uint32) {
-		if s := t.of(key); end != class.None {
-			t.complete(s, now)
+		s := t.of(key)
+		if end != class.None {
+			known := t.complete(s, now)
+			if s.waiting {
+				known.Awaited = time.Duration(now - s.since)
+			}
 		} else {
 			t.drain(s, now)
 		}
