@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -71,6 +72,18 @@ func TestCallsShareQueues(t *testing.T) {
 	}))
 	assert.Zero(t, e.Total.States().Dialing)
 	assert.Zero(t, e.Total.States().Established)
+}
+
+// A process that is stopped for a while takes nothing for late that came in time, at whichever queue.
+func TestPausedPackets(t *testing.T) {
+	for _, queues := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d queues", queues), func(t *testing.T) {
+			w := newWiredWith(t, queues)
+			connect.PausePackets(t, "10.99.0.2:0",
+				func(f func() error) error { return w.in(w.server, f) },
+				func(f func() error) error { return w.in(w.client, f) })
+		})
+	}
 }
 
 // echo returns the address of a server that sends back what comes.

@@ -34,26 +34,40 @@ const (
 
 // pausedModes are the ways to connect, how many connections are made, and how many at once: TLS takes the processor's time.
 var pausedModes = map[string]struct{ connections, concurrency int }{
-	"loops": {2000, 40}, "package net": {2000, 40}, "tls": {300, 8},
+	"loops": {2000, 40}, "package net": {2000, 40}, "tls": {300, 8}, packetsMode: {2000, 40},
 }
+
+const packetsMode = "packets" // which has networks of its own: see TestPausedPackets
 
 // TestPausedProcess stops a client five times for twice its timeout. What arrived meanwhile came in time: none of it is an error.
 func TestPausedProcess(t *testing.T) {
+	here := func(f func() error) error { return f() }
 	for mode := range pausedModes {
-		t.Run(mode, func(t *testing.T) {
-			for range 3 {
-				text, lag := pauses(t, mode)
-				switch {
-				case strings.Contains(text, " falsely failed 0 "):
-					return
-				case lag < 10*time.Millisecond:
-					t.Fatal(text)
-				}
-				t.Logf("once more, as this machine is busy: it lags by %v. %s", lag, text)
-			}
-			needs.LeaveOut(t, "this machine is too busy to tell a pause from the lack of a processor")
-		})
+		if mode != packetsMode {
+			t.Run(mode, func(t *testing.T) { testPaused(t, mode, "127.0.0.1:0", here, here) })
+		}
 	}
+}
+
+// PausePackets does the same with packets, in the networks that it is given: where the peer listens, and the client runs.
+func PausePackets(t *testing.T, listen string, server, client func(func() error) error) {
+	t.Helper()
+	testPaused(t, packetsMode, listen, server, client)
+}
+
+func testPaused(t *testing.T, mode, listen string, server, client func(func() error) error) {
+	t.Helper()
+	for range 3 {
+		text, lag := pauses(t, mode, listen, server, client)
+		switch {
+		case strings.Contains(text, " falsely failed 0 "):
+			return
+		case lag < 10*time.Millisecond:
+			t.Fatal(text)
+		}
+		t.Logf("once more, as this machine is busy: it lags by %v. %s", lag, text)
+	}
+	needs.LeaveOut(t, "this machine is too busy to tell a pause from the lack of a processor")
 }
 
 // lag measures how late this machine lets a process run, until it is stopped.
@@ -71,9 +85,14 @@ func lag(stop <-chan struct{}) (most time.Duration) {
 
 // pauses runs TestHelperPaused in a process of its own, and stops it now and then. It returns what that says, and how much the machine
 // lagged.
-func pauses(t *testing.T, mode string) (text string, lagged time.Duration) {
+func pauses(t *testing.T, mode, listen string, server, client func(func() error) error) (text string, lagged time.Duration) {
 	t.Helper()
-	to := answersLate(t, mode == "tls")
+	var listener net.Listener
+	require.NoError(t, server(func() (err error) {
+		listener, err = net.Listen("tcp", listen)
+		return err
+	}))
+	to := answersLate(t, listener, mode == "tls")
 	stop := make(chan struct{})
 	var lagging sync.WaitGroup
 	lagging.Go(func() { lagged = lag(stop) })
@@ -81,7 +100,7 @@ func pauses(t *testing.T, mode string) (text string, lagged time.Duration) {
 	cmd.Env = append(os.Environ(), pausedClient+"="+mode, fewTarget+"="+to)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	require.NoError(t, client(cmd.Start))
 	lines := bufio.NewReader(out)
 	for line := ""; !strings.Contains(line, "begins"); {
 		line, err = lines.ReadString('\n')
@@ -102,10 +121,8 @@ func pauses(t *testing.T, mode string) (text string, lagged time.Duration) {
 }
 
 // answersLate is a peer that answers late, but in time.
-func answersLate(t *testing.T, secure bool) (address string) {
+func answersLate(t *testing.T, listener net.Listener, secure bool) (address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	var serving sync.WaitGroup
 	if secure {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{ownCertificate(t)}, MinVersion: tls.VersionTLS13})
@@ -155,6 +172,7 @@ func TestHelperPaused(t *testing.T) {
 		plan.Network = "tls"
 		plan.TLS = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13} // #nosec G402 -- a peer of this test's own
 	}
+	plan.KernelBypass = mode == packetsMode
 	e := Engine{portable: mode != "loops"}
 	fmt.Println("begins")
 	r, err := e.Flood(t.Context(), plan)
