@@ -1510,6 +1510,8 @@ export interface CallReport {
   silences?: SilenceFound[];
   /** Of pings. */
   health?: Beat[];
+  /** Of pings: where their time went, besides `connect_time`. A phase that did not happen, such as a look-up of an address, is not counted. */
+  phases?: { dns: Distribution; tls: Distribution; first_byte: Distribution; last_byte: Distribution };
   verdicts: Judgement[];
 }
 

@@ -80,7 +80,8 @@ func (e *emitter) concludePing(o *options.Ping, results []*pingResult) result {
 	e.judged("ping", e.pingTags(r.From, r.To, r.URL), judged.Verdicts)
 	e.root.ledger.Ping(recording.About{Call: "ping", Targets: []string{r.URL}, From: o.From, To: o.To, Tags: o.Tags, Answers: true, Expect: o.Expect}, &recording.Ping{
 		Start: r.StartTime, Connected: countUnless(results, unreached) == int64(len(results)), Answered: !r.Failed, Why: r.trouble,
-		Connect: fromMS(r.Connect), Total: fromMS(r.Total), Verdicts: judged.Verdicts,
+		DNS: fromMS(r.DNS), Connect: fromMS(r.Connect), TLS: fromMS(r.TLS), FirstByte: fromMS(r.FirstByte), LastByte: fromMS(r.LastByte),
+		Total: fromMS(r.Total), Verdicts: judged.Verdicts,
 	})
 	if !o.AllAddresses {
 		results = nil

@@ -50,7 +50,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 		e.judged("tcpPing", e.pingTags(r.From, r.To, "tcp://"+o.Target), judged.Verdicts)
 		e.root.ledger.Ping(recording.About{Call: "tcpPing", Network: "tcp", Targets: []string{o.Target}, From: o.From, To: o.To, Tags: o.Tags, Expect: o.Expect}, &recording.Ping{
 			Start: r.StartTime, Connected: !r.Failed, Answered: !r.Failed, Why: r.Message,
-			Connect: fromMS(r.Connect), Total: fromMS(r.Connect), Verdicts: judged.Verdicts,
+			DNS: fromMS(r.DNS), Connect: fromMS(r.Connect), Total: fromMS(r.Connect), Verdicts: judged.Verdicts,
 		})
 		if !o.AllAddresses {
 			pongs = nil

@@ -310,8 +310,9 @@ func pinged(s *Section, c *recording.Call) {
 	if c.Answers {
 		s.Facts = append(s.Facts, partFact("answered", c.Answered, c.Established))
 	}
-	s.Facts = append(s.Facts, timeFacts("connect", &c.ConnectTime)...)
-	s.Facts = append(s.Facts, timeFacts("whole request", &c.ReplyTime)...)
+	for _, t := range c.PingTimes() {
+		s.Facts = append(s.Facts, timeFacts(t.Name, t.Times)...)
+	}
 	if len(c.Health) > 1 {
 		s.Charts = append(s.Charts, healthChart(c, s.ID))
 	}

@@ -58,7 +58,7 @@ func told(backends int) *recording.Report {
 	verdicts.Hold(h, &verdicts.Expect{}, nil)
 	l.Hold(recording.About{Call: "hold", Network: "tcp", Targets: []string{"vip:5001"}}, h)
 	for i := range 10 {
-		p := recording.Ping{Start: began.Add(time.Duration(i) * 300 * time.Millisecond), Connected: true, Answered: i != 7, Connect: time.Millisecond, Total: 4 * time.Millisecond, Why: "status 503"}
+		p := recording.Ping{Start: began.Add(time.Duration(i) * 300 * time.Millisecond), Connected: true, Answered: i != 7, Connect: time.Millisecond, TLS: 2 * time.Millisecond, Total: 4 * time.Millisecond, Why: "status 503"}
 		p.Verdicts = verdicts.PingOf(exchange(&p), nil, true).Verdicts
 		l.Ping(recording.About{Call: "ping", Targets: []string{"http://vip/"}, Answers: true}, &p)
 	}

@@ -49,6 +49,9 @@ func (c *Call) normalize() {
 		d.Valid()
 		c.ByHost[name] = d
 	}
+	if c.Phases != nil {
+		c.Phases.normalize()
+	}
 	hosts := connect.Hosts{}
 	for name, n := range c.Hosts {
 		hosts.Add(name, n)

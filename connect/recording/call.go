@@ -77,6 +77,7 @@ type Call struct {
 	Limits   []CapacityFound      `json:"limits,omitempty"`   // one for each call of capacity()
 	Silences []SilenceFound       `json:"silences,omitempty"` // one for each call of idle()
 	Health   []Beat               `json:"health,omitempty"`   // of pings
+	Phases   *Phases              `json:"phases,omitempty"`   // of pings
 
 	Verdicts []Judgement `json:"verdicts"`
 
@@ -231,6 +232,7 @@ func (c *Call) Plus(d *Call) *Call {
 	sum.addCounts(d)
 	sum.ConnectTime, sum.ReplyTime, sum.RTT = c.ConnectTime.Plus(d.ConnectTime), c.ReplyTime.Plus(d.ReplyTime), c.RTT.Plus(d.RTT)
 	sum.ByHost = plusByHost(c.ByHost, d.ByHost)
+	sum.Phases = c.Phases.plus(d.Phases)
 	sum.Making = plusSpans(c.Making, a, d.Making, b)
 	sum.Outages = plusOutages(c.Outages, a, d.Outages, b, c.end().Sub(sum.StartTime), d.end().Sub(sum.StartTime))
 	sum.Changes = plusChanges(c.Changes, a, d.Changes, b)

@@ -121,6 +121,10 @@ type Ping struct {
 	Connected bool
 	Answered  bool          // or, where no answer is asked for, Connected
 	Connect   time.Duration // 0 if it was not connected
+	DNS       time.Duration // 0 if it did not happen, as of the following
+	TLS       time.Duration
+	FirstByte time.Duration
+	LastByte  time.Duration
 	Total     time.Duration
 	Why       string // it failed
 	Verdicts  []connect.Verdict
@@ -129,6 +133,7 @@ type Ping struct {
 func ofPing(about About, p *Ping) *Call {
 	c := newCall(about, p.Start, p.Total, 0, p.Verdicts)
 	c.Asked, c.Begun = 1, 1
+	c.Phases = &Phases{distributionOf(p.DNS), distributionOf(p.TLS), distributionOf(p.FirstByte), distributionOf(p.LastByte)}
 	beat := Beat{Pings: 1, Slow: p.Total}
 	if p.Connected {
 		c.Established = 1

@@ -279,3 +279,16 @@ func TestUnitsStayWithTheirNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Of a ping, each phase that has happened is told, in the order in which they do.
+func TestPingPhases(t *testing.T) {
+	t.Parallel()
+	var l recording.Ledger
+	l.Ping(recording.About{Call: "ping", Targets: []string{"https://192.0.2.1/"}, Answers: true}, &recording.Ping{
+		Start: start, Connected: true, Answered: true,
+		Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: 4 * time.Millisecond, LastByte: 5 * time.Millisecond, Total: 14 * time.Millisecond,
+	})
+	told := squeezed(text(t, l.Report(connect.States{}), nil, summary.Style{Width: 60}))
+	assert.Contains(t, told, "min med p(99) max connect 2 ms 2 ms 2 ms 2 ms TLS handshake 3 ms 3 ms 3 ms 3 ms first byte 4 ms 4 ms 4 ms 4 ms last byte 5 ms 5 ms 5 ms 5 ms whole request 14 ms")
+	assert.NotContains(t, told, "look-up")
+}

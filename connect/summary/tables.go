@@ -86,10 +86,7 @@ func namesByCount(hosts connect.Hosts, expected map[string]float64) []string {
 
 // times shows how long connects and answers took, and those of hosts that differ.
 func (p *printer) times(c *recording.Call) {
-	rows := []timesRow{{"connect", &c.ConnectTime.Summary}, {"handshake RTT", &c.RTT.Summary}, {replyName(c), &c.ReplyTime.Summary}}
-	if c.Call == "tcpPing" {
-		rows = rows[:1] // the connect is all that there is
-	}
+	rows := timesRows(c)
 	rows = slices.DeleteFunc(rows, func(r timesRow) bool { return r.of.Count == 0 })
 	if len(rows) == 0 {
 		return
@@ -141,6 +138,17 @@ type timesRow struct {
 	of   *stats.Summary
 }
 
+// timesRows are all durations that a call may have, in their order.
+func timesRows(c *recording.Call) (rows []timesRow) {
+	if c.Call == "ping" || c.Call == "tcpPing" {
+		for _, t := range c.PingTimes() {
+			rows = append(rows, timesRow{t.Name, &t.Times.Summary})
+		}
+		return rows
+	}
+	return []timesRow{{"connect", &c.ConnectTime.Summary}, {"handshake RTT", &c.RTT.Summary}, {replyName(c), &c.ReplyTime.Summary}}
+}
+
 // replyName is what the second kind of a call's times are.
 func replyName(c *recording.Call) string {
 	switch c.Call {
@@ -148,8 +156,6 @@ func replyName(c *recording.Call) string {
 		return "keepalive"
 	case "traffic":
 		return "round trip"
-	case "ping":
-		return "whole request"
 	default:
 		return "answer"
 	}
