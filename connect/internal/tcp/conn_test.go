@@ -109,6 +109,11 @@ func TestConn(t *testing.T) {
 			{after: 1000, state: tcp.SynSent},
 			{after: 1000, leaves: open.leaves, state: tcp.SynSent},
 		},
+		"an old connection's segments flood in": {
+			open,
+			{arrives: seg(ack, irs, iss-9, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss - 9}}, state: tcp.SynSent},
+			{after: 1, arrives: seg(ack, irs, iss-9, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss - 9}, syn}, state: tcp.SynSent},
+		},
 		"surprises": {
 			open,
 			{arrives: seg(wire.SYN|ack, irs, iss+7, ""), leaves: []wire.TCP{{Flags: rst, Seq: iss + 7}}, state: tcp.SynSent},
@@ -124,6 +129,8 @@ func TestConn(t *testing.T) {
 			{arrives: seg(wire.SYN, irs+9, 0, ""), leaves: challenged, state: tcp.Established},
 			{arrives: seg(0, irs+1, 0, "no ACK"), state: tcp.Established},
 			{arrives: seg(ack, irs+1, iss+9, "not sent yet"), leaves: challenged, state: tcp.Established},
+			{arrives: seg(ack, irs+1, 1<<32+iss-window, "a blind guess"), leaves: challenged, state: tcp.Established},
+			{arrives: seg(ack, irs+1, 1<<31+iss, "another one"), leaves: challenged, state: tcp.Established},
 			{arrives: seg(ack, irs+3, iss+1, "too early"), leaves: challenged, state: tcp.Established},
 			{arrives: seg(ack|wire.FIN, irs+3, iss+1, ""), leaves: challenged, state: tcp.Established},
 			{arrives: seg(ack, irs, iss+1, ""), leaves: challenged, state: tcp.Established},
@@ -188,6 +195,21 @@ func run(t *testing.T, steps []step) {
 		}
 		assert.Equal(t, text(s.leaves), text(leaves), "step %d", i)
 		assert.Equal(t, s.state.String(), c.State().String(), "step %d", i)
+	}
+}
+
+// A segment that has come before its turn is kept only if its ACK field is one that the peer may have sent.
+func TestMisses(t *testing.T) {
+	t.Parallel()
+	var c tcp.Conn
+	c.Open(iss, mss)
+	c.Next(nil, 0)
+	c.Receive(synAck.arrives, window, 0)
+	const first = 1<<32 + iss + 1
+	for acked, want := range map[uint32]bool{
+		iss + 1: true, iss: true, (first - window) % (1 << 32): true, (first - window - 1) % (1 << 32): false, iss + 2: false, 1<<31 + iss: false,
+	} {
+		assert.Equal(t, want, c.Misses(seg(ack, irs+3, acked, "early"), window), acked)
 	}
 }
 

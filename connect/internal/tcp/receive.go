@@ -119,16 +119,26 @@ func (c *Conn) Resume(s *wire.TCP, now int64) (n News) {
 func (c *Conn) Misses(s *wire.TCP, window uint16) bool {
 	switch c.state {
 	case Established, FinWait1, FinWait2:
-		return s.Has(wire.ACK) && !s.Has(wire.RST) && !s.Has(wire.SYN) && s.Length() > 0 && c.rcv.before(seq(s.Seq)) && c.acceptable(s, window)
+		return s.Has(wire.ACK) && !s.Has(wire.RST) && !s.Has(wire.SYN) && s.Length() > 0 && c.rcv.before(seq(s.Seq)) &&
+			c.acceptable(s, window) && c.mayAcknowledge(seq(s.Ack))
 	}
 	return false
 }
+
+// mayAcknowledge reports whether the peer may have sent an ACK field: what it acknowledges was sent, and not longer ago than a window. An
+// attacker who can't see the connection must guess that besides the sequence number (RFC 5961, section 5).
+func (c *Conn) mayAcknowledge(ack seq) bool {
+	return ack.within(c.una-mostWindow, mostWindow+uint32(c.flight)+1)
+}
+
+// mostWindow is the largest window there is without scaling.
+const mostWindow = 1<<16 - 1
 
 // acknowledge takes the ACK field (section 3.10.7.4, fifth). It returns false for a segment that is to be dropped.
 func (c *Conn) acknowledge(s *wire.TCP, now int64, n *News) (ok bool) {
 	ack := seq(s.Ack)
 	switch {
-	case c.nxt().before(ack):
+	case !c.mayAcknowledge(ack):
 		c.flags |= oweAck
 		return false
 	case ack.before(c.una): // an old duplicate, whose data may be new

@@ -32,8 +32,12 @@ func (c *Conn) startTimer(now int64) {
 	c.flags |= timerOn
 }
 
-// hurry makes a dial's first timeout a short one.
-func (c *Conn) hurry(now int64) { c.sent = clock(now) - firstTimeout + granularity }
+// hurry makes a dial's first timeout a short one, and never puts it off: whoever asks for it again and again would else silence the dial.
+func (c *Conn) hurry(now int64) {
+	if c.Deadline(now) > now+granularity*microsecond {
+		c.sent = clock(now) - firstTimeout + granularity
+	}
+}
 
 func (c *Conn) stopTimer() {
 	c.flags &^= timerOn | timed
