@@ -11,6 +11,7 @@ import (
 const (
 	mostEarlySegments = 128      // of a connection
 	mostEarlyBytes    = 16 << 20 // of a driver
+	earlyOverhead     = 128      // of a segment, besides its text: many small ones take memory, too
 )
 
 // early are segments that came before what is missing in front of them (RFC 9293, section 3.10.7.4, seventh). A connection has some only
@@ -20,10 +21,12 @@ type early struct {
 	bytes int
 }
 
+func earlyCost(s *wire.TCP) int { return earlyOverhead + len(s.Payload) }
+
 // keep keeps a segment until what is missing has come. Without room it is not kept: the peer sends it again.
 func (e *early) keep(id connID, s *wire.TCP) {
 	segments := e.of[id]
-	if len(segments) == mostEarlySegments || e.bytes+len(s.Payload) > mostEarlyBytes {
+	if len(segments) == mostEarlySegments || e.bytes+earlyCost(s) > mostEarlyBytes {
 		return
 	}
 	at, known := slices.BinarySearchFunc(segments, s.Seq, func(kept wire.TCP, number uint32) int {
@@ -38,7 +41,7 @@ func (e *early) keep(id connID, s *wire.TCP) {
 	kept := *s
 	kept.Payload = bytes.Clone(s.Payload)
 	e.of[id] = slices.Insert(segments, at, kept)
-	e.bytes += len(kept.Payload)
+	e.bytes += earlyCost(&kept)
 }
 
 // next takes out the first segment of a connection, if nothing is missing before it any more.
@@ -48,7 +51,7 @@ func (e *early) next(id connID, missing func(*wire.TCP) bool) (s wire.TCP, ok bo
 		return s, false
 	}
 	s = segments[0]
-	e.bytes -= len(s.Payload)
+	e.bytes -= earlyCost(&s)
 	if e.of[id] = segments[1:]; len(segments) == 1 {
 		delete(e.of, id)
 	}
@@ -58,7 +61,7 @@ func (e *early) next(id connID, missing func(*wire.TCP) bool) (s wire.TCP, ok bo
 // forget drops what a connection has.
 func (e *early) forget(id connID) {
 	for i := range e.of[id] {
-		e.bytes -= len(e.of[id][i].Payload)
+		e.bytes -= earlyCost(&e.of[id][i])
 	}
 	delete(e.of, id)
 }

@@ -19,7 +19,7 @@ func TestEarly(t *testing.T) {
 		e.keep(7, &wire.TCP{Seq: first + at, Payload: []byte("ab")})
 	}
 	e.keep(9, &wire.TCP{Seq: 1, Payload: []byte("of another")})
-	assert.Equal(t, 8+len("of another"), e.bytes, "the same once")
+	assert.Equal(t, 5*earlyOverhead+8+len("of another"), e.bytes, "the same once")
 	due := uint32(0)
 	missing := func(s *wire.TCP) bool { return s.Seq-first > due }
 	var got []uint32
@@ -30,7 +30,7 @@ func TestEarly(t *testing.T) {
 	}
 	assert.Equal(t, []uint32{0, 2}, got)
 	e.forget(7)
-	assert.Equal(t, len("of another"), e.bytes)
+	assert.Equal(t, earlyOverhead+len("of another"), e.bytes)
 	e.forget(9)
 	assert.Empty(t, e.of)
 	assert.Zero(t, e.bytes)
@@ -50,4 +50,10 @@ func TestEarlyIsBounded(t *testing.T) {
 	}
 	assert.LessOrEqual(t, e.bytes, mostEarlyBytes)
 	assert.Greater(t, e.bytes, mostEarlyBytes/2)
+
+	e = early{}
+	for id := range connID(2 * mostEarlyBytes / earlyOverhead) {
+		e.keep(id, &wire.TCP{Flags: wire.FIN | wire.ACK})
+	}
+	assert.LessOrEqual(t, len(e.of), mostEarlyBytes/earlyOverhead, "segments without text take memory, too")
 }
