@@ -161,10 +161,10 @@ type happened struct {
 func exercise(t *testing.T) *happened {
 	t.Helper()
 	h := &happened{map[string][]any{}, map[string]samples{}, map[string]string{}, map[string][]string{}}
+	files := filepath.Join(t.TempDir(), "a") // for longer than the process, which writes them at its end
 	p := newProcess(t)
 	_, port, err := net.SplitHostPort(startPeer(t, greeting("web-1")))
 	require.NoError(t, err)
-	files := filepath.Join(t.TempDir(), "a")
 	site := startSite(t)
 	_, sitePort, err := net.SplitHostPort(site.Listener.Addr().String())
 	require.NoError(t, err)

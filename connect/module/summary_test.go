@@ -13,11 +13,11 @@ import (
 // With replace k6 gets text and files, with all thresholds and their values.
 func TestSummaryInPlaceOfK6s(t *testing.T) {
 	t.Parallel()
+	a := filepath.Join(t.TempDir(), "a") // for longer than the process, which writes at its end
 	p := newProcess(t)
 	v := p.newVU(t).begin(t, settings{})
 	get[any](t, v, `await flood('%s', {connections: 5}); await flood('?').catch(() => null)`, startPeer(t, greeting("web-1")))
 	v.end(t)
-	a := filepath.Join(t.TempDir(), "a")
 	files := get[map[string]string](t, p.newVU(t).begin(t, settings{setup: true}), `return summary({replace: true, json: '`+a+`.json', junit: '`+a+`.xml', html: '`+a+`.html', title: 'Night'})({
 		metrics: {
 			http_req_duration: {type: 'trend', contains: 'time', values: {'p(95)': 12.5}, thresholds: {'p(95)<10': {ok: false}}},
