@@ -26,11 +26,18 @@ func (c *Call) PingTimes() []NamedTimes {
 	if p == nil { // a recording from before there were any
 		p = &Phases{}
 	}
-	times := []NamedTimes{{"name look-up", &p.DNS}, {"connect", &c.ConnectTime}}
-	if c.Call == "tcpPing" {
-		return times
+	times := []NamedTimes{
+		{"name look-up", &p.DNS},
+		{"connect", &c.ConnectTime},
+		{"TLS handshake", &p.TLS},
+		{"first byte", &p.FirstByte},
+		{"last byte", &p.LastByte},
+		{"whole request", &c.ReplyTime},
 	}
-	return append(times, NamedTimes{"TLS handshake", &p.TLS}, NamedTimes{"first byte", &p.FirstByte}, NamedTimes{"last byte", &p.LastByte}, NamedTimes{"whole request", &c.ReplyTime})
+	if c.Call == "tcpPing" {
+		return times[:2]
+	}
+	return times
 }
 
 // distributionOf is that of a phase, which a ping may not have had.

@@ -49,8 +49,12 @@ func TestPhasesOfPings(t *testing.T) {
 		got = append(got, told{p.Name, p.Times.Number, p.Times.Max})
 	}
 	assert.Equal(t, []told{
-		{"name look-up", 2, time.Millisecond}, {"connect", 3, 4 * time.Millisecond}, {"TLS handshake", 2, 3 * time.Millisecond},
-		{"first byte", 2, 4 * time.Millisecond}, {"last byte", 2, 5 * time.Millisecond}, {"whole request", 2, 14 * time.Millisecond},
+		{"name look-up", 2, time.Millisecond},
+		{"connect", 3, 4 * time.Millisecond},
+		{"TLS handshake", 2, 3 * time.Millisecond},
+		{"first byte", 2, 4 * time.Millisecond},
+		{"last byte", 2, 5 * time.Millisecond},
+		{"whole request", 2, 14 * time.Millisecond},
 	}, got)
 	assert.EqualValues(t, 1, all[1].ByCall[0].Phases.TLS.Number, "merging changes nothing else")
 }
