@@ -27,7 +27,8 @@ type driver struct {
 	share int // this one of the call's
 	ends  []*end
 	core  *engine.Core
-	loop  *loop.Attachment
+	on    *loop.Loop
+	loop  *loop.Attachment // there
 	turns turns
 
 	conns  conns

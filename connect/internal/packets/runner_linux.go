@@ -65,10 +65,11 @@ func (r *runner) makeDrivers() {
 		d := newDriver(r.call, i)
 		d.core = engine.NewCore(r.call.job, d, lanes, r.rules, r.Hooks(func() { d.finished, d.idleSince = true, loop.Now() }))
 		r.drivers, r.quiet = append(r.drivers, d), append(r.quiet, d.quiet)
+		d.on = r.net.loop(i)
 		for _, l := range r.links {
 			e := l.ends[i]
 			d.ends = append(d.ends, e)
-			await(r.net.loop(i), func() { e.drivers = append(e.drivers, d) })
+			await(d.on, func() { e.drivers = append(e.drivers, d) })
 		}
 	}
 }
@@ -86,9 +87,8 @@ func (r *runner) takePackets() error {
 
 func (r *runner) begin() {
 	r.call.job.Begin(loop.Now()) // the interfaces may have taken their time
-	for i, d := range r.drivers {
-		l := r.net.loop(i)
-		await(l, func() { d.loop = l.Attach(d) })
+	for _, d := range r.drivers {
+		await(d.on, func() { d.loop = d.on.Attach(d) })
 	}
 }
 
@@ -97,8 +97,8 @@ func (r *runner) close() {
 	for _, l := range r.taken {
 		r.net.drop(l, r.call)
 	}
-	for i, d := range r.drivers {
-		await(r.net.loop(i), func() {
+	for _, d := range r.drivers {
+		await(d.on, func() {
 			for _, e := range d.ends {
 				e.remove(d)
 			}
@@ -112,8 +112,8 @@ func (r *runner) close() {
 
 // Stop implements engine.Runner.
 func (r *runner) Stop(dialing, established class.Class) {
-	for i, d := range r.drivers {
-		r.net.loop(i).Do(func() {
+	for _, d := range r.drivers {
+		d.on.Do(func() {
 			d.core.Stop(loop.Now(), dialing, established)
 			d.loop.Wake()
 		})
@@ -124,7 +124,7 @@ func (r *runner) Stop(dialing, established class.Class) {
 func (r *runner) Release() {
 	for i, d := range r.drivers {
 		<-r.quiet[i]
-		await(r.net.loop(i), func() { d.loop.Detach() })
+		await(d.on, func() { d.loop.Detach() })
 	}
 	r.close()
 }
