@@ -46,6 +46,8 @@ func TestCallsShareQueues(t *testing.T) {
 	hold := at(w.echo(t), func(p *connect.Plan) {
 		p.Connections, p.Payload, p.Sources = 2000, []byte("still there?"), sourcesOf(t, "10.99.7.0/24", source.Ports{})
 	})
+	echoed := firstEcho{seen: make(chan struct{})}
+	hold.Observer = &echoed
 	require.NoError(t, w.in(w.client, func() error {
 		held, err := e.Hold(context.Background(), connect.HoldPlan{Plan: hold, Keepalive: 300 * time.Millisecond, KeepaliveTimeout: time.Minute})
 		if err != nil {
@@ -64,6 +66,7 @@ func TestCallsShareQueues(t *testing.T) {
 			})
 		}
 		calls.Wait()
+		<-echoed.seen
 		assert.Equal(t, hold.Connections, held.States().Established)
 		r := held.Close()
 		assert.Equal(t, hold.Connections, r.States.Completed, "%v", r.First)
@@ -73,6 +76,22 @@ func TestCallsShareQueues(t *testing.T) {
 	assert.Zero(t, e.Total.States().Dialing)
 	assert.Zero(t, e.Total.States().Established)
 }
+
+// firstEcho is closed when a keepalive has been answered.
+type firstEcho struct {
+	once sync.Once
+	seen chan struct{}
+}
+
+func (f *firstEcho) Outcomes(batch []connect.Outcome) {
+	for i := range batch {
+		if batch[i].Event == connect.Echoed {
+			f.once.Do(func() { close(f.seen) })
+		}
+	}
+}
+func (*firstEcho) Second()                {}
+func (*firstEcho) Monitor(connect.States) {}
 
 // A process that is stopped for a while takes nothing for late that came in time, at whichever queue.
 func TestPausedPackets(t *testing.T) {
