@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -102,6 +103,69 @@ func TestPausedPackets(t *testing.T) {
 				func(f func() error) error { return w.in(w.server, f) },
 				func(f func() error) error { return w.in(w.client, f) })
 		})
+	}
+}
+
+// Calls with the same sources at once never have the same 5-tuple, whatever loops they are on: a port that is another call's is in use, or is
+// not chosen.
+func TestCallsShareSources(t *testing.T) {
+	t.Parallel()
+	w := newWiredWith(t, 4)
+	w.way = frames.XDP
+	w.serve(t)
+	const own = "10.99.0.1"
+	all, named := source.Ports{}, source.Ports{First: 1024, Last: 9215} // which are as many
+	require.NoError(t, w.in(w.client, func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("9216 65535"), 0o600)
+	}))
+	for name, row := range map[string]struct {
+		held, flooded       source.Ports
+		connections, floods int64
+		rate                float64
+		floodFirst          bool
+		inUse               int64
+	}{
+		"named ports after chosen ones":       {held: all, connections: 4000, flooded: named, floods: 8192, inUse: 4000},
+		"chosen ports after named ones":       {held: named, connections: 4000, flooded: all, floods: 10_000},
+		"named ports while others are chosen": {held: named, connections: 6000, flooded: all, floods: 6000, rate: 3000, floodFirst: true},
+		"most ports while others are chosen":  {held: all, connections: 6000, flooded: all, floods: 6000, rate: 3000, floodFirst: true},
+	} {
+		var e connect.Engine
+		plan := connect.Plan{KernelBypass: true, Frames: w.way, Targets: targetsOf("10.99.0.2:5001"), Timeout: time.Minute, Concurrency: 100}
+		flood, hold := plan, plan
+		flood.Connections, flood.Rate, flood.Sources = row.floods, row.rate, sourcesOf(t, own, row.flooded)
+		hold.Connections, hold.Sources = row.connections, sourcesOf(t, own, row.held)
+		var held *connect.Held
+		holdAll := func() (err error) {
+			if held, err = e.Hold(context.Background(), connect.HoldPlan{Plan: hold}); err == nil {
+				<-held.Settled()
+			}
+			return err
+		}
+		flooded := make(chan *connect.FloodResult, 1)
+		floodAll := func() {
+			r := new(connect.FloodResult)
+			assert.NoError(t, w.in(w.client, func() (err error) {
+				r, err = e.Flood(context.Background(), connect.FloodPlan{Plan: flood})
+				return err
+			}), name)
+			flooded <- r
+		}
+		if row.floodFirst {
+			go floodAll()
+			require.Eventually(t, func() bool { return e.Total.States().Completed > 0 }, time.Minute, time.Millisecond, name)
+		}
+		require.NoError(t, w.in(w.client, holdAll), name)
+		if !row.floodFirst {
+			floodAll()
+		}
+		r := <-flooded
+		assert.Equal(t, row.inUse, r.Errors[connect.ClassAddrInUse], name)
+		assert.Equal(t, row.floods-row.inUse, r.States.Completed, "%s: %v", name, r.First)
+		s := held.States()
+		assert.Equal(t, row.connections, s.Established+s.Error, "%s: none has been closed", name)
+		kept := held.Close()
+		assert.Equal(t, kept.States.Error, kept.Errors[connect.ClassAddrInUse], "%s: %v", name, kept.First)
 	}
 }
 

@@ -26,6 +26,9 @@ type call struct {
 	filter   frames.Filter
 	shares   int // drivers
 	ends     int // of an interface, among which the hash of a chosen 5-tuple decides; 1 if it does not
+
+	contested bool // the call is odd, and others that are not may want the same 5-tuples
+	claims    claims
 }
 
 // target is where connections go, and how.
@@ -172,7 +175,8 @@ func (c *call) openLinks(n *Net, routes []route, tell Tell) (links []*link, err 
 }
 
 // spread decides how many drivers there are, each on a loop of its own, if so many are wanted. Connections go by the hash of their 5-tuples,
-// unless the plan names their ports, or ports would get scarce, or the interfaces have not as many ends: then there is one driver.
+// unless the plan names their ports, or ports would get scarce, or the interfaces have not as many ends, or a call of this kind is there that
+// may want the same 5-tuples: then there is one driver.
 func (c *call) spread(links []*link, wanted int) {
 	c.shares, c.ends, c.stride = 1, 1, 1
 	if len(links) == 0 {
@@ -180,7 +184,7 @@ func (c *call) spread(links []*link, wanted int) {
 	}
 	ends := len(links[0].ends)
 	for _, l := range links {
-		if len(l.ends) != ends {
+		if len(l.ends) != ends || slices.ContainsFunc(l.odd.all(), c.meets) {
 			return
 		}
 	}
@@ -188,7 +192,8 @@ func (c *call) spread(links []*link, wanted int) {
 	if wanted > 1 {
 		shares = ends
 	}
-	ports := countPorts(c.chosen) * c.sources() * uint64(len(c.targets)) * uint64(shares) / uint64(ends)
+	const enough = 1 << 24 // sources: no product of them is too large
+	ports := countPorts(c.chosen) * min(c.sources(), enough) * uint64(len(c.targets)) * uint64(shares) / uint64(ends)
 	if uint64(c.mostOpen()) <= ports/2 { // #nosec G115 -- not negative
 		c.shares, c.ends = shares, ends
 		if ends > 1 {

@@ -30,6 +30,7 @@ type driver struct {
 	on    *loop.Loop
 	loop  *loop.Attachment // there
 	turns turns
+	full  map[pair]uint64 // sources with no port left: when that was found, by link.freed
 
 	conns  conns
 	flows  flows
@@ -50,7 +51,7 @@ type driver struct {
 
 // newDriver returns one of a call's drivers.
 func newDriver(c *call, share int) *driver {
-	d := &driver{call: c, share: share, conns: newConns(), kept: map[connID][]byte{}, errors: engine.CallErrors{}, quiet: make(chan struct{})}
+	d := &driver{call: c, share: share, conns: newConns(), kept: map[connID][]byte{}, full: map[pair]uint64{}, errors: engine.CallErrors{}, quiet: make(chan struct{})}
 	d.flows.hash = d.hashOf
 	if j := c.job; j.Plan.Keeps {
 		n := j.Plan.Connections
@@ -133,10 +134,15 @@ func (d *driver) choose(number uint64, to *target) (t tuple, fault engine.Fault)
 	addr := d.source(number, to)
 	if fixed := d.job.Plan.Sources.At(number).Port(); fixed != 0 {
 		t = tupleOf(netip.AddrPortFrom(addr, fixed), to.addr)
-		if !d.vacate(&t, to) {
+		if !d.occupy(&t, to, true) {
 			return t, engine.Fault{Class: class.AddrInUse, Err: d.errors.Of("connect", unix.EADDRINUSE)}
 		}
 		return t, engine.Fault{}
+	}
+	here := pair{addr, to}
+	freed := to.link.freed()
+	if before, full := d.full[here]; full && before == freed { // all ports were looked at, in vain
+		return t, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
 	}
 	eager := 16 * uint64(d.call.ends) // #nosec G115 -- few; tries, before TIME-WAIT is cut short
 	first := d.shift + d.stride*d.turns.of(number, d.sources())
@@ -145,28 +151,28 @@ func (d *driver) choose(number uint64, to *target) (t tuple, fault engine.Fault)
 		if t.owner(d.call.ends) != d.share {
 			continue
 		}
-		if _, _, taken := d.end(to).holder(d, &t); !taken || try >= eager && d.vacate(&t, to) {
+		if d.occupy(&t, to, try >= eager) {
 			return t, engine.Fault{}
 		}
 	}
+	d.full[here] = freed
 	return t, engine.Fault{Class: class.AddrNotAvailable, Err: d.errors.Of("connect", unix.EADDRNOTAVAIL)}
 }
 
-// vacate reports whether a 5-tuple is free, once a connection in TIME-WAIT has been forgotten. Its last ACK goes first, if there is room:
-// else the peer, which waits for it, would not take the next connection.
-func (d *driver) vacate(t *tuple, to *target) bool {
-	other, id, taken := d.end(to).holder(d, t)
-	if !taken {
-		return true
-	}
-	c := other.conns.at(id)
-	if c.State() != tcp.TimeWait {
-		return false
-	}
-	_, _ = other.emit(id, c, loop.Now())
-	other.forget(id)
-	return true
+// pair is a source and where it connects to.
+type pair struct {
+	source netip.Addr
+	to     *target
 }
+
+// occupy takes a 5-tuple, if no connection of any call has it. If it is wanted so much, it is taken from one in TIME-WAIT at this end.
+func (d *driver) occupy(t *tuple, to *target, wanted bool) bool {
+	e := d.end(to)
+	return e.isFree(t, d.datagram, wanted) && d.claim(e, t)
+}
+
+// noteFree notes that somebody else may have a connection's 5-tuple.
+func (d *driver) noteFree(id connID) { d.end(d.to(id)).freed.Add(1) }
 
 // Send implements engine.Driver.
 func (d *driver) Send(key uint32, p []byte) (n int, at int64, fault engine.Fault) {
@@ -249,6 +255,8 @@ func (d *driver) linger(before connID, c *conn) {
 	d.conns.remove(before)
 	if l.Lingers() {
 		d.lingering++
+	} else {
+		d.noteFree(id)
 	}
 	d.touch(id, l)
 }
@@ -262,7 +270,10 @@ func (d *driver) abort(id connID, c *conn) {
 
 // forget removes a connection.
 func (d *driver) forget(id connID) {
-	d.flows.remove(id, d.hashOf(id))
+	hash := d.hashOf(id)
+	d.flows.remove(id, hash)
+	d.giveUp(d.end(d.to(id)), hash)
+	d.noteFree(id)
 	d.conns.remove(id)
 	delete(d.kept, id)
 	d.early.forget(id)

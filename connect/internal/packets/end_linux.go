@@ -28,6 +28,7 @@ type end struct {
 	now      int64 // of the frames that are being taken
 	inbox    inbox
 	closed   bool
+	freed    atomic.Uint64 // see link
 
 	receiving sync.Mutex   // guards the queue's receiving side, and what follows
 	handovers []handover   // by index of the end that they are for
@@ -49,7 +50,13 @@ func (e *end) detach() {
 }
 
 func (e *end) remove(d *driver) {
+	d.flows.each(func(id connID) {
+		if d.end(d.to(id)) == e {
+			d.giveUp(e, d.hashOf(id))
+		}
+	})
 	e.drivers = slices.DeleteFunc(e.drivers, func(other *driver) bool { return other == d })
+	e.freed.Add(1)
 }
 
 // Ready implements loop.Handler.
@@ -142,17 +149,25 @@ func (e *end) refuse(outer *wire.Ethernet, ip *wire.IP, s *wire.TCP) {
 	}
 }
 
-// holder returns who has a connection with a 5-tuple, among the drivers of one's own protocol on this loop.
-func (e *end) holder(d *driver, t *tuple) (other *driver, id connID, taken bool) {
-	for _, other = range e.drivers {
-		if other.datagram != d.datagram {
+// isFree reports whether no connection on this loop has a 5-tuple. If it is wanted so much, a connection in TIME-WAIT is forgotten. Its last ACK
+// goes first, if there is room: else the peer, which waits for it, would not take the next connection.
+func (e *end) isFree(t *tuple, datagram, wanted bool) bool {
+	for _, d := range e.drivers {
+		if d.datagram != datagram {
 			continue
 		}
-		if id, taken = other.find(t); taken {
-			return other, id, true
+		id, taken := d.find(t)
+		if !taken {
+			continue
 		}
+		c := d.conns.at(id)
+		if !wanted || c.State() != tcp.TimeWait {
+			return false
+		}
+		_, _ = d.emit(id, c, loop.Now())
+		d.forget(id)
 	}
-	return nil, 0, false
+	return true
 }
 
 // answer tells a neighbour that a source is here. The program takes only questions for those that no interface has.

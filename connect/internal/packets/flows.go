@@ -97,6 +97,17 @@ func (f *flows) resize(count int) {
 	runtime.KeepAlive(before.memory)
 }
 
+// each calls do for every connection.
+func (f *flows) each(do func(id connID)) {
+	for i := range f.buckets {
+		for _, slot := range f.buckets[i].slots {
+			if slot != 0 {
+				do(f.idOf(slot))
+			}
+		}
+	}
+}
+
 // remove takes a connection out, which must be there.
 func (f *flows) remove(id connID, hash uint64) {
 	f.count--

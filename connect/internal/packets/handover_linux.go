@@ -45,11 +45,9 @@ const mostHops = 2
 // connections are that go by no hash.
 func (l *link) ownersOf(t *tuple) [mostHops]int {
 	hashed := t.owner(len(l.ends))
-	if odd := l.odd.Load(); odd != nil {
-		for _, c := range *odd {
-			if c.mayHave(t) {
-				return [...]int{0, hashed}
-			}
+	for _, c := range l.odd.all() {
+		if c.mayHave(t) {
+			return [...]int{0, hashed}
 		}
 	}
 	return [...]int{hashed, 0}

@@ -129,7 +129,7 @@ func TestHandOn(t *testing.T) {
 				frame, _ := segmentTo(port)
 				if odd {
 					c := &call{filter: frames.Filter{Locals: []frames.Local{{Prefix: whole(near)}}, Ports: []source.Ports{{First: port, Last: port}}}}
-					l.setOdd(c, true)
+					l.odd.add(c)
 				}
 				e := l.ends[at]
 				e.queue.(*line).put(frame) //nolint:forcetypeassert // made above
@@ -243,4 +243,46 @@ func TestSpread(t *testing.T) {
 		c.spread(row.links, engine.NewShares(row.job).Wanted())
 		assert.Equal(t, []int{row.shares, row.ends}, []int{c.shares, c.ends}, name)
 	}
+}
+
+// However many sources a call has, their number times that of the ports is no small one.
+func TestSpreadOverManySources(t *testing.T) {
+	t.Parallel()
+	pool, err := source.ParsePool("fd99::/74")
+	require.NoError(t, err)
+	c := newCall(engine.NewJob(engine.Plan{
+		Targets: make([]engine.Target, 1), Connections: 1e6, Concurrency: 100, Sources: source.Sequence{Pool: pool},
+	}, &engine.Counters{}, 0))
+	c.chosen = []source.Ports{{First: 1024, Last: 65535}}
+	c.spread([]*link{{ends: make([]*end, 4)}}, 4)
+	assert.Equal(t, 4, c.shares)
+}
+
+// Calls meet if they may want the same 5-tuple of a protocol.
+func TestMeets(t *testing.T) {
+	t.Parallel()
+	of := func(local string, first, last uint16, remote string) *call {
+		return &call{filter: frames.Filter{
+			Locals:  []frames.Local{{Prefix: netip.MustParsePrefix(local)}},
+			Ports:   []source.Ports{{First: first, Last: last}},
+			Remotes: []netip.AddrPort{netip.MustParseAddrPort(remote)},
+		}}
+	}
+	one := of("10.0.0.0/24", 1024, 2000, "10.0.1.1:5001")
+	for name, row := range map[string]struct {
+		other *call
+		want  bool
+	}{
+		"the same":       {of("10.0.0.0/24", 1024, 2000, "10.0.1.1:5001"), true},
+		"a part":         {of("10.0.0.7/32", 2000, 3000, "10.0.1.1:5001"), true},
+		"other sources":  {of("10.0.2.0/24", 1024, 2000, "10.0.1.1:5001"), false},
+		"other ports":    {of("10.0.0.0/24", 2001, 3000, "10.0.1.1:5001"), false},
+		"another target": {of("10.0.0.0/24", 1024, 2000, "10.0.1.1:5002"), false},
+	} {
+		assert.Equal(t, row.want, one.meets(row.other), name)
+		assert.Equal(t, row.want, row.other.meets(one), name)
+	}
+	datagrams := of("10.0.0.0/24", 1024, 2000, "10.0.1.1:5001")
+	datagrams.datagram = true
+	assert.False(t, one.meets(datagrams))
 }

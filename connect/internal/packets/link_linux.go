@@ -19,8 +19,9 @@ type link struct {
 	checksums wire.Checksums
 	window    uint16 // that connections offer; 0 is a segment
 	ends      []*end
-	odd       atomic.Pointer[[]*call] // whose connections are all at the first end, and go by no hash
-	users     int                     // guarded by Net
+	odd       callList // whose connections are all at the first end, and go by no hash
+	hashed    callList // all others
+	users     int      // guarded by Net
 }
 
 // newLink returns a link with as many ends as the interface has queues, and the process loops.
@@ -39,16 +40,32 @@ func newLink(device frames.Device, r *route) *link {
 	return l
 }
 
-// setOdd notes that a call is odd, or, once it has left, that it is not.
-func (l *link) setOdd(c *call, odd bool) {
-	var calls []*call
-	if before := l.odd.Load(); before != nil {
-		calls = slices.DeleteFunc(slices.Clone(*before), func(other *call) bool { return other == c })
+// freed is how often a 5-tuple has become free, on whatever end, or will do as soon as somebody wants it.
+func (l *link) freed() (n uint64) {
+	for _, e := range l.ends {
+		n += e.freed.Load()
 	}
-	if odd {
-		calls = append(calls, c)
+	return n
+}
+
+// callList is written under Net's lock, and read by all loops.
+type callList struct{ calls atomic.Pointer[[]*call] }
+
+func (l *callList) all() []*call {
+	if calls := l.calls.Load(); calls != nil {
+		return *calls
 	}
-	l.odd.Store(&calls)
+	return nil
+}
+
+func (l *callList) add(c *call) {
+	calls := append(slices.Clone(l.all()), c)
+	l.calls.Store(&calls)
+}
+
+func (l *callList) remove(c *call) {
+	calls := slices.DeleteFunc(slices.Clone(l.all()), func(other *call) bool { return other == c })
+	l.calls.Store(&calls)
 }
 
 func nameOf(index int) string {

@@ -2,6 +2,7 @@ package packets
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
@@ -87,15 +88,29 @@ func (n *Net) open(r *route, way frames.Way, tell Tell) (*link, error) {
 	return l, nil
 }
 
+// place decides at which ends of its links a call's connections are.
+func (n *Net) place(links []*link, c *call, wanted int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c.spread(links, wanted)
+	spread := func(other *call) bool { return other.shares > 1 && c.meets(other) }
+	contested := func(l *link) bool { return c.ends != len(l.ends) && slices.ContainsFunc(l.hashed.all(), spread) }
+	c.contested = slices.ContainsFunc(links, contested)
+	for _, l := range links {
+		if c.ends == len(l.ends) {
+			l.hashed.add(c)
+		} else {
+			l.odd.add(c)
+		}
+	}
+}
+
 // take has a link take a call's packets. Each successful call needs a drop.
 func (n *Net) take(l *link, c *call) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := l.device.Take(&c.filter); err != nil {
 		return fmt.Errorf("the packet driver on interface %s: %w", nameOf(l.index), err)
-	}
-	if c.ends != len(l.ends) {
-		l.setOdd(c, true)
 	}
 	return nil
 }
@@ -104,13 +119,14 @@ func (n *Net) drop(l *link, c *call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l.device.Leave(&c.filter)
-	l.setOdd(c, false)
 }
 
-// close closes a link that nobody uses any more.
-func (n *Net) close(l *link) {
+// close lets a call leave a link, and closes the link if nobody uses it any more.
+func (n *Net) close(l *link, c *call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	l.odd.remove(c)
+	l.hashed.remove(c)
 	if l.users--; l.users > 0 {
 		return
 	}

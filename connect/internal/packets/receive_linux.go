@@ -45,7 +45,7 @@ func (d *driver) take(id connID, s *wire.TCP, now int64, waited bool) {
 	if !id.lingers() {
 		d.tell(id, c, &n, now)
 	} else if lingered && !c.Lingers() {
-		d.left(now)
+		d.left(id, now)
 	}
 	d.settle(id, c)
 }

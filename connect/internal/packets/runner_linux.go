@@ -47,7 +47,8 @@ func (r *runner) Start() (err error) {
 		return err
 	}
 	if r.links, err = r.call.openLinks(r.net, routes, r.tell); err == nil {
-		r.call.spread(r.links, r.Wanted())
+		r.net.place(r.links, r.call, r.Wanted())
+		r.claim()
 		r.makeDrivers()
 		err = r.takePackets()
 	}
@@ -70,6 +71,18 @@ func (r *runner) makeDrivers() {
 			e := l.ends[i]
 			d.ends = append(d.ends, e)
 			await(d.on, func() { e.drivers = append(e.drivers, d) })
+		}
+	}
+}
+
+// claim has the connections of others claim what they have of a contested call's.
+func (r *runner) claim() {
+	if !r.call.contested {
+		return
+	}
+	for _, l := range r.links {
+		for _, e := range l.ends[1:] {
+			await(e.loop, func() { e.claimFor(r.call) })
 		}
 	}
 }
@@ -105,12 +118,12 @@ func (r *runner) close() {
 		})
 	}
 	for _, l := range r.links {
-		r.net.close(l)
+		r.net.close(l, r.call)
 	}
 	r.net.leave()
 }
 
-// Stop implements engine.Runner.
+// Stop implements engine.Runner. It does not wait for another call, which may be opening an interface for seconds.
 func (r *runner) Stop(dialing, established class.Class) {
 	for _, d := range r.drivers {
 		d.on.Do(func() {

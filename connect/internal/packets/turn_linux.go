@@ -68,7 +68,7 @@ func (d *driver) timer(id connID, c *conn, now int64) {
 	if !id.lingers() {
 		d.core.Handle(&engine.Event{Key: id.index(), Kind: engine.Ended, At: now, Fault: d.fault("read", unix.ETIMEDOUT)})
 	} else if lingered {
-		d.left(now)
+		d.left(id, now)
 	}
 	d.settle(id, c)
 }
@@ -203,7 +203,8 @@ func (d *driver) release(id connID, n int) {
 }
 
 // left notes that a peer has closed its side of a connection that lingered.
-func (d *driver) left(now int64) {
+func (d *driver) left(id connID, now int64) {
+	d.noteFree(id)
 	d.lingering--
 	d.idleSince = now
 	d.loop.Wake()
