@@ -25,7 +25,7 @@ type connects struct {
 	dropped              string        // how this host's own drops account for further SYNs, "" if they do not
 	but                  string        // what established does not mean here
 	theirs               string        // whose connections failed, if that is known
-	unreached            string        // to whom SYNs are lost, if that is known
+	lost                 *unreached    // to whom SYNs are lost; nil if that is not known
 	times, rtt           stats.Summary // of connects, and of the kernel's handshakes, where it tells them
 	at                   connect.FailedAt
 }
@@ -36,8 +36,8 @@ func (c *connects) judge(j *judge, prompt bool) {
 	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
 	case c.resends() && c.retried > silent:
 		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", units.Span(c.timeout), c.retried, plural(c.begun, "connect"))
-		if c.unreached != "" {
-			why += ": " + c.unreached
+		if c.lost != nil {
+			why += ": " + c.lost.String()
 		}
 	case silent > 0 && c.waited.Med > c.timeout/10:
 		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
@@ -127,8 +127,8 @@ func (c *connects) judgePrompt(j *judge) {
 	default:
 		if c.dropped != "" {
 			text += ": " + c.dropped + ". If those are others"
-		} else if c.unreached != "" {
-			text += ": " + c.unreached + ". If it is not that"
+		} else if c.lost != nil {
+			text += ": " + c.lost.String() + ". If it is not that"
 		}
 		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}
@@ -143,16 +143,19 @@ func (c *connects) judgeTime(j *judge, byHost map[string]connect.HostTimes) {
 	}
 	text := fmt.Sprintf("p(99) of the connects is %s (at most %s expected)", units.Span(p99), units.Span(most))
 	if p99 > most {
-		text += c.whyLate(j, most, byHost)
+		text += c.whyLate(most, byHost)
 	}
 	j.say(Prompt, p99 <= most, "%s", text)
 }
 
+// resent counts the connects that took more than one SYN and were established: one that has timed out has sent several, too.
+func (c *connects) resent() int64 { return max(c.retried-c.errors[connect.ClassTimeout], 0) }
+
 // whyLate says what makes connects take long.
-func (c *connects) whyLate(j *judge, most time.Duration, byHost map[string]connect.HostTimes) string {
+func (c *connects) whyLate(most time.Duration, byHost map[string]connect.HostTimes) string {
 	const aHundredth = 0.01 // that p(99) is made of
-	if float64(c.retried) >= aHundredth*float64(c.begun) && !j.expect.NoSYN {
-		return fmt.Sprintf(": %d of %s took more than one SYN, and one that is lost costs 1 s: see the verdict on SYNs", c.retried, plural(c.begun, "connect"))
+	if again := c.resent(); float64(again) >= aHundredth*float64(c.times.Count) {
+		return fmt.Sprintf(": %d of %s took more than one SYN, and one that is lost costs 1 s: see the verdict on SYNs", again, plural(c.times.Count, "connect"))
 	}
 	if slow := slowHosts(byHost, "is connected to", func(t connect.HostTimes) time.Duration { return t.ConnectTime.Med }); slow != "" {
 		return ": " + slow

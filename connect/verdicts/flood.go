@@ -19,23 +19,21 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	if r.Unread {
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
 	}
-	lost := &unreached{}
 	if answers {
 		want := j.expect.Hosts
 		if want == nil {
 			want = r.Weights
 		}
-		lost = findUnreached(duesOf(want, r.Hosts), r.Hosts, r.Retried, c.begun)
-		c.unreached = lost.String()
-		c.theirs = theirs(r.Hosts, j.expect.Hosts, sum(notOwn(r.Errors)))
+		c.lost = c.findUnreached(duesOf(want, r.Hosts), r.Hosts)
+		c.theirs = theirs(r.Hosts, want, sum(notOwn(r.Errors)))
 	}
 	c.judge(j, true)
 	c.judgeTime(j, r.ByHost)
 	if answers {
 		judgeAnswers(j, r, &c)
 		judgeReplyTime(j, r.ReplyTime, r.ByHost, c.begun-c.failed)
-		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections(), lost)
-		judgeBalance(j, r, lost)
+		r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, &c)
+		judgeBalance(j, r, c.lost)
 	}
 	judgeAffinity(j, r)
 	judgeSource(j, r)
@@ -85,8 +83,8 @@ func whyUneven(r *connect.FloodResult, ok, likely bool, lost *unreached) string 
 	case likely: // only with a tolerance is this not enough
 		return ": the shares differ by chance, but by more than the tolerance; make more connections"
 	}
-	if text := lost.String(); text != "" {
-		return ": " + text
+	if lost != nil {
+		return ": " + lost.String()
 	}
 	if text := namesakes(r); text != "" {
 		return ": " + text

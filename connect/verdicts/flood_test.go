@@ -98,6 +98,9 @@ func TestFlood(t *testing.T) {
 			fails: true, text: []string{"10 of 1000 connects took more than one SYN, and one that is lost costs 1 s"},
 		}},
 		"late connects, with few lost SYNs": {slowly(func(r *connect.FloodResult) { r.Retried = 9 }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{fails: true, lacks: "SYN,"}},
+		"late connects, and others that have timed out": {slowly(func(r *connect.FloodResult) {
+			r.Retried, r.ConnectErrors = 10, map[connect.Class]int64{connect.ClassTimeout: 10}
+		}), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{fails: true, text: []string{"the way is long"}, lacks: "SYN,"}},
 		"late connects, by this host": {slowly(func(r *connect.FloodResult) { r.RTT = stats.Summary{Count: 1000, P99: second / 1000} }), &verdicts.Expect{ConnectTime: second}, verdicts.Prompt, want{
 			fails: true, text: []string{"the kernel's own handshakes took 1 ms", "this host, which is busy"},
 		}},

@@ -25,8 +25,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime, dropped: r.DroppedSYNs,
 		times: r.ConnectTime, rtt: r.RTT, at: r.FailedAt,
 	}
-	lost := findUnreached(duesOf(j.expect.Hosts, r.Hosts), r.Hosts, r.Retried, c.begun)
-	c.unreached = lost.String()
+	c.lost = c.findUnreached(duesOf(j.expect.Hosts, r.Hosts), r.Hosts)
 	c.judge(j, true)
 	c.judgeTime(j, nil)
 	judgeReplyTime(j, r.EchoTime, nil, r.EstablishedTotal)
@@ -35,7 +34,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	} else {
 		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r)+failedAt(&r.FailedAt), r.Hosts)
 	}
-	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, c.rejections(), lost)
+	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, &c)
 	r.Judged = j.result()
 }
 
@@ -123,18 +122,15 @@ func judgeKept(j *judge, l *connect.Losses, established int64, but, why string, 
 	if l.Excused > 0 {
 		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
 	}
-	holds := float64(established-l.Needless) >= j.expect.share(Kept)*float64(established)
-	if holds {
-		what += but
-	}
 	if len(l.NeedlessByHost) > 0 {
 		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)
 	}
 	nobody := excusesNobody(l.Changes, hosts)
-	if holds {
-		what += nobody
+	kept := max(established-l.Needless, 0)
+	if j.holds(Kept, kept, established) {
+		what += but + nobody
 	}
-	j.part(Kept, max(established-l.Needless, 0), established, what, nobody+why)
+	j.part(Kept, kept, established, what, nobody+why)
 }
 
 // excusesNobody tells of a host that a change names and no connection is to, such as one that is misspelt; "" if there is none, or if the

@@ -12,7 +12,7 @@ import (
 )
 
 // judgeHosts compares who has answered with who should. failed are the connections that nobody answered.
-func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64, rejected rejections, lost *unreached) (missing []string, unexpected connect.Hosts) {
+func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64, c *connects) (missing []string, unexpected connect.Hosts) {
 	want := dues(j.expect.Hosts)
 	missing, unexpected = want.missing(answered), connect.Hosts{}
 	if want == nil {
@@ -29,7 +29,7 @@ func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64
 		text = fmt.Sprintf("%d of %s answered", want.count()-len(missing), plural(int64(want.count()), "expected host"))
 	}
 	if len(missing) > 0 {
-		text += fmt.Sprintf("; no answer came from %s: ", names(missing)) + whyMissing(missing, want, answered, failed, &rejected, lost)
+		text += fmt.Sprintf("; no answer came from %s: ", names(missing)) + whyMissing(missing, want, answered, failed, c)
 	}
 	if len(unexpected) > 0 {
 		text += fmt.Sprintf("; answers came from %s, which %s: %s", shares(unexpected), unexpectedAs(unexpected, want), whyUnexpected(unexpected, want))
@@ -43,22 +43,22 @@ func judgeHosts(j *judge, answered connect.Hosts, failed map[connect.Class]int64
 
 // whyMissing says what has become of hosts that did not answer. If about as many connections failed as they were due, these were theirs.
 // What failed on this host itself was nobody's.
-func whyMissing(missing []string, want dues, answered connect.Hosts, failed map[connect.Class]int64, rejected *rejections, lost *unreached) string {
+func whyMissing(missing []string, want dues, answered connect.Hosts, failed map[connect.Class]int64, c *connects) string {
 	nobody := answered.Total() == 0 && len(failed) > 0
 	failed = notOwn(failed)
 	answers, failures := answered.Total(), sum(failed)
-	theirs, double := want.share(missing...), want.namesake(missing, answered)
+	theirs, double, rejected := want.share(missing...), want.namesake(missing, answered), c.rejections()
 	switch {
 	case nobody:
 		return "no connection was answered by anybody; see the other verdicts"
 	case failures == 0 && double != "":
 		return sameName(missing, double)
 	case rejected.share() > 0 && rejected.share() >= theirs/2:
-		return fmt.Sprintf("most likely it is there that connections are rejected, since %s; look at that backend's firewall and service, or take it out of the balancer (health checks)", rejected)
+		return fmt.Sprintf("most likely it is there that connections are rejected, since %s; look at that backend's firewall and service, or take it out of the balancer (health checks)", &rejected)
 	case failures > 0 && float64(failures) >= theirs*float64(answers+failures)/2:
 		return fmt.Sprintf("most likely these are the %s that failed (%s): the balancer sends them there, and the backend is down, hangs or can't be reached; start it, or take it out of the balancer (health checks)", plural(failures, "connection"), byClass(failed))
-	case len(lost.hosts) > 0:
-		return lost.String()
+	case c.lost != nil:
+		return c.lost.String()
 	}
 	return byChance(missing, want, answers+failures) + "the balancer sends nothing there (health check, weight, an old table), or the backend is down or tells another name"
 }

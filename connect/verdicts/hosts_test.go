@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -159,6 +160,9 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 		"all of two that nobody expects": {connect.Hosts{"web-1": 2500, "web-2": 2480}, 4990, verdicts.Expect{}, want{
 			fails: true, text: []string{"about as many connections failed (4990) as a host's share"}, lacks: "alike",
 		}, 0},
+		"those of all, by weights": {connect.Hosts{"web-1": 1750, "web-2": 1740, "web-3": 3510}, 3010, verdicts.Expect{}, want{
+			fails: true, text: []string{"all hosts lack answers alike", "not one backend"},
+		}, 0},
 		"too few to tell": {connect.Hosts{"web-1": 3290, "web-2": 3300, "web-3": 3310}, 100, verdicts.Expect{}, want{
 			fails: true, text: []string{"others were answered by web-3 3310, web-2 3300, web-1 3290"}, lacks: "lack",
 		}, 0},
@@ -172,6 +176,9 @@ func TestWhoseConnectionsFailed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			silent := answered(maps.Clone(row.answers), row.expect.Hosts)
+			if strings.HasSuffix(name, "by weights") {
+				silent.Weights = map[string]float64{"web-1": 1, "web-2": 1, "web-3": 2}
+			}
 			silent.Connects += row.failed
 			silent.FailedReads, silent.States.Error = row.failed, row.failed
 			silent.Errors = map[connect.Class]int64{cmp.Or(row.class, connect.ClassNoReply): row.failed}

@@ -39,11 +39,15 @@ func (j *judge) result() connect.Judged {
 	return connect.Judged{OK: !slices.ContainsFunc(j.list, failed), Verdicts: j.list}
 }
 
+// holds reports whether n of all are at least the share that is expected.
+func (j *judge) holds(name string, n, all int64) bool {
+	return all == 0 || float64(n) >= j.expect.share(name)*float64(all)
+}
+
 // part judges a share of a whole: n of all must be at least the share that is expected. what says what these n connections did, as in
 // "were begun".
 func (j *judge) part(name string, n, all int64, what, why string) {
-	least := j.expect.share(name)
-	ok := all == 0 || float64(n) >= least*float64(all)
+	least, ok := j.expect.share(name), j.holds(name, n, all)
 	if all == 1 {
 		what = strings.Replace(what, "were ", "was ", 1)
 	}

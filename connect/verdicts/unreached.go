@@ -9,64 +9,63 @@ import (
 )
 
 // unreached are the hosts to which SYNs are most likely lost, while the balancer chooses a host anew for each SYN, so that the next one gets through to
-// another: none fails, but all that lack answers are connects that took more than one SYN.
+// another: hardly any fails, but all that lack answers are connects that took more than one SYN.
 type unreached struct {
 	hosts          []string
 	retried, begun int64
 }
 
-// findUnreached looks for such hosts, by how many of the connects took more than one SYN.
-func findUnreached(want dues, answered connect.Hosts, retried, begun int64) *unreached {
-	u := &unreached{retried: retried, begun: begun}
-	if begun == 0 || u.share() <= DefaultRetransmits || len(answered) == 0 {
-		return u
+// findUnreached looks for such hosts, by how many of the connects took more than one SYN; nil if there are none. If most of these have timed out, their
+// SYNs did not get through to others.
+func (c *connects) findUnreached(want dues, answered connect.Hosts) *unreached {
+	all, retried := float64(c.begun), float64(c.retried)
+	if retried <= DefaultRetransmits*all || 2*c.resent() < c.retried || len(answered) == 0 {
+		return nil
 	}
+	found := &unreached{retried: c.retried, begun: c.begun}
 	if missing := want.missing(answered); len(missing) > 0 {
-		if want.loses(missing, want.share(missing...), u, answered) {
-			u.hosts = missing
+		share := want.share(missing...)
+		if due := share * all; near(retried, due) && retried >= due/2 && want.lose(missing, share, answered) {
+			found.hosts = missing
+			return found
 		}
-		return u
+		return nil
 	}
 	for host := range want {
-		if want.loses([]string{host}, u.share(), u, answered) {
-			u.hosts = append(u.hosts, host)
+		if want.lose([]string{host}, retried/all, answered) {
+			found.hosts = append(found.hosts, host)
 		}
 	}
-	if len(u.hosts) != 1 {
-		u.hosts = nil // of several it can't be told
+	if len(found.hosts) != 1 { // of several it can't be told
+		return nil
 	}
-	return u
+	return found
 }
 
-// loses reports whether the answers are as if that share of all SYNs were lost, all of them on the way to the hosts: a SYN that is lost chooses again, so
+// lose reports whether the answers are as if a share of all SYNs were lost, all of them on the way to the hosts: a SYN that is lost chooses again, so
 // each host has its part of those that are not.
-func (d dues) loses(hosts []string, lost float64, u *unreached, answered connect.Hosts) bool {
+func (d dues) lose(hosts []string, lost float64, answered connect.Hosts) bool {
 	theirs, all := d.share(hosts...), float64(answered.Total())
-	if lost > theirs || lost >= 1 || !near(float64(u.retried), lost*float64(u.begun)) || float64(u.retried) < lost*float64(u.begun)/2 {
+	if lost > theirs || lost >= 1 {
 		return false
 	}
-	left := 1 - lost // of all SYNs
 	for host := range d {
-		due := d.share(host)
+		due, answers := d.share(host), float64(answered[host])
 		if slices.Contains(hosts, host) {
-			if due = max(due-lost*due/theirs, 0); near(float64(answered[host]), d.share(host)*all) {
+			if near(answers, due*all) {
 				return false // it lacks nothing
 			}
+			due = max(due-lost*due/theirs, 0)
 		}
-		if !near(float64(answered[host]), due/left*all) {
+		if !near(answers, due/(1-lost)*all) {
 			return false
 		}
 	}
 	return true
 }
 
-func (u *unreached) share() float64 { return float64(u.retried) / float64(u.begun) }
-
-// String says what is lost where, "" if there are no such hosts.
+// String says what is lost where.
 func (u *unreached) String() string {
-	if len(u.hosts) == 0 {
-		return ""
-	}
 	return fmt.Sprintf("most likely SYNs to %s are dropped, and the balancer chooses anew for each SYN: %d of %s took more than one (%s), about what is missing there, and got through to others; "+
-		"look at that backend's firewall, and whether its host is up, or take it out of the balancer (health checks)", names(u.hosts), u.retried, plural(u.begun, "connect"), units.Percent(u.share()))
+		"look at that backend's firewall, and whether its host is up, or take it out of the balancer (health checks)", names(u.hosts), u.retried, plural(u.begun, "connect"), units.Percent(float64(u.retried)/float64(u.begun)))
 }

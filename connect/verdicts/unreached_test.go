@@ -19,33 +19,36 @@ func TestUnreached(t *testing.T) {
 	for name, row := range map[string]struct {
 		answers connect.Hosts
 		retried int64
+		timeout int64 // of these, those that have failed
 		expect  verdicts.Expect
 		verdict string
 		want    want
 	}{
-		"all of one host's":          {all, 252, named, verdicts.Hosts, want{fails: true, text: []string{"no answer came from web-4: " + dropped + ": 252 of 1000 connects took more than one (25.2 %)", "firewall"}, lacks: "the balancer sends nothing there"}},
-		"all of two hosts'":          {connect.Hosts{"web-1": 510, "web-2": 490}, 490, named, verdicts.Hosts, want{fails: true, text: []string{"SYNs to web-3, web-4 are dropped"}}},
-		"too few SYNs":               {all, 20, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
-		"too many SYNs":              {all, 600, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
-		"no SYN":                     {all, 0, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
-		"others are uneven":          {connect.Hosts{"web-1": 600, "web-2": 200, "web-3": 200}, 252, named, verdicts.Hosts, want{fails: true, lacks: "SYN"}},
-		"by weights":                 {connect.Hosts{"web-1": 500, "web-2": 500}, 500, verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-4": 2}}, verdicts.Hosts, want{fails: true, text: []string{dropped}}},
-		"in the balance":             {all, 252, balanced(named), verdicts.Balance, want{fails: true, text: []string{dropped}, lacks: "hash table"}},
-		"half of one host's":         {some, 128, balanced(named), verdicts.Balance, want{fails: true, text: []string{dropped + ": 128 of 1000"}, lacks: "hash table"}},
-		"half of one, without names": {some, 128, balanced(verdicts.Expect{}), verdicts.Balance, want{fails: true, text: []string{dropped}}},
-		"half of one, without SYNs":  {some, 0, balanced(named), verdicts.Balance, want{fails: true, text: []string{"hash table"}, lacks: "SYN"}},
-		"of the SYNs":                {all, 252, named, verdicts.Prompt, want{fails: true, text: []string{"252 of 1000 connects took more than one SYN", dropped, "If it is not that: SYNs or their answers are lost"}}},
-		"lost by all alike":          {connect.Hosts{"web-1": 250, "web-2": 250, "web-3": 250, "web-4": 250}, 250, balanced(named), verdicts.Prompt, want{fails: true, text: []string{"SYNs or their answers are lost"}, lacks: "web-"}},
-		"hosts of any name":          {all, 252, verdicts.Expect{}, verdicts.Prompt, want{fails: true, lacks: "web-"}},
+		"all of one host's":          {all, 252, 0, named, verdicts.Hosts, want{fails: true, text: []string{"no answer came from web-4: " + dropped + ": 252 of 1000 connects took more than one (25.2 %)", "firewall"}, lacks: "the balancer sends nothing there"}},
+		"all of two hosts'":          {connect.Hosts{"web-1": 510, "web-2": 490}, 490, 0, named, verdicts.Hosts, want{fails: true, text: []string{"SYNs to web-3, web-4 are dropped"}}},
+		"too few SYNs":               {all, 20, 0, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
+		"too many SYNs":              {all, 600, 0, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
+		"no SYN":                     {all, 0, 0, named, verdicts.Hosts, want{fails: true, text: []string{"the balancer sends nothing there"}, lacks: "SYN"}},
+		"others are uneven":          {connect.Hosts{"web-1": 600, "web-2": 200, "web-3": 200}, 252, 0, named, verdicts.Hosts, want{fails: true, lacks: "SYN"}},
+		"by weights":                 {connect.Hosts{"web-1": 500, "web-2": 500}, 500, 0, verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-4": 2}}, verdicts.Hosts, want{fails: true, text: []string{dropped}}},
+		"in the balance":             {all, 252, 0, balanced(named), verdicts.Balance, want{fails: true, text: []string{dropped}, lacks: "hash table"}},
+		"half of one host's":         {some, 128, 0, balanced(named), verdicts.Balance, want{fails: true, text: []string{dropped + ": 128 of 1000"}, lacks: "hash table"}},
+		"half of one, without names": {some, 128, 0, balanced(verdicts.Expect{}), verdicts.Balance, want{fails: true, text: []string{dropped}}},
+		"half of one, without SYNs":  {some, 0, 0, balanced(named), verdicts.Balance, want{fails: true, text: []string{"hash table"}, lacks: "SYN"}},
+		"of the SYNs":                {all, 252, 0, named, verdicts.Prompt, want{fails: true, text: []string{"252 of 1000 connects took more than one SYN", dropped, "If it is not that: SYNs or their answers are lost"}}},
+		"lost by all alike":          {connect.Hosts{"web-1": 250, "web-2": 250, "web-3": 250, "web-4": 250}, 250, 0, balanced(named), verdicts.Prompt, want{fails: true, text: []string{"SYNs or their answers are lost"}, lacks: "web-"}},
+		"a few have failed":          {all, 252, 16, named, verdicts.Prompt, want{fails: true, text: []string{dropped}}},
+		"they have failed":           {all, 252, 252, named, verdicts.Prompt, want{fails: true, text: []string{"SYNs or their answers are lost"}, lacks: "web-"}},
+		"hosts of any name":          {all, 252, 0, verdicts.Expect{}, verdicts.Prompt, want{fails: true, lacks: "web-"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := answered(row.answers, row.expect.Hosts)
-			r.Weights, r.SourcesUsed, r.Retried = row.expect.Hosts, 100, row.retried
+			r.Weights, r.SourcesUsed, r.Retried, r.ConnectErrors = row.expect.Hosts, 100, row.retried, map[connect.Class]int64{connect.ClassTimeout: row.timeout}
 			verdicts.Flood(r, &row.expect, true)
 			row.want.check(t, r.Judged, row.verdict)
 			if row.expect.Balance == 0 {
-				h := &connect.HoldResult{Connects: r.Connects, EstablishedTotal: r.Connects, Hosts: row.answers, Retried: row.retried}
+				h := &connect.HoldResult{Connects: r.Connects, EstablishedTotal: r.Connects, Hosts: row.answers, Retried: row.retried, ConnectErrors: r.ConnectErrors}
 				verdicts.Hold(h, &row.expect, nil)
 				row.want.check(t, h.Judged, row.verdict)
 			}
