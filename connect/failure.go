@@ -2,7 +2,9 @@ package connect
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
@@ -33,6 +35,61 @@ type FailedAt struct {
 	Targets int64 // 0 if they were not at one of them
 	Source  netip.Addr
 	Sources int64 // 0 if they were not from one of them
+}
+
+// places are where connections of a call have failed, or were lost.
+type places struct {
+	numbers []int64 // of the first of these connections, each once
+	target  place[int64]
+	source  place[netip.Addr]
+	unknown bool // where some were
+}
+
+// place is where all were so far.
+type place[T comparable] struct {
+	at      T
+	several bool
+}
+
+// enoughFailures is how many connections fail at one of two places, or more, by chance in hardly any call.
+const enoughFailures = 16
+
+// add takes note of a failure. Of a connection that is dialed again, further failures tell nothing new.
+func (p *places) add(plan *Plan, o *Outcome) {
+	if o.Class.IsOwn() {
+		return
+	}
+	first := len(p.numbers) == 0
+	p.target.add(o.Number%int64(len(plan.Targets)), first)
+	p.source.add(plan.Sources.Addr(uint64(o.Number)), first) // #nosec G115 -- connections count from 0
+	if len(p.numbers) < enoughFailures && !slices.Contains(p.numbers, o.Number) {
+		p.numbers = append(p.numbers, o.Number)
+	}
+}
+
+func (p *place[T]) add(at T, first bool) {
+	p.several = p.several || !first && at != p.at
+	p.at = at
+}
+
+// failedAt says where the failures were, if all were at one place of those that so many connections have.
+func (p *places) failedAt(plan *Plan, connections int64) (at FailedAt) {
+	const hardlyEver = 1e-3
+	byChance := func(places int64) bool {
+		return places < 2 || math.Pow(1/float64(places), float64(len(p.numbers)-1)) > hardlyEver
+	}
+	if p.unknown {
+		return at
+	}
+	if targets := min(int64(len(plan.Targets)), connections); !p.target.several && !byChance(targets) {
+		at.Target, at.Targets = plan.Targets[p.target.at].Name, targets
+	}
+	if pool := plan.Sources.Pool; pool != nil && !p.source.several {
+		if sources := int64(min(pool.Size(), uint64(connections))); !byChance(sources) { // #nosec G115 -- a number of connections
+			at.Source, at.Sources = p.source.at, sources
+		}
+	}
+	return at
 }
 
 // Reason is why a connection failed where no system call says so.

@@ -20,8 +20,7 @@ type floodTally struct {
 	failedReads int64
 	doubled     int64               // answers that were united
 	sources     map[uint64]struct{} // positions used, if taken at random
-	started     int64
-	flows       *disruption.Flows // nil unless the plan asks for them
+	flows       *disruption.Flows   // nil unless the plan asks for them
 	affinity    disruption.Sources
 }
 
@@ -45,7 +44,6 @@ func addresses(targets []Target) []netip.AddrPort {
 func (t *floodTally) add(batch []Outcome) {
 	for i := range batch {
 		o := &batch[i]
-		t.started++
 		t.dialEnded(o)
 		switch {
 		case o.Class != ClassNone:
@@ -137,7 +135,8 @@ func (t *floodTally) unite() {
 		for i := range replies {
 			t.fail(&Outcome{Class: ClassBadReply, Err: ReasonTwice, Connected: true, At: connects[i] + replies[i]})
 		}
-		t.failedReads, t.anywhere = t.failedReads+int64(len(replies)), true
+		t.failedReads += int64(len(replies))
+		t.places.unknown = true
 		t.doubled += int64(len(replies))
 	}
 }
@@ -166,7 +165,7 @@ func (t *floodTally) sourcesUsed() int64 {
 	case s.Random:
 		return int64(len(t.sources))
 	default:
-		return int64(min(s.Pool.Size(), uint64(t.started))) // #nosec G115 -- at most the number of connections
+		return int64(min(s.Pool.Size(), uint64(t.dials()))) // #nosec G115 -- at most the number of connections
 	}
 }
 

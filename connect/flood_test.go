@@ -83,6 +83,26 @@ func TestFloodFromLoopbackToElsewhere(t *testing.T) {
 	})
 }
 
+// A connection that fails again and again, as traffic() dials it again, is one failure: it does not tell its target from others.
+func TestOneConnectionIsNoPlace(t *testing.T) {
+	t.Parallel()
+	plan := &Plan{Targets: []Target{{Name: "a:1"}, {Name: "b:1"}, {Name: "c:1"}}, Connections: 100}
+	var p places
+	for range 100 {
+		p.add(plan, &Outcome{Number: 1, Class: ClassRefused})
+	}
+	assert.Zero(t, p.failedAt(plan, 100))
+	for number := int64(1); number < 100; number += 3 {
+		p.add(plan, &Outcome{Number: number, Class: ClassRefused})
+	}
+	assert.Equal(t, FailedAt{Target: "b:1", Targets: 3}, p.failedAt(plan, 100))
+	assert.Equal(t, FailedAt{Target: "b:1", Targets: 2}, p.failedAt(plan, 2), "the third one was not dialed")
+	p.add(plan, &Outcome{Number: 2, Class: ClassFDLimit})
+	assert.Equal(t, "b:1", p.failedAt(plan, 100).Target, "what fails on this host fails anywhere")
+	p.add(plan, &Outcome{Number: 2, Class: ClassRefused})
+	assert.Zero(t, p.failedAt(plan, 100))
+}
+
 // Where all failures were at one of several targets, or from one of several sources, the result tells which, unless that may be chance.
 func TestFloodTellsWhereAllFailed(t *testing.T) {
 	t.Parallel()

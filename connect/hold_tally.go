@@ -68,7 +68,7 @@ func (t *holdTally) ended(o *Outcome) {
 		return
 	case o.Closed:
 		t.lifetime = append(t.lifetime, o.Lifetime())
-		t.failedThere(o)
+		t.places.add(t.plan, o)
 		t.losses.add(Loss{Number: o.Number, At: o.At, Host: o.Host, Class: cmp.Or(o.Class, ClassClosed)})
 	case o.Class != ClassNone:
 		t.fail(o)
@@ -96,7 +96,7 @@ func (t *holdTally) loss(o *Outcome) Loss {
 
 // states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.
 func (t *holdTally) states(notInitiated, connects int64) States {
-	dialed := t.connect.Count() + t.failedConnects
+	dialed := t.dials()
 	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.Count()}
 	s.Established = dialed - s.Completed - s.Closed - s.Error
 	s.NotInitiated = min(notInitiated, connects-dialed)
@@ -110,7 +110,6 @@ func (t *holdTally) snapshot() *holdTally {
 	defer t.mu.Unlock()
 	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
-	s.targets, s.sources = maps.Clone(t.targets), maps.Clone(t.sources)
 	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)
 	s.series = holdSeries{t.series.width, slices.Clone(t.series.bins)}

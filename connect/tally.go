@@ -2,8 +2,6 @@ package connect
 
 import (
 	"maps"
-	"math"
-	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -23,17 +21,13 @@ type tally struct {
 	classes             [class.Count]int64
 	first               map[Class]Failure
 	drops               *limits.Drops // of this host, until the start; nil if the connections pass its kernel by
-
-	dials, failures int64 // failures that are not this host's own
-	targets         map[int]int64
-	sources         map[netip.Addr]int64 // of these; nil once there are too many
-	anywhere        bool                 // where some were is not known
+	places              places        // of failures
 }
 
 // newTally returns a tally that keeps up to so many durations of each kind exactly; 0 is all of them. Calls that redial without end keep
 // [stats.MaxTimes].
 func newTally(plan *Plan, exact int) tally {
-	t := tally{plan: plan, first: map[Class]Failure{}, targets: map[int]int64{}, sources: map[netip.Addr]int64{}}
+	t := tally{plan: plan, first: map[Class]Failure{}}
 	if !plan.KernelBypass {
 		drops := limits.DropsUntil()
 		t.drops = &drops
@@ -48,7 +42,6 @@ const mostExactTimes = 100_000
 
 // dialEnded takes note of the end of a dial, good or bad.
 func (t *tally) dialEnded(o *Outcome) {
-	t.dials++
 	t.synRetransmits += o.SYNRetransmits
 	if o.SYNRetransmits > 0 {
 		t.retried++
@@ -75,50 +68,15 @@ func (t *tally) fail(o *Outcome) {
 	if _, known := t.first[o.Class]; !known {
 		t.first[o.Class] = t.plan.failure(o)
 	}
-	t.failedThere(o)
+	t.places.add(t.plan, o)
 }
 
-// failedThere takes note of where a connection failed, or was lost.
-func (t *tally) failedThere(o *Outcome) {
-	if o.Class.IsOwn() {
-		return
-	}
-	const mostSources = 16 // among which a single one may stand out
-	t.failures++
-	t.targets[int(o.Number%int64(len(t.plan.Targets)))]++
-	if t.plan.Sources.Pool == nil || t.sources == nil {
-		return
-	}
-	if t.sources[t.plan.Sources.Addr(uint64(o.Number))]++; len(t.sources) > mostSources { // #nosec G115 -- connections count from 0
-		t.sources = nil
-	}
+func (t *tally) failedAt() FailedAt {
+	return t.places.failedAt(t.plan, min(t.dials(), t.plan.Connections))
 }
 
-// failedAt says where the failures were, if all were at one target, or from one source.
-func (t *tally) failedAt() (at FailedAt) {
-	const hardlyEver = 1e-3
-	byChance := func(places int64) bool {
-		return places < 2 || math.Pow(1/float64(places), float64(t.failures-1)) > hardlyEver
-	}
-	if t.anywhere {
-		return at
-	}
-	if targets := int64(len(t.plan.Targets)); len(t.targets) == 1 && !byChance(min(targets, t.dials)) {
-		at.Targets = targets
-		for i := range t.targets {
-			at.Target = t.plan.Targets[i].Name
-		}
-	}
-	if pool := t.plan.Sources.Pool; pool != nil && len(t.sources) == 1 {
-		if sources := int64(min(pool.Size(), uint64(t.dials))); !byChance(sources) { // #nosec G115 -- a number of connections
-			at.Sources = sources
-			for source := range t.sources {
-				at.Source = source
-			}
-		}
-	}
-	return at
-}
+// dials is how many have ended, good or bad.
+func (t *tally) dials() int64 { return t.connect.Count() + t.failedConnects }
 
 // firsts are the first failures of each class, with what this host itself has dropped.
 func (t *tally) firsts() map[Class]Failure {
