@@ -38,8 +38,12 @@ func (i *instance) summary(opts sobek.Value) func(data sobek.Value) sobek.Value 
 }
 
 // rehearse writes the files of a summary when the test has ended, and once more than k6 asks for: k6 takes no notice of what handleSummary throws, but
-// judges the thresholds after this, so that a disk that is full fails the test. The files lack the thresholds then.
+// judges the thresholds after this, so that a disk that is full fails the test. The files lack the thresholds then. With --summary-mode=disabled, k6
+// does not ask for any.
 func (i *instance) rehearse(o *options.Summary) {
+	if env := i.vu.InitEnv(); env != nil && env.RuntimeOptions.SummaryMode.String == "disabled" {
+		return
+	}
 	if _, known := i.root.rehearsed.LoadOrStore(*o, true); known {
 		return
 	}

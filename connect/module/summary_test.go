@@ -126,3 +126,15 @@ func TestSummaryThatFailsAtTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// With --summary-mode=disabled k6 does not call handleSummary, so that nothing is to be written.
+func TestNoSummaryIsWanted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a.json")
+	p := newProcess(t)
+	v := p.newVU(t)
+	v.VU.InitEnvField.RuntimeOptions.SummaryMode.String = "disabled"
+	v.run(t, `summary({json: '`+file+`'})`)
+	emit(t, p.global, testEnd)
+	assert.NoFileExists(t, file)
+}

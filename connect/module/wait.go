@@ -44,8 +44,8 @@ func (i *instance) atExit(do func()) {
 	go func() {
 		if event, isOpen := <-events; isOpen {
 			do()
+			i.vu.Events().Global.Unsubscribe(id) // before Done, after which k6 may tell the next event, and wait for all who are subscribed
 			event.Done()
-			i.vu.Events().Global.Unsubscribe(id)
 		}
 	}()
 }
@@ -56,8 +56,8 @@ func (i *instance) atTestEnd(do func()) {
 	go func() {
 		if event, isOpen := <-events; isOpen {
 			do()
+			i.vu.Events().Global.Unsubscribe(id) // before Done, after which k6 may tell the next event, and wait for all who are subscribed
 			event.Done()
-			i.vu.Events().Global.Unsubscribe(id)
 		}
 	}()
 }

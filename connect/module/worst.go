@@ -46,10 +46,11 @@ func (e *emitter) found(gauge *metrics.Metric, tags *metrics.TagSet, at time.Tim
 func (w *worst) note(tags *metrics.TagSet, value float64, emit func(tags *metrics.TagSet, value float64)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if before, known := w.series[tags]; known && !w.worse(value, before) {
+	before, known := w.series[tags]
+	if known && !w.worse(value, before) {
 		value = before
 	}
-	if len(w.series) < maxWorst {
+	if known || len(w.series) < maxWorst {
 		w.series[tags] = value
 	}
 	if w.all == nil || w.worse(value, w.series[w.all]) {
