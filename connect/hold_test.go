@@ -240,7 +240,7 @@ func TestHoldFindsTheDead(t *testing.T) {
 // A connection that owes an answer when a hold ends has its time for it, unless the hold is cut short.
 func TestHoldEndsWhileAnswersAreDue(t *testing.T) {
 	t.Parallel()
-	const interval, patience, far = 50 * time.Millisecond, 400 * time.Millisecond, time.Hour
+	const interval, duration, late, patience, far = 50 * time.Millisecond, 500 * time.Millisecond, 600 * time.Millisecond, 700 * time.Millisecond, time.Hour
 	for name, row := range map[string]struct {
 		after    time.Duration // until a keepalive is answered
 		patience time.Duration
@@ -249,10 +249,10 @@ func TestHoldEndsWhileAnswersAreDue(t *testing.T) {
 		lost     int64
 	}{
 		"silent, and closed":           {far, patience, false, 0, 2},
-		"silent, and its time is over": {far, patience, false, 2 * interval, 2},
+		"silent, and its time is over": {far, patience, false, duration, 2},
 		"silent, and cut":              {far, far, true, 0, 0},
-		"late, and closed":             {patience / 4, far, false, 0, 0},
-		"late, and its time is over":   {patience / 4, far, false, 2 * interval, 0},
+		"late, and closed":             {late, far, false, 0, 0},
+		"late, and its time is over":   {late, far, false, duration, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -233,8 +233,9 @@ func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if parts++; len(r.ByCall)+len(r.Traffic) == 0 && r.Connects == 0 {
-			parts--
+		if len(r.ByCall)+len(r.Traffic) > 0 || r.Connects > 0 {
+			parts++
+		} else {
 			gs.Logger.Warnf("mconnect: %q has no calls: what it should have is missing here; did that process run any?", name)
 		}
 		if failed := r.Unjudged(); failed > 0 {
@@ -252,17 +253,13 @@ func (f *files) read(gs *state.GlobalState) (*recording.Report, error) {
 		reports = append(reports, r)
 	}
 	if f.parts != 0 && parts != f.parts {
-		return nil, fmt.Errorf("--parts: want %d recordings with calls, got %d (%s): %s", f.parts, parts, strings.Join(f.names(), ", "), why(parts < f.parts))
+		why := "one is of another run; remove old recordings before a test"
+		if parts < f.parts {
+			why = "an instance has not run, or has not ended by itself, or its recording was not fetched; what it did is missing here, so see its log, and run the test again"
+		}
+		return nil, fmt.Errorf("--parts: want %d recordings with calls, got %d (%s): %s", f.parts, parts, strings.Join(f.names(), ", "), why)
 	}
 	return recording.Merge(reports...), nil
-}
-
-// why is the likeliest cause of too few recordings, or too many, and what to do.
-func why(tooFew bool) string {
-	if tooFew {
-		return "an instance has not run, or has not ended by itself, or its recording was not fetched; what it did is missing here, so see its log, and run the test again"
-	}
-	return "one is of another run; remove old recordings before a test"
 }
 
 func readOne(name string, in io.Reader) (*recording.Report, error) {
