@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/frames"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/loop"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/source"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
@@ -342,4 +343,81 @@ func TestOpen(t *testing.T) {
 	o.Index = 1 << 20
 	_, err := frames.Open(o)
 	require.ErrorIs(t, err, unix.ENODEV)
+}
+
+// lookout counts how often a loop tells it of frames.
+type lookout struct {
+	watch *frames.Watch
+	told  int
+}
+
+func (l *lookout) Tick(int64) int64 { return loop.Never }
+
+func (l *lookout) Ready(uint32, loop.Events) {
+	l.told++
+	l.watch.Ready()
+}
+
+// An interface that is down keeps no loop busy, though its socket has an error all the time. Once it is up, frames arrive as before.
+func TestWatchWhileDown(t *testing.T) {
+	t.Parallel()
+	onEachWay(t, func(t *testing.T, p *pair, way frames.Way) {
+		t.Helper()
+		d := p.far.open(t, frames.Options{AnyRemote: true, Virtual: true, Way: way})
+		require.NoError(t, d.Take(taking(5001)))
+		l, err := loop.Start()
+		require.NoError(t, err)
+		defer l.Stop()
+		on := func(task func()) {
+			done := make(chan struct{})
+			require.True(t, l.Do(func() { task(); close(done) }))
+			<-done
+		}
+		var h lookout
+		var a *loop.Attachment
+		got := make(chan struct{}, 1)
+		on(func() {
+			a = l.Attach(&h)
+			h.watch = frames.NewWatch(d, a, func() int {
+				return d.Receive(func([]byte) { // once is enough
+					select {
+					case got <- struct{}{}:
+					default:
+					}
+				})
+			})
+		})
+		defer on(func() {
+			h.watch.Close()
+			a.Detach()
+		})
+		set := func(change func(netlink.Link) error) {
+			require.NoError(t, p.far.do(func() error {
+				nic, err := netlink.LinkByName("wire")
+				if err != nil {
+					return err
+				}
+				return change(nic)
+			}))
+		}
+		set(netlink.LinkSetDown)
+		const turns = 1000
+		for range turns {
+			on(func() {})
+		}
+		on(func() { assert.Less(t, h.told, turns/10, "in as many turns") })
+
+		set(netlink.LinkSetUp)
+		out := p.near.open(t, frames.Options{AnyRemote: true, Virtual: true, Way: frames.Packet})
+		assert.Eventually(t, func() bool { // the link takes a moment
+			out.Commit(p.datagram(out.Buffer(), 1))
+			out.Flush()
+			select {
+			case <-got:
+				return true
+			case <-time.After(100 * time.Millisecond):
+				return false
+			}
+		}, patience, time.Millisecond)
+	})
 }

@@ -26,9 +26,10 @@ func NewWatch(q Queue, a *loop.Attachment, receive func() (n int)) *Watch {
 	return w
 }
 
+// wait has the loop tell of changes only: a socket of AF_PACKET whose interface is down has an error for as long as it is.
 func (w *Watch) wait() {
 	for _, fd := range w.queue.Descriptors() {
-		_ = w.attached.Add(fd, 0, loop.Readable)
+		_ = w.attached.Add(fd, 0, loop.Readable|loop.Edge)
 	}
 }
 

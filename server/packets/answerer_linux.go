@@ -8,9 +8,6 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// retryNs is when frames are sent again that the interface did not take.
-const retryNs = 100e3
-
 // answerer answers what arrives on a queue, on an event loop of its own.
 type answerer struct {
 	server   *Server
@@ -18,6 +15,7 @@ type answerer struct {
 	loop     *loop.Loop
 	attached *loop.Attachment
 	watch    *frames.Watch
+	flusher  frames.Flusher
 	buffer   [2048]byte
 }
 
@@ -55,11 +53,7 @@ func (a *answerer) Ready(uint32, loop.Events) { a.watch.Ready() }
 
 // Tick implements loop.Handler.
 func (a *answerer) Tick(now int64) (wake int64) {
-	a.queue.Flush()
-	if a.queue.Pending() {
-		return now + retryNs
-	}
-	return loop.Never
+	return a.flusher.Flush(a.queue, now)
 }
 
 // take answers a frame.

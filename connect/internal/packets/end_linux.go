@@ -12,9 +12,6 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/wire"
 )
 
-// retryNs is how long a link waits before it sends again what the interface did not take.
-const retryNs = 100e3
-
 // end is what one loop has of a link: it reads some of the interface's receive queues, and sends on the first of these. It hands a frame to
 // the driver on its loop whose connection that belongs to, and else to another end: an interface spreads frames by a hash of its own.
 type end struct {
@@ -27,6 +24,7 @@ type end struct {
 	drivers  []*driver
 	now      int64 // of the frames that are being taken
 	inbox    inbox
+	flusher  frames.Flusher
 	closed   bool
 	freed    atomic.Uint64 // see link
 
@@ -64,11 +62,7 @@ func (e *end) Ready(uint32, loop.Events) { e.watch.Ready() }
 
 // Tick implements loop.Handler: what drivers have left to be sent, and what the interface did not take before.
 func (e *end) Tick(now int64) (wake int64) {
-	e.queue.Flush()
-	if e.queue.Pending() {
-		return now + retryNs
-	}
-	return loop.Never
+	return e.flusher.Flush(e.queue, now)
 }
 
 // receive takes the frames that have arrived, and returns how many.
