@@ -292,7 +292,7 @@ func (t *trafficTally) sample(at time.Duration) {
 
 func (t *trafficTally) result() *TrafficResult {
 	plan := t.traffic
-	t.silent += t.tails.silent(t.last.Sent, t.last.Received)
+	silent := t.silent + t.tails.silent(t.last.Sent, t.last.Received)
 	for number, u := range t.unmade {
 		t.keep(TrafficRecord{Started: u.started, Ended: t.job.Length(), Error: u.class, Remote: t.remote(number)})
 	}
@@ -335,7 +335,7 @@ func (t *trafficTally) result() *TrafficResult {
 		Losses:        t.losses,
 		Begun:         int64(len(t.dialed)),
 		FirstErrors:   counts(&t.failedFirst),
-		Down:          plan.Connections - (t.last.Connected - t.last.Lost) + t.silent,
+		Down:          plan.Connections - (t.last.Connected - t.last.Lost) + silent,
 		Unused:        t.unused,
 		Awaiting:      t.awaiting,
 		Awaited:       t.awaited,
