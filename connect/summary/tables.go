@@ -87,13 +87,13 @@ func namesByCount(hosts connect.Hosts, expected map[string]float64) []string {
 // times shows how long connects and answers took, and those of hosts that differ.
 func (p *printer) times(c *recording.Call) {
 	rows := timesRows(c)
-	rows = slices.DeleteFunc(rows, func(r timesRow) bool { return r.of.Count == 0 })
+	rows = slices.DeleteFunc(rows, func(r recording.NamedTimes) bool { return r.Times.Count == 0 })
 	if len(rows) == 0 {
 		return
 	}
 	for _, name := range slowest(c.ByHost) {
 		d := c.ByHost[name]
-		rows = append(rows, timesRow{"  " + name, &d.Summary})
+		rows = append(rows, recording.NamedTimes{Name: "  " + name, Times: &d})
 	}
 	columns := timesColumns
 	if p.width < 4+nameWidth+len(columns)*columnWidth {
@@ -108,9 +108,9 @@ func (p *printer) times(c *recording.Call) {
 	p.line("    " + p.in(faint, head.String()))
 	for _, r := range rows {
 		var line strings.Builder
-		line.WriteString(pad(quote.Printable(r.name), nameWidth))
+		line.WriteString(pad(quote.Printable(r.Name), nameWidth))
 		for _, c := range columns {
-			line.WriteString(padLeft(units.Span(c.of(r.of)), width))
+			line.WriteString(padLeft(units.Span(c.of(&r.Times.Summary)), width))
 		}
 		p.line("    " + line.String())
 	}
@@ -133,20 +133,12 @@ var timesColumns = []struct {
 	{"max", func(s *stats.Summary) time.Duration { return s.Max }},
 }
 
-type timesRow struct {
-	name string
-	of   *stats.Summary
-}
-
 // timesRows are all durations that a call may have, in their order.
-func timesRows(c *recording.Call) (rows []timesRow) {
+func timesRows(c *recording.Call) []recording.NamedTimes {
 	if c.Call == "ping" || c.Call == "tcpPing" {
-		for _, t := range c.PingTimes() {
-			rows = append(rows, timesRow{t.Name, &t.Times.Summary})
-		}
-		return rows
+		return c.PingTimes()
 	}
-	return []timesRow{{"connect", &c.ConnectTime.Summary}, {"handshake RTT", &c.RTT.Summary}, {replyName(c), &c.ReplyTime.Summary}}
+	return []recording.NamedTimes{{Name: "connect", Times: &c.ConnectTime}, {Name: "handshake RTT", Times: &c.RTT}, {Name: replyName(c), Times: &c.ReplyTime}}
 }
 
 // replyName is what the second kind of a call's times are.
