@@ -27,12 +27,13 @@ func newWorst(worse func(a, b float64) bool) *worst {
 // newWorstOfGauges has all gauges that tell what a call has found, by name.
 func newWorstOfGauges() map[string]*worst {
 	more, less := func(a, b float64) bool { return a > b }, func(a, b float64) bool { return a < b }
+	leastHeld := func(a, b float64) bool { return a < b || b == 0 } // none was held, which the verdict tells, and is not to hide what a later call finds
 	return map[string]*worst{
 		"mconnect_balance_max_share": newWorst(more), "mconnect_balance_cv": newWorst(more),
 		"mconnect_balance_p_value": newWorst(less), "mconnect_balance_jain": newWorst(less),
 		"mconnect_affinity_share":         newWorst(less),
 		"mconnect_disruption_moved_share": newWorst(more), "mconnect_disruption_excess": newWorst(more), "mconnect_disruption_lost": newWorst(more),
-		"mconnect_capacity":     newWorst(less),
+		"mconnect_capacity":     newWorst(leastHeld),
 		"mconnect_idle_timeout": newWorst(less),
 	}
 }

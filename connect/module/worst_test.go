@@ -32,3 +32,14 @@ func TestWorstOfManySeries(t *testing.T) {
 	assert.InDelta(t, 9, worst(series(maxWorst), 9), 0)
 	assert.Len(t, w.series, maxWorst)
 }
+
+// No connection that was held is not the least, once a later call has found some; after that, it is.
+func TestWorstCapacity(t *testing.T) {
+	t.Parallel()
+	w, tags := newWorstOfGauges()["mconnect_capacity"], metrics.NewRegistry().RootTagSet()
+	for i, row := range []struct{ found, told float64 }{{0, 0}, {20, 20}, {40, 20}, {10, 10}, {0, 0}} {
+		told := -1.0
+		w.note(tags, row.found, func(_ *metrics.TagSet, value float64) { told = value })
+		assert.InDelta(t, row.told, told, 0, "call %d", i)
+	}
+}
