@@ -21,8 +21,8 @@ const (
 	lanesPerLoop = 16
 )
 
-// floor is what the kernel allows: bare epoll loops that make the same system calls for each connection as the engine,
-// and nothing else. It neither times, classifies nor parses, and gives up at the first error.
+// floor is what the kernel allows: bare epoll loops that make the same system calls for each connection as the engine, but for
+// the two by which that chooses a TCP port, and nothing else. It neither times, classifies nor parses, and gives up at the first error.
 func floor(_ context.Context, f flood) (time.Duration, error) {
 	start := time.Now()
 	count := min(runtime.GOMAXPROCS(0), mostLoops, (f.Concurrency+lanesPerLoop-1)/lanesPerLoop)

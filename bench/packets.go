@@ -26,6 +26,7 @@ var packetFloods = []packetFlood{
 	{"sockets", "tcp", kernelServer, false, false, 0, false},
 	{"packets", "tcp", kernelServer, true, false, frames.XDP, false},
 	{"packets at both ends", "tcp", xdpServer, true, false, frames.XDP, false},
+	{"packets at both ends, two queues", "tcp", twoQueuesServer, true, false, frames.XDP, false},
 	{"packets at both ends, through k6", "tcp", xdpServer, true, false, frames.AnyWay, true},
 	{"packets by AF_PACKET", "tcp", kernelServer, true, false, frames.Packet, false},
 	{"packets by AF_PACKET at both ends", "tcp", afPacketServer, true, false, frames.Packet, false},
@@ -39,11 +40,12 @@ var packetFloods = []packetFlood{
 // packetRatios are what the packet driver aims for.
 var packetRatios = []struct {
 	of, to  string
-	atLeast float64
+	atLeast float64 // 0 for one that is only told
 }{
 	{"packets", "sockets", 2.2},
 	{"packets at both ends", "sockets", 6},
 	{"packets at both ends, through k6", "sockets", 5},
+	{"packets at both ends, two queues", "packets at both ends", 0}, // each end has a thread for each queue, which takes four processors to gain
 	{"packets by AF_PACKET", "sockets", 1.5},
 	{"packets by AF_PACKET at both ends", "sockets", 3},
 	{"packets, RST", "sockets, RST", 2.2},

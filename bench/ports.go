@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -85,8 +84,18 @@ func neper(ctx context.Context) (rate float64, ok bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, neperLimit)
 	defer cancel()
-	options := []string{"-F", strconv.Itoa(concurrency), "-T", "2", "-l", "2"}
-	server := exec.CommandContext(ctx, path, options...) // #nosec G204 -- a program of the user's
+	logs, err := os.MkdirTemp("", "neper") // it writes them into the current directory
+	if err != nil {
+		return 0, false, fmt.Errorf("a directory for neper's logs: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(logs) }()
+	tcpCRR := func(more ...string) *exec.Cmd {
+		options := append([]string{"-F", strconv.Itoa(concurrency), "-T", "2", "-l", "2"}, more...)
+		c := exec.CommandContext(ctx, path, options...) // #nosec G204 -- a program of the user's
+		c.Dir = logs
+		return c
+	}
+	server := tcpCRR()
 	if err := server.Start(); err != nil {
 		return 0, false, fmt.Errorf("starting neper's server: %w", err)
 	}
@@ -96,7 +105,7 @@ func neper(ctx context.Context) (rate float64, ok bool, err error) {
 	}()
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(20 * time.Millisecond) { // until the server listens
 		var text []byte
-		text, err = exec.CommandContext(ctx, path, slices.Concat(options, []string{"-c", "-H", "127.0.0.1"})...).Output() // #nosec G204 -- a program of the user's
+		text, err = tcpCRR("-c", "-H", "127.0.0.1").Output()
 		if found := throughput.FindSubmatch(text); err == nil && found != nil {
 			rate, err = strconv.ParseFloat(string(found[1]), 64)
 			return rate, err == nil, err

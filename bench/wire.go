@@ -29,6 +29,7 @@ type farEnd int
 const (
 	kernelServer farEnd = iota
 	xdpServer
+	twoQueuesServer // the same, and the wire has two receive queues at each end
 	afPacketServer
 	farEnds
 )
@@ -45,10 +46,14 @@ func newWire(ctx context.Context, s *settings, end farEnd) (*wire, error) {
 	name := fmt.Sprintf("bench-%d-%d-", os.Getpid(), end)
 	w := &wire{client: name + "client", server: name + "server", stop: func() {}}
 	w.run = byChild("engine", in(w.client)...)
+	queues := ""
+	if end == twoQueuesServer {
+		queues = " numrxqueues 2 numtxqueues 2"
+	}
 	for _, line := range []string{
 		"netns add " + w.client,
 		"netns add " + w.server,
-		"-n " + w.client + " link add wire type veth peer name wire netns " + w.server,
+		"-n " + w.client + " link add wire" + queues + " type veth peer name wire netns " + w.server + queues,
 		"-n " + w.client + " addr add 10.0.0.1/24 dev wire",
 		"-n " + w.server + " addr add 10.0.0.2/24 dev wire",
 		"-n " + w.client + " link set wire up",
@@ -88,7 +93,7 @@ func in(network string) []string { return []string{"ip", "netns", "exec", networ
 func (w *wire) serve(ctx context.Context, path string, end farEnd) error {
 	flags := []string{"-udp", "-hostname", "web-1", "-address", end.address()}
 	switch end {
-	case xdpServer:
+	case xdpServer, twoQueuesServer:
 		flags = append(flags, "-packets", "wire")
 	case afPacketServer:
 		c, err := startChild(ctx, "packets-server", responderTask{"wire", end.address(), frames.Packet}, in(w.server)...)
