@@ -16,7 +16,8 @@ type holdTally struct {
 	interval time.Duration // between keepalives
 	tally
 	lifetime  []time.Duration
-	echo      stats.Times // more with every interval
+	echo      stats.Times   // more with every interval
+	slowest   time.Duration // of these
 	received  int64
 	completed int64 // connections that were closed from here
 	owing     int64 // of these, those that owed an answer
@@ -49,6 +50,7 @@ func (t *holdTally) add(batch []Outcome) {
 			t.hosts.Add(o.Host, 1)
 		case Echoed:
 			t.echo.Add(o.Reply)
+			t.slowest = max(t.slowest, o.Reply)
 		case Moved:
 			l := t.loss(o)
 			l.Moved = true
@@ -78,13 +80,25 @@ func (t *holdTally) ended(o *Outcome) {
 		if o.Reply > 0 {
 			t.owing++
 			t.owed = max(t.owed, o.Reply)
+			if t.isSilent(o.Reply) {
+				l := t.loss(o)
+				l.Class = ClassNoReply
+				t.losses.add(l)
+			}
 		}
 	}
 	t.series.ended(o.At, o.Closed || o.Class != ClassNone)
 }
 
-// loss is that of a connection that failed. One that fell silent had answered, or begun, within the interval before the keepalive that has
-// no answer.
+// isSilent reports whether a connection that has owed an answer for so long, when it was cut short, is lost: for far longer than any answer took,
+// and than a segment that got lost would have.
+func (t *holdTally) isSilent(owed time.Duration) bool {
+	const least, times = time.Second, 10
+	return owed >= max(least, times*t.slowest)
+}
+
+// loss is that of a connection that failed, or was silent when it was cut short. One that fell silent had answered, or begun, within the interval
+// before the keepalive that has no answer.
 func (t *holdTally) loss(o *Outcome) Loss {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class}
 	if o.Class == ClassNoReply || o.Reply > 0 {

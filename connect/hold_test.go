@@ -246,7 +246,7 @@ func TestHoldEndsWhileAnswersAreDue(t *testing.T) {
 		patience time.Duration
 		cut      bool
 		duration time.Duration
-		lost     int64
+		failed   int64
 	}{
 		"silent, and closed":           {far, patience, false, 0, 2},
 		"silent, and its time is over": {far, patience, false, duration, 2},
@@ -284,13 +284,49 @@ func TestHoldEndsWhileAnswersAreDue(t *testing.T) {
 				r = h.Close()
 			}
 			requireHoldSums(t, r)
-			assert.Equal(t, row.lost, r.Errors[ClassNoReply], "%+v", r.Errors)
-			assert.Equal(t, 2-row.lost, r.States.Completed)
-			assert.Equal(t, 2-row.lost, r.EstablishedAtClose)
+			assert.Equal(t, row.failed, r.Errors[ClassNoReply], "%+v", r.Errors)
+			assert.Equal(t, 2-row.failed, r.States.Completed)
+			assert.Equal(t, 2-row.failed, r.EstablishedAtClose)
 			if row.after < far {
 				assert.EqualValues(t, 2, r.EchoTime.Count)
 			}
 			assert.Equal(t, row.cut, r.Owing == 2 && r.Owed > 0, "%d owed an answer, for %v", r.Owing, r.Owed)
+		})
+	}
+}
+
+// A connection that is cut short has not failed. It is lost all the same if it owes an answer for far longer than any took.
+func TestHoldCutWhileSilent(t *testing.T) {
+	t.Parallel()
+	const planned, connect = 100 * time.Millisecond, 10 * time.Millisecond
+	for name, row := range map[string]struct {
+		answers []time.Duration // that came before
+		owed    time.Duration
+		lost    bool
+	}{
+		"owes none":                     {nil, 0, false},
+		"for shorter than a loss takes": {nil, 999 * time.Millisecond, false},
+		"for longer":                    {nil, time.Second, true},
+		"slow answers before":           {[]time.Duration{time.Millisecond, 150 * time.Millisecond}, 1499 * time.Millisecond, false},
+		"for longer than these":         {[]time.Duration{150 * time.Millisecond, time.Millisecond}, 1500 * time.Millisecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tally := newHoldTally(&Plan{Connections: 1, Targets: []Target{{Name: "a:1"}}})
+			tally.interval = 2 * time.Second
+			outcomes := []Outcome{{Event: Established, Planned: planned, Connect: connect, Connected: true}}
+			for _, took := range row.answers {
+				outcomes = append(outcomes, Outcome{Event: Echoed, Connected: true, Reply: took})
+			}
+			end := Outcome{Event: Ended, Planned: planned, Connect: connect, Connected: true, At: 10 * time.Second, Reply: row.owed, Host: "web-1"}
+			tally.add(append(outcomes, end))
+			require.EqualValues(t, 1, tally.completed)
+			if !row.lost {
+				assert.Empty(t, tally.losses.List)
+				return
+			}
+			missed := end.At - row.owed
+			assert.Equal(t, []Loss{{At: missed - tally.interval, Missed: missed, Host: "web-1", Class: ClassNoReply}}, tally.losses.List)
 		})
 	}
 }

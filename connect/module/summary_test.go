@@ -60,6 +60,7 @@ func TestSummaryErrors(t *testing.T) {
 	for script, says := range map[string]string{
 		`summary({pdf: 'a'})`:                    `option "pdf" is unknown; want one of html, json, junit, replace, svg, title`,
 		`summary({html: 'stdout'})`:              "want the name of a file to write",
+		`summary({metrics: {}})`:                 "want: export const handleSummary = summary()",
 		`summary('a')`:                           "want an object such as {html: 'report.html'}",
 		`summary()()`:                            "got no data; want what k6 hands to handleSummary()",
 		`summary()({metrics: 1})`:                "got other data",

@@ -32,7 +32,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	if r.Unheard && r.Needless == 0 {
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
 	} else {
-		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r)+failedAt(&r.FailedAt), r.Hosts)
+		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r)+failedAt(&r.FailedAt)+owing(r), r.Hosts)
 	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, &c)
 	r.Judged = j.result()
@@ -45,7 +45,7 @@ func keptBut(r *connect.HoldResult) (but string) {
 	}
 	switch {
 	case r.Owing > 0:
-		return but + fmt.Sprintf("; but when the end of the iteration, or of the call, cut them short after %s, %d had not answered their last keepalive, for up to %s, so whether these were still alive is not known: await close(), or the duration, which wait for that", units.Span(r.Duration), r.Owing, units.Span(r.Owed))
+		return but + owing(r)
 	case r.Unanswered:
 		return but + "; none was held for long enough to answer a keepalive, so whether the service does is not known"
 	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts
@@ -54,6 +54,14 @@ func keptBut(r *connect.HoldResult) (but string) {
 		return but + "; nothing was asked on them, so they are open as far as this host knows: whether a service still answers behind them is not known (option keepalive asks)"
 	}
 	return but
+}
+
+// owing tells of connections that were cut while they owed an answer, "" if there are none.
+func owing(r *connect.HoldResult) string {
+	if r.Owing == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; but when the end of the iteration, or of the call, cut them short after %s, %d had not answered their last keepalive, for up to %s, so whether these were still alive is not known: await close(), or the duration, which wait for that", units.Span(r.Duration), r.Owing, units.Span(r.Owed))
 }
 
 // keptWhy says what ended the connections.

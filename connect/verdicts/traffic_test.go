@@ -224,6 +224,13 @@ func TestHold(t *testing.T) {
 		"closed by a change": {kept(closed), nil, []connect.Change{{Time: 2 * second, Within: 5 * second}}, verdicts.Kept, want{}},
 		"dead":               {kept(dead), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "keepalive: no answer in time"}}},
 		"dead and closed":    {kept(func(r *connect.HoldResult) { closed(r); dead(r) }), nil, nil, verdicts.Kept, want{fails: true, text: []string{"reset 1", "others failed: 1 no_reply"}}},
+		"silent when it was cut short": {
+			kept(func(r *connect.HoldResult) {
+				dead(r)
+				r.Errors, r.First, r.Owing, r.Owed = nil, nil, 1, 4*second
+			}), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "1 had not answered their last keepalive, for up to 4 s", "await close()"}},
+		},
+		"owing for a moment": {kept(func(r *connect.HoldResult) { r.Owing, r.Owed = 1, second/2 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "1 had not answered"}}},
 		"not begun":          {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
 		"refused":            {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
 		"none established":   {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},

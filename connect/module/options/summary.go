@@ -20,6 +20,9 @@ func ParseSummary(options any) (*Summary, error) {
 	if !ok && options != nil {
 		return nil, fmt.Errorf("summary(): options: got %s; want an object such as {html: 'report.html'}", show(options))
 	}
+	if _, isData := object["metrics"]; isData {
+		return nil, errors.New("summary(): got what k6 hands to handleSummary(), and makes the function for that; want: export const handleSummary = summary()")
+	}
 	err := parse(object, map[string]setter{
 		"html":    fileName(&s.HTML),
 		"junit":   fileName(&s.JUnit),
