@@ -124,7 +124,7 @@ func trafficEngine(ctx context.Context, task traffic) (echoed, error) {
 		Plan: connect.Plan{
 			Targets: []connect.Target{{Name: task.Target.String(), Addr: task.Target}}, Connections: int64(task.Connections), Reset: true,
 		},
-		Duration: task.duration(), PacketSize: task.PacketSize, LossTimeout: patience,
+		Duration: task.duration(), PacketSizes: []int{task.PacketSize}, LossTimeout: patience,
 	})
 	if err != nil {
 		return echoed{}, fmt.Errorf("traffic: %w", err)

@@ -239,7 +239,7 @@ var calls = map[string]func(t *testing.T, e *Engine, f *fault) seen{
 		ctx, cancel := context.WithCancel(f.context(t, e))
 		defer cancel()
 		all := allEcho{echoed: map[int64]bool{}, then: cancel}
-		r, err := e.Traffic(ctx, TrafficPlan{Plan: f.plan(t, "traffic"), Duration: far / 2, LossTimeout: f.patience("traffic"), NoReconnect: true, PacketSize: max(f.packet, 100), Packets: &all})
+		r, err := e.Traffic(ctx, TrafficPlan{Plan: f.plan(t, "traffic"), Duration: far / 2, LossTimeout: f.patience("traffic"), NoReconnect: true, PacketSizes: []int{max(f.packet, 100)}, Packets: &all})
 		require.NoError(t, err)
 		return seen{r.States, r.Errors, words(r.First), fmt.Sprintln(r.Lost, r.Lasting, r.FailedConnects, r.LostByHost, r.LastingByHost) + f.untimed(r.Sent, r.Received, r.Dropped)}
 	},

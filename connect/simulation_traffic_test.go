@@ -48,10 +48,10 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	r.Shuffle(len(sizes), func(i, j int) { sizes[i], sizes[j] = sizes[j], sizes[i] })
 	tp := TrafficPlan{
 		Plan: plan, Duration: time.Duration(1+r.IntN(1500)) * time.Millisecond, LossTimeout: time.Duration(20+r.IntN(400)) * time.Millisecond,
-		NoReconnect: r.IntN(4) == 0, PacketSize: sizes[0], Packets: t,
+		NoReconnect: r.IntN(4) == 0, PacketSizes: sizes, Packets: t,
 	}
 	if r.IntN(4) > 0 {
-		tp.Throughput = float64(tp.PacketSize) * float64(plan.Connections) * (1 + 20*r.Float64()) / 1024
+		tp.Throughput = float64(sizes[0]) * float64(plan.Connections) * (1 + 20*r.Float64()) / 1024
 		sum := 0
 		for _, size := range sizes {
 			sum += size
@@ -64,7 +64,7 @@ func (c *simulatedCall) traffic(plan Plan) engine.NewRules {
 	}
 	call := c.engine.newTraffic(t.plan)
 	t.rules = call.rules
-	t.rules.Sizes, t.rules.Verify, t.rules.HalfClose = sizes, r.IntN(2) == 0, plan.Network == "tcp" && r.IntN(3) == 0
+	t.rules.Verify, t.rules.HalfClose = r.IntN(2) == 0, plan.Network == "tcp" && r.IntN(3) == 0
 	t.rules.Init(call.job)
 	c.kind, c.plan, c.job, c.tally, c.dialsAgain = "traffic", &t.plan.Plan, call.job, call.tally, !tp.NoReconnect
 	segment := max(0, r.IntN(200)-100)

@@ -25,8 +25,7 @@ type TrafficPlan struct {
 	Plan
 	Duration    time.Duration // 0 means DefaultTrafficDuration
 	Throughput  float64       // KB/s (1024 bytes) of all connections together; 0 sends a packet as soon as the last one has come back
-	PacketSize  int           // bytes; 0 means DefaultPacketSize
-	PacketSizes []int         // if set, sizes of packets that take turns, in place of PacketSize
+	PacketSizes []int         // bytes, sizes of packets that take turns; none means DefaultPacketSize
 	Verify      bool          // compare each echo with what was sent
 	HalfClose   bool          // at the end, shut down the sending side of each connection, and wait for the peer's FIN
 	LossTimeout time.Duration // a connection without an echo for so long is lost; 0 means DefaultLossTimeout
@@ -67,13 +66,9 @@ func (p TrafficPlan) withDefaults() TrafficPlan {
 	if p.Duration == 0 {
 		p.Duration = DefaultTrafficDuration
 	}
-	if p.PacketSize == 0 {
-		p.PacketSize = DefaultPacketSize
-	}
 	if len(p.PacketSizes) == 0 {
-		p.PacketSizes = []int{p.PacketSize}
+		p.PacketSizes = []int{DefaultPacketSize}
 	}
-	p.PacketSize = p.PacketSizes[0]
 	if p.LossTimeout == 0 {
 		p.LossTimeout = DefaultLossTimeout
 	}

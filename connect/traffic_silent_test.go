@@ -80,7 +80,7 @@ func TestProbeOfSilentFlows(t *testing.T) {
 					return named("web-1", data)
 				})
 				plan := TrafficPlan{
-					Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: 4}, Duration: 1500 * time.Millisecond, Throughput: 40, PacketSize: 100, LossTimeout: 200 * time.Millisecond,
+					Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: 4}, Duration: 1500 * time.Millisecond, Throughput: 40, PacketSizes: []int{100}, LossTimeout: 200 * time.Millisecond,
 				}
 				if row.fixed {
 					plan.Sources.Ports = source.Ports{First: first, Last: first + 7}
@@ -259,7 +259,7 @@ func TestRedialedFlowIsDown(t *testing.T) {
 			return named("web-1", data)
 		})
 		r := traffic(t, e, TrafficPlan{
-			Plan: Plan{Network: "udp", Targets: []Target{to}}, Duration: 2650 * time.Millisecond, Throughput: 100.0 / 1024, PacketSize: 100, LossTimeout: 200 * time.Millisecond,
+			Plan: Plan{Network: "udp", Targets: []Target{to}}, Duration: 2650 * time.Millisecond, Throughput: 100.0 / 1024, PacketSizes: []int{100}, LossTimeout: 200 * time.Millisecond,
 		})
 		assert.EqualValues(t, 1, r.Lost)
 		assert.EqualValues(t, 1, r.Down)
@@ -299,7 +299,7 @@ func TestUDPFlowsThatFallSilentAtTheEnd(t *testing.T) {
 			return named("web-2", data)
 		})
 		r := traffic(t, e, TrafficPlan{
-			Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: flows}, Duration: time.Second, Throughput: flows * packets, PacketSize: 1024, LossTimeout: 500 * time.Millisecond,
+			Plan: Plan{Network: "udp", Targets: []Target{to}, Connections: flows}, Duration: time.Second, Throughput: flows * packets, PacketSizes: []int{1024}, LossTimeout: 500 * time.Millisecond,
 		})
 		assert.EqualValues(t, flows, r.Down, "%d lost", r.Lost)
 	})

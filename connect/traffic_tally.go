@@ -298,7 +298,7 @@ func (t *trafficTally) result() *TrafficResult {
 	}
 	connects, roundTrips := t.connect.Distribution(), t.roundTrips.Distribution()
 	r := &TrafficResult{
-		Network: plan.Network, Rate: plan.Throughput, PacketSize: plan.PacketSize,
+		Network: plan.Network, Rate: plan.Throughput, PacketSize: plan.PacketSizes[0],
 		Connections:    plan.Connections,
 		Lost:           t.last.Lost,
 		Lasting:        t.last.Connected - t.last.Lost,

@@ -170,8 +170,8 @@ func TestTrafficLasts(t *testing.T) {
 	for name, plan := range map[string]TrafficPlan{
 		"paced":                     {Throughput: 2000},
 		"unpaced":                   {},
-		"small packets":             {PacketSize: MinPacketSize, Throughput: 100},
-		"packets beyond a buffer":   {PacketSize: MaxPacketSize, LossTimeout: 10 * time.Second},
+		"small packets":             {PacketSizes: []int{MinPacketSize}, Throughput: 100},
+		"packets beyond a buffer":   {PacketSizes: []int{MaxPacketSize}, LossTimeout: 10 * time.Second},
 		"less than a packet a slot": {Throughput: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestTrafficLargePackets(t *testing.T) {
 			_, _ = conn.SetReadBuffer(64<<10), conn.SetWriteBuffer(64<<10) // less than a packet
 			_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 10_000))
 		})
-		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{to}, Connections: 2}, PacketSize: MaxPacketSize, LossTimeout: time.Minute, Duration: 300 * time.Millisecond})
+		r := traffic(t, e, TrafficPlan{Plan: Plan{Targets: []Target{to}, Connections: 2}, PacketSizes: []int{MaxPacketSize}, LossTimeout: time.Minute, Duration: 300 * time.Millisecond})
 		assert.Positive(t, r.Received)
 		assert.Equal(t, r.Sent, r.Received, "the packets on their way come back")
 		assert.EqualValues(t, 2, r.Lasting)
@@ -564,7 +564,7 @@ func TestTrafficUDPForeign(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, e *Engine) {
 				r := traffic(t, e, TrafficPlan{
-					Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, row.reply)}, Connections: 2}, Throughput: 40, PacketSize: 200, Duration: 300 * time.Millisecond, LossTimeout: 100 * time.Millisecond,
+					Plan: Plan{Network: "udp", Targets: []Target{udpPeer(t, row.reply)}, Connections: 2}, Throughput: 40, PacketSizes: []int{200}, Duration: 300 * time.Millisecond, LossTimeout: 100 * time.Millisecond,
 				})
 				assert.Positive(t, r.Sent)
 				assert.Equal(t, row.foreign, r.Foreign > 0)
@@ -592,8 +592,8 @@ func TestTrafficPlanErrors(t *testing.T) {
 	t.Parallel()
 	valid := Plan{Targets: []Target{refusing(t)}}
 	for want, plan := range map[string]TrafficPlan{
-		"packet sizes [63]; want 64 to 1048576": {Plan: valid, PacketSize: 63},
-		"packet sizes [71]; want 72 to 65507":   {Plan: Plan{Targets: valid.Targets, Network: "udp"}, PacketSize: 71},
+		"packet sizes [63]; want 64 to 1048576": {Plan: valid, PacketSizes: []int{63}},
+		"packet sizes [71]; want 72 to 65507":   {Plan: Plan{Targets: valid.Targets, Network: "udp"}, PacketSizes: []int{71}},
 		"duration -1s; want a positive":         {Plan: valid, Duration: -time.Second},
 		"rate 1 of connections; want none":      {Plan: Plan{Targets: valid.Targets, Rate: 1}},
 		"throughput -1; want KB/s":              {Plan: valid, Throughput: -1},

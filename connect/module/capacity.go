@@ -19,8 +19,7 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		return i.rejected("capacity", err)
 	}
 	return i.async("capacity", func() (result, error) {
-		plan := connect.CapacityPlan{Plan: c.begin(searchSampler{c.sampler}), Step: o.Step, Patience: o.Patience}
-		r, err := i.root.engine.Capacity(c.ctx, plan)
+		r, err := i.root.engine.Capacity(c.ctx, o.With(c.begin(searchSampler{c.sampler})))
 		if err != nil {
 			return nil, fmt.Errorf("capacity(): %w", advice.OnStart(err))
 		}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/grafana/sobek"
 
-	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
@@ -20,9 +19,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 	s := &floodSampler{c.sampler, !o.SkipReply}
 	return i.async("flood", func() (result, error) {
 		c.warn(o.AtOnce())
-		res, err := i.root.engine.Flood(c.ctx, connect.FloodPlan{
-			Plan: c.begin(s), SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights, Affinity: o.Expect.Affinity, Source: o.Expect.Source,
-		})
+		res, err := i.root.engine.Flood(c.ctx, o.With(c.begin(s)))
 		if err != nil {
 			return nil, fmt.Errorf("flood(): %w", advice.OnStart(err))
 		}

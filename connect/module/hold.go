@@ -26,7 +26,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		h.keepAlive = i.vu.RegisterCallback()
 	}
 	return i.async("hold", func() (result, error) {
-		plan := connect.HoldPlan{Plan: c.begin(s), Duration: o.Duration, Keepalive: o.Keepalive, KeepaliveTimeout: o.KeepaliveTimeout, Hosts: o.Expect.Hosts}
+		plan := o.With(c.begin(s))
 		c.warn(o.Plan.Connections)
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {

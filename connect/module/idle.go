@@ -21,9 +21,9 @@ func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
 	}
 	return i.async("idle", func() (result, error) {
 		s := idleSampler{searchSampler{c.sampler}}
-		r, err := i.root.engine.Idle(c.ctx, connect.IdlePlan{
-			Plan: c.begin(s), From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Progress: s.progress,
-		})
+		plan := o.With(c.begin(s))
+		plan.Progress = s.progress
+		r, err := i.root.engine.Idle(c.ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("idle(): %w", advice.OnStart(err))
 		}

@@ -22,10 +22,9 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 	return i.async("traffic", func() (result, error) {
 		c.warn(o.Plan.Connections)
 		packets := newPacketSampler(c.sampler)
-		r, err := i.root.engine.Traffic(c.ctx, connect.TrafficPlan{
-			Plan: c.begin(packets), Duration: o.Duration, Throughput: o.Rate, PacketSizes: o.PacketSizes, Verify: o.Verify, HalfClose: o.HalfClose,
-			LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: packets,
-		})
+		plan := o.With(c.begin(packets))
+		plan.Packets = packets
+		r, err := i.root.engine.Traffic(c.ctx, plan)
 		if err != nil {
 			return nil, fmt.Errorf("traffic(): %w", advice.OnStart(err))
 		}

@@ -23,9 +23,7 @@ func flood(s *session, targets []string, object any) (*finished, error) {
 		return nil, err
 	}
 	view := s.watch(&plan, live.Call{Asked: asked(&plan), Limit: o.Limit})
-	r, err := s.engine.Flood(s.ctx, connect.FloodPlan{
-		Plan: plan, SkipReply: o.SkipReply, Flows: o.Flows, Weights: o.Weights, Affinity: o.Expect.Affinity, Source: o.Expect.Source,
-	})
+	r, err := s.engine.Flood(s.ctx, o.With(plan))
 	view.Close()
 	if err != nil {
 		return nil, advice.OnStart(err)
@@ -53,9 +51,7 @@ func hold(s *session, targets []string, object any) (*finished, error) {
 	defer end()
 	c := live.Call{Asked: asked(&plan), Limit: o.Duration, Total: o.Duration > 0}
 	view := s.watch(&plan, c)
-	held, err := s.engine.Hold(context.WithoutCancel(s.ctx), connect.HoldPlan{
-		Plan: plan, Duration: o.Duration, Keepalive: o.Keepalive, KeepaliveTimeout: o.KeepaliveTimeout,
-	})
+	held, err := s.engine.Hold(context.WithoutCancel(s.ctx), o.With(plan))
 	if err != nil {
 		view.Close()
 		return nil, advice.OnStart(err)
@@ -102,10 +98,9 @@ func traffic(s *session, targets []string, object any) (*finished, error) {
 	defer end()
 	duration := cmp.Or(o.Duration, connect.DefaultTrafficDuration)
 	view := s.watch(&plan, live.Call{Asked: asked(&plan), Limit: duration, Total: true})
-	r, err := s.engine.Traffic(s.ctx, connect.TrafficPlan{
-		Plan: plan, Duration: o.Duration, Throughput: o.Rate, PacketSizes: o.PacketSizes, Verify: o.Verify, HalfClose: o.HalfClose,
-		LossTimeout: o.LossTimeout, NoReconnect: o.NoReconnect, Packets: view,
-	})
+	whole := o.With(plan)
+	whole.Packets = view
+	r, err := s.engine.Traffic(s.ctx, whole)
 	view.Close()
 	if err != nil {
 		return nil, advice.OnStart(err)
@@ -125,7 +120,7 @@ func capacity(s *session, targets []string, object any) (*finished, error) {
 		return nil, err
 	}
 	view := s.watch(&plan, live.Call{Asked: plan.Connections, Limit: o.Limit})
-	r, err := s.engine.Capacity(s.ctx, connect.CapacityPlan{Plan: plan, Step: o.Step, Patience: o.Patience})
+	r, err := s.engine.Capacity(s.ctx, o.With(plan))
 	view.Close()
 	if err != nil {
 		return nil, advice.OnStart(err)
@@ -148,9 +143,9 @@ func idle(s *session, targets []string, object any) (*finished, error) {
 		return nil, err
 	}
 	view := s.watch(&plan, live.Call{Limit: o.Limit})
-	r, err := s.engine.Idle(s.ctx, connect.IdlePlan{
-		Plan: plan, From: o.From, To: o.To, Precision: o.Precision, Expect: o.Expected, Progress: silences(view),
-	})
+	whole := o.With(plan)
+	whole.Progress = silences(view)
+	r, err := s.engine.Idle(s.ctx, whole)
 	view.Close()
 	if err != nil {
 		return nil, advice.OnStart(err)

@@ -30,9 +30,14 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 	if err := c.settleShared(); err != nil {
 		return nil, fmt.Errorf("capacity(): %w", err)
 	}
-	plan := connect.CapacityPlan{Plan: c.Plan, Step: c.Step, Patience: c.Patience}
+	plan := c.With(c.Plan)
 	c.Most, c.Limit = plan.Most(), plan.TimeLimit()
 	return c, nil
+}
+
+// With is the plan of the call, whose part that all calls have is p.
+func (c *Capacity) With(p connect.Plan) connect.CapacityPlan {
+	return connect.CapacityPlan{Plan: p, Step: c.Step, Patience: c.Patience}
 }
 
 func (c *Capacity) table() map[string]setter {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
 )
 
@@ -34,6 +35,13 @@ func ParseFlood(target, options any) (*Flood, error) {
 	}
 	f.Limit = f.Plan.TimeLimit()
 	return f, nil
+}
+
+// With is the plan of the call, whose part that all calls have is p.
+func (f *Flood) With(p connect.Plan) connect.FloodPlan {
+	return connect.FloodPlan{
+		Plan: p, SkipReply: f.SkipReply, Flows: f.Flows, Weights: f.Weights, Affinity: f.Expect.Affinity, Source: f.Expect.Source,
+	}
 }
 
 func (f *Flood) table() map[string]setter {

@@ -37,8 +37,15 @@ func ParseHold(target, options any) (*Hold, error) {
 	if err := h.settleShared(); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
-	h.Limit = connect.HoldPlan{Plan: h.Plan}.TimeLimit()
+	h.Limit = h.With(h.Plan).TimeLimit()
 	return h, nil
+}
+
+// With is the plan of the call, whose part that all calls have is p.
+func (h *Hold) With(p connect.Plan) connect.HoldPlan {
+	return connect.HoldPlan{
+		Plan: p, Duration: h.Duration, Keepalive: h.Keepalive, KeepaliveTimeout: h.KeepaliveTimeout, Hosts: h.Expect.Hosts,
+	}
 }
 
 func (h *Hold) table() map[string]setter {

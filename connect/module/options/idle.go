@@ -25,7 +25,7 @@ func ParseIdle(target, options any) (*Idle, error) {
 	if err := d.settle(); err != nil {
 		return nil, fmt.Errorf("idle(): %w", err)
 	}
-	plan := d.plan()
+	plan := d.With(d.Plan)
 	const replacements = 10 // connections in place of forgotten ones
 	d.Most, d.Limit = replacements*plan.Silent(), plan.TimeLimit()
 	return d, nil
@@ -44,7 +44,7 @@ func (d *Idle) table() map[string]setter {
 
 // settle checks options that depend on each other.
 func (d *Idle) settle() error {
-	plan := d.plan()
+	plan := d.With(d.Plan)
 	from, to := plan.Range()
 	switch {
 	case from > to:
@@ -57,6 +57,7 @@ func (d *Idle) settle() error {
 	return nil
 }
 
-func (d *Idle) plan() connect.IdlePlan {
-	return connect.IdlePlan{Plan: d.Plan, From: d.From, To: d.To, Precision: d.Precision, Expect: d.Expected}
+// With is the plan of the call, whose part that all calls have is p.
+func (d *Idle) With(p connect.Plan) connect.IdlePlan {
+	return connect.IdlePlan{Plan: p, From: d.From, To: d.To, Precision: d.Precision, Expect: d.Expected}
 }

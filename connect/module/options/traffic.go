@@ -37,8 +37,16 @@ func ParseTraffic(target, options any) (*Traffic, error) {
 	if err := t.settleShared(); err != nil {
 		return nil, fmt.Errorf("traffic(): %w", err)
 	}
-	t.Limit = connect.TrafficPlan{Plan: t.Plan, Duration: t.Duration, LossTimeout: t.LossTimeout}.TimeLimit()
+	t.Limit = t.With(t.Plan).TimeLimit()
 	return t, nil
+}
+
+// With is the plan of the call, whose part that all calls have is p.
+func (t *Traffic) With(p connect.Plan) connect.TrafficPlan {
+	return connect.TrafficPlan{
+		Plan: p, Duration: t.Duration, Throughput: t.Rate, PacketSizes: t.PacketSizes, Verify: t.Verify, HalfClose: t.HalfClose,
+		LossTimeout: t.LossTimeout, NoReconnect: t.NoReconnect,
+	}
 }
 
 func (t *Traffic) table() map[string]setter {
