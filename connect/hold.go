@@ -78,6 +78,7 @@ type HoldResult struct {
 	Owing         int64           `json:"-"` // connections that were cut while they owed an answer
 	Owed          time.Duration   `json:"-"` // for how long, the longest of them
 	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
+	Planned       time.Duration   `json:"-"` // the duration that was asked for, 0 if close() was to end the call
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
 	Retried       int64           `json:"-"` // connections that took more than one SYN
 	FailedAt      FailedAt        `json:"-"`
@@ -194,6 +195,7 @@ func (h *Held) Result() *HoldResult {
 		FailedConnects: t.failedConnects,
 		StartTime:      loop.Time(h.job.Start()),
 		Timeout:        h.job.Plan.Timeout,
+		Planned:        h.job.Plan.Duration,
 		Duration:       h.length(over),
 		States:         states,
 		Errors:         t.byClass(),

@@ -217,6 +217,7 @@ type TrafficResult struct {
 	Down        int64           `json:"-"` // connections that are not up and echoing at the end
 	Unused      int64           `json:"-"` // connections that were up at the end, and never had a packet to send
 	LossTimeout time.Duration   `json:"-"`
+	Planned     time.Duration   `json:"-"` // the duration that was asked for
 	Reconnect   bool            `json:"-"`
 	Fixed       bool            `json:"-"` // the source ports are the plan's
 	Hole        *MTUHole        `json:"-"` // nil if none was found

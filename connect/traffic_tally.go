@@ -340,6 +340,7 @@ func (t *trafficTally) result() *TrafficResult {
 		Awaiting:      t.awaiting,
 		Awaited:       t.awaited,
 		LossTimeout:   plan.LossTimeout,
+		Planned:       plan.Duration,
 		ConnectSpread: connects, RoundTripSpread: roundTrips, RTTSpread: t.rtt.Distribution(),
 		Reconnect: !plan.NoReconnect,
 		Hole:      t.hole,

@@ -18,6 +18,7 @@ type connects struct {
 	errors               map[connect.Class]int64
 	first                map[connect.Class]connect.Failure
 	timeout              time.Duration
+	duration             time.Duration // with which the call ends; 0 if it has none
 	interrupted          bool
 	slow                 string        // why time was up too early, if that is known
 	waited               stats.Summary // of connections that failed: until they did
@@ -32,17 +33,18 @@ type connects struct {
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
-	why := fmt.Sprintf("; the time was up first (option timeout, %s): allow more time, more concurrency or a higher rate", units.Span(c.timeout))
+	up := c.timeUp()
+	why := up + ": allow more time, more concurrency or a higher rate"
 	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
 	case c.resends() && c.retried > silent:
-		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", units.Span(c.timeout), c.retried, plural(c.begun, "connect"))
+		why = up + fmt.Sprintf(", since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", c.retried, plural(c.begun, "connect"))
 		if c.lost != nil {
 			why += ": " + c.lost.String()
 		}
 	case silent > 0 && c.waited.Med > c.timeout/10:
-		why = fmt.Sprintf("; the time was up first (option timeout, %s), since %s that got no answer kept others waiting: see the other verdicts", units.Span(c.timeout), plural(silent, "connection"))
+		why = up + fmt.Sprintf(", since %s that got no answer kept others waiting: see the other verdicts", plural(silent, "connection"))
 	case c.slow != "":
-		why = fmt.Sprintf("; the time was up first (option timeout, %s): %s", units.Span(c.timeout), c.slow)
+		why = up + ": " + c.slow
 	}
 	if c.interrupted {
 		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended: await the call, and give it the time that it takes", c.begun, plural(c.asked, "connection"))
@@ -56,6 +58,14 @@ func (c *connects) judge(j *judge, prompt bool) {
 	if prompt && c.begun > 0 && !j.expect.NoSYN {
 		c.judgePrompt(j)
 	}
+}
+
+// timeUp says which time was up before all connections were begun.
+func (c *connects) timeUp() string {
+	if 0 < c.duration && c.duration < c.timeout {
+		return fmt.Sprintf("; the time was up first (option duration, %s, from the start of the call)", units.Span(c.duration))
+	}
+	return fmt.Sprintf("; the time was up first (option timeout, %s)", units.Span(c.timeout))
 }
 
 // resends reports whether most of the time of connects was waiting for lost SYNs to be sent again.

@@ -29,3 +29,26 @@ func TestSomeOfManyFail(t *testing.T) {
 	verdicts.Hold(r, nil, nil)
 	want{fails: true, text: []string{"100 connections that got no answer kept others waiting"}, lacks: "allow more time"}.check(t, r.Judged, verdicts.Complete)
 }
+
+// What ends a call before all connections are begun is its duration or its timeout, whichever comes first.
+func TestWhichTimeWasUp(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		planned time.Duration
+		text    string
+	}{
+		"no duration":        {0, "(option timeout, 2 s)"},
+		"a longer duration":  {3 * second, "(option timeout, 2 s)"},
+		"a shorter duration": {second, "(option duration, 1 s, from the start of the call)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &connect.HoldResult{Connects: 2, States: connect.States{NotInitiated: 1}, EstablishedTotal: 1, Timeout: 2 * second, Planned: row.planned}
+			verdicts.Hold(h, nil, nil)
+			want{fails: true, text: []string{row.text}}.check(t, h.Judged, verdicts.Complete)
+			r := &connect.TrafficResult{Connections: 2, Begun: 1, Timeout: 2 * second, Planned: row.planned}
+			verdicts.Traffic(r, nil, false, nil)
+			want{fails: true, text: []string{row.text}}.check(t, r.Judged, verdicts.Complete)
+		})
+	}
+}
