@@ -263,4 +263,7 @@ func TestHostsThatReject(t *testing.T) {
 			row.want.check(t, r.Judged, verdicts.Hosts)
 		})
 	}
+	r := reject(300, 1000) // each of those that have failed took further SYNs before
+	verdicts.Flood(r, &expect, true)
+	want{fails: true, text: []string{"1000 took a further SYN, together 100 %"}}.check(t, r.Judged, verdicts.Prompt)
 }

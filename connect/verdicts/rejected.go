@@ -30,12 +30,12 @@ func rejectionsOf(failed map[connect.Class]int64, first map[connect.Class]connec
 	return r
 }
 
-// share is that of the connections that may have met whoever rejects, 0 if nobody does.
+// share is that of the connections that may have met whoever rejects, 0 if nobody does. One that has failed may have taken a further SYN before.
 func (r *rejections) share() float64 {
 	if r.failed == 0 || r.begun == 0 {
 		return 0
 	}
-	return float64(r.failed+r.retried) / float64(r.begun)
+	return float64(min(r.failed+r.retried, r.begun)) / float64(r.begun)
 }
 
 func (r *rejections) String() string {

@@ -17,6 +17,8 @@ func (e Error) Advice() string {
 		return fmt.Sprintf("%s says so, which is this host itself: look at its firewall (nft list ruleset) and routes (ip route get)", e.From)
 	case e.Kind == fragmentationNeeded || e.Kind == packetTooBig:
 		return fmt.Sprintf("%s says so: the link behind it carries only smaller packets; send smaller datagrams, or take driver 'sockets', which sends them in parts", e.From)
+	case e.Kind == timeToLiveExceeded || e.Kind == hopLimitExceeded:
+		return fmt.Sprintf("%s says so: routers send the packets in a circle, most likely between it and the next one (traceroute); nobody there has the address, such as a virtual IP that no balancer announces any more, or a route there leads back", e.From)
 	case e.Kind == portUnreachable:
 		return fmt.Sprintf("%s says so: a firewall or balancer there rejects it (a rule REJECT; kube-proxy does so for a service without endpoints)", e.From)
 	}

@@ -17,6 +17,8 @@ func TestAdvice(t *testing.T) {
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(true, 1, 4)}.Advice(), "192.0.2.1 says so: a firewall or balancer there rejects it")
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(false, 3, 4)}.Advice(), "the link behind it carries only smaller packets")
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(true, 2, 0)}.Advice(), "the link behind it carries only smaller packets")
+	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(false, 11, 0)}.Advice(), "192.0.2.1 says so: routers send the packets in a circle")
+	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1"), Kind: Kind(true, 3, 0)}.Advice(), "192.0.2.1 says so: routers send the packets in a circle")
 	assert.Contains(t, Error{From: netip.MustParseAddr("192.0.2.1")}.Advice(), "192.0.2.1 says so, a router")
 	assert.Contains(t, Error{}.Advice(), "says so, a router")
 }

@@ -43,6 +43,8 @@ const (
 	fragmentationNeeded = "fragmentation needed"
 	addressUnreachable  = "address unreachable"
 	packetTooBig        = "packet too big"
+	timeToLiveExceeded  = "time to live exceeded"
+	hopLimitExceeded    = "hop limit exceeded"
 )
 
 // icmp4 and icmp6 have the kinds by type and code.
@@ -51,11 +53,11 @@ var icmp4 = map[[2]uint8]string{
 	{3, 4}: fragmentationNeeded, {3, 5}: "source route failed", {3, 6}: "net unknown", {3, 7}: "host unknown",
 	{3, 9}: "net administratively prohibited", {3, 10}: "host administratively prohibited", {3, 11}: "net unreachable for this type of service",
 	{3, 12}: "host unreachable for this type of service", {3, 13}: "communication administratively prohibited",
-	{11, 0}: "time to live exceeded", {11, 1}: "fragment reassembly time exceeded",
+	{11, 0}: timeToLiveExceeded, {11, 1}: "fragment reassembly time exceeded",
 }
 
 var icmp6 = map[[2]uint8]string{
 	{1, 0}: "no route to destination", {1, 1}: "administratively prohibited", {1, 2}: "beyond scope of source address", {1, 3}: addressUnreachable,
 	{1, 4}: portUnreachable, {1, 5}: "source address failed policy", {1, 6}: "reject route", {2, 0}: packetTooBig,
-	{3, 0}: "hop limit exceeded", {3, 1}: "fragment reassembly time exceeded",
+	{3, 0}: hopLimitExceeded, {3, 1}: "fragment reassembly time exceeded",
 }
