@@ -21,7 +21,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connections, begun: r.Begun, failed: r.FailedFirst, errors: r.FirstErrors, first: r.First,
-		timeout: r.Timeout, interrupted: r.Interrupted, waited: r.ErrorTime, at: r.FailedAt,
+		timeout: r.Timeout, duration: r.Planned, interrupted: r.Interrupted, waited: r.ErrorTime, at: r.FailedAt,
 	}
 	c.judge(j, false)
 	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r), r.LastingByHost, r.LostByHost)
@@ -81,7 +81,11 @@ func sizesWhy(r *connect.TrafficResult) string {
 	if r.Hole.Worked {
 		never = "no longer do"
 	}
-	return fmt.Sprintf("; packets of %d bytes come back, those of %d %s (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive; lower the MTU or the MSS, or let that ICMP through", r.Hole.Passed, r.Hole.Stuck, never, shares(r.Hole.Hosts))
+	text := fmt.Sprintf("; packets of %d bytes come back, those of %d %s (connections with %s): a link on the way there has a smaller MTU, and its ICMP (fragmentation needed, packet too big) does not arrive", r.Hole.Passed, r.Hole.Stuck, never, shares(r.Hole.Hosts))
+	if strings.HasPrefix(r.Network, "udp") {
+		return text + ", or a firewall or balancer on the way drops fragments, in which a datagram travels that is larger than the MTU; send smaller datagrams, or let fragments and that ICMP through"
+	}
+	return text + "; lower the MTU or the MSS, or let that ICMP through"
 }
 
 func judgeRecovered(j *judge, r *connect.TrafficResult) {

@@ -139,7 +139,10 @@ func TestTraffic(t *testing.T) {
 		"nothing to send on some": {lasting(func(r *connect.TrafficResult) { r.Unused = 4 }), nil, false, nil, verdicts.Recovered, want{text: []string{"4 of them had no packet to send"}}},
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
-		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}}},
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}, lacks: "fragments"}},
+		"datagrams that travel in fragments": {lasting(func(r *connect.TrafficResult) {
+			r.Network, r.Down, r.Hole = "udp", 2, &connect.MTUHole{Passed: 1400, Stuck: 4096, Hosts: connect.Hosts{"web-2": 2}}
+		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"those of 4096 never do", "MTU", "drops fragments"}, lacks: "MSS"}},
 		"no echo of what was sent": {lasting(func(r *connect.TrafficResult) {
 			silent(&no)(r)
 			r.Foreign, r.Sent, r.Received = 100, 1000, 900
