@@ -8,10 +8,10 @@ const about = "What xk6-mconnect found out: verdicts, connections, balance, time
 var content = []row{
 	{"Verdicts", []panel{
 		{title: "Verdicts that failed", look: alarm, width: 6, queries: []query{verdictsFailedOrNone("failed")}, about: "What the test's thresholds are about: 0 means that all is well."},
-		{title: "Verdicts", look: number, width: 6, queries: []query{count("made", "mconnect_verdicts")}, about: "Without any, nothing was tested."},
+		{title: "Verdicts", look: proof, width: 6, queries: []query{count("made", "mconnect_verdicts")}, about: "Without any, nothing was tested."},
 		{title: "Connections", look: number, width: 6, queries: []query{count("begun", "mconnect_connects")}},
 		{title: "Failures", look: alarm, width: 6, queries: []query{count("failed", "mconnect_failures")}, about: "Connections that failed, or that the peer closed."},
-		{title: "Verdicts by call", look: list, width: 12, ratio: "share", queries: []query{
+		{title: "Verdicts by call", look: list, width: 12, ratio: "share", zero: "failed", queries: []query{
 			verdictsFailed("failed", "call", "verdict"), total("made", "mconnect_verdicts", "call", "verdict"),
 		}},
 		{title: "Failures by class", look: list, width: 12, queries: []query{total("failures", "mconnect_failures", "error", "phase", "target")}, about: "docs/how-to/troubleshooting.md says what to do about each class."},
@@ -29,7 +29,7 @@ var content = []row{
 		}},
 	}},
 	{"Balance", []panel{
-		{title: "Share of the answers by host", look: pie, width: 8, queries: []query{total("answers", "mconnect_replies", "host")}},
+		{title: "Share of the answers by host", look: pie, width: 8, queries: []query{total("{host}", "mconnect_replies", "host")}},
 		{title: "Answers by host, and what each was due", look: bars, width: 8, queries: []query{
 			total("answers", "mconnect_replies", "host"), total("due", "mconnect_replies_due", "host"),
 		}, about: "Due by expect.hosts or weights, or else in equal parts."},
@@ -39,7 +39,7 @@ var content = []row{
 		{title: "Answers per second by host", look: stacks, width: 12, unit: "cps", queries: []query{perSecond("{host}", "mconnect_replies", "host")}},
 		{title: "Largest share", look: number, width: 4, unit: "percentunit", queries: []query{last("largest share", "mconnect_balance_max_share")}, about: "The worst of all floods."},
 		{title: "Chance of this balance", look: number, width: 4, unit: "percentunit", queries: []query{{
-			"p", "min(last_over_time(" + promSeries("mconnect_balance_p_value", "") + "[$__range]))", influx(`min("value")`, "mconnect_balance_p_value"),
+			"p", nil, "min(last_over_time(" + promSeries("mconnect_balance_p_value", "") + "[$__range]))", influx(`min("value")`, "mconnect_balance_p_value"),
 		}}, about: "The p-value of the worst flood: near 0 means that the shares are not those that are due."},
 		{title: "Sources that stayed with one host", look: number, width: 4, unit: "percentunit", queries: []query{last("affinity", "mconnect_affinity_share")}},
 	}},
@@ -57,7 +57,7 @@ var content = []row{
 	}},
 	{"Outages and changes", []panel{
 		{title: "Connections lost per second by host", look: stacks, width: 12, unit: "cps", queries: []query{perSecond("{host}", "mconnect_connections_lost", "host")}, about: "Of traffic(). Orange lines are changes that were announced; losses without one are needless."},
-		{title: "Lost, and needlessly lost, by host", look: list, width: 6, queries: []query{
+		{title: "Lost, and needlessly lost, by host", look: list, width: 6, zero: "needless", queries: []query{
 			total("lost", "mconnect_connections_lost", "host"), total("needless", "mconnect_needless_losses", "host"),
 		}},
 		{title: "Announced changes", look: list, width: 6, queries: []query{total("times", "mconnect_changes", "change", "hosts")}},
@@ -78,7 +78,7 @@ var content = []row{
 	}},
 	{"Mesh", []panel{
 		{title: "Median time to connect, from whom to whom (k6)", look: matrix, width: 12, unit: durations, queries: []query{quantileLast("median", "mconnect_ping_connect", 0.5, "from", "to")}},
-		{title: "Failed pings, from whom to whom (k6)", look: matrix, width: 12, unit: "percentunit", queries: []query{pingsFailed("failed", "from", "to")}},
+		{title: "Failed pings, from whom to whom (k6)", look: matrix, width: 12, unit: "percentunit", zero: "failed", queries: []query{pingsFailed("failed", "from", "to")}},
 		{title: "Phases of a request, p95", look: lines, width: 24, unit: durations, queries: []query{
 			quantile("{to} DNS", "mconnect_ping_dns", 0.95, "to"),
 			quantile("{to} connect", "mconnect_ping_connect", 0.95, "to"),
@@ -87,7 +87,7 @@ var content = []row{
 			quantile("{to} total", "mconnect_ping_total", 0.95, "to"),
 		}},
 		{title: "Median time to connect, from whom to whom (mconnect-server)", look: matrix, width: 12, unit: "s", queries: []query{meshMedian("median", "connect")}, about: "Prometheus scrapes /metrics of the servers."},
-		{title: "Failed pings, from whom to whom (mconnect-server)", look: matrix, width: 12, unit: "percentunit", queries: []query{meshFailed("failed")}},
+		{title: "Failed pings, from whom to whom (mconnect-server)", look: matrix, width: 12, unit: "percentunit", zero: "failed", queries: []query{meshFailed("failed")}},
 	}},
 }
 

@@ -15,8 +15,12 @@ type database struct {
 
 	text    func(q *query) string // the question in the database's language, "" if it can't be asked
 	query   func(q *query, refID string, as shape) cog.Builder[variants.Dataquery]
-	values  func(tag string) string // the question for all values of a tag
+	column  func(q *query, refID string, only bool) string // the name that Grafana gives to the answer's numbers in a table; only: the panel asks nothing else
+	values  func(tag string) string                        // the question for all values of a tag
 	changes func(source common.DataSourceRef) *dashboard.AnnotationQueryBuilder
+
+	// manyTimes: the rows of two answers have different times, so they become one row only without them.
+	manyTimes bool
 }
 
 var databases = []*database{prometheusDB, influxDB}
@@ -34,10 +38,12 @@ type shape int
 const (
 	overTime shape = iota // lines
 	rows                  // a table, with a column for each tag
+	parts                 // a single number for each value of a tag
 )
 
 // query is one question of a panel, in the language of each database.
 type query struct {
-	name             string // of the line or column; {tag} stands for a tag's value
+	name             string   // of the line or column; {tag} stands for a tag's value
+	by               []string // the tags that tell the answer's rows or lines apart
 	promQL, influxQL string
 }

@@ -21,6 +21,7 @@ const (
 	stacks      // bars over time, one upon the other
 	number      // the one number of the answer
 	alarm       // a number that should be 0
+	proof       // a number that should not be 0
 	list        // a table
 	matrix      // a table from whom to whom
 	bars        // for each value of a tag
@@ -34,6 +35,7 @@ type panel struct {
 	width        uint32 // of 24
 	unit         string // Grafana's name; durations is the unit of the database's times
 	ratio        string // the column that a list gets beside its two numbers: the first as a part of the second
+	zero         string // the column of a list whose numbers should be 0; those of a matrix should be, if it is set
 	queries      []query
 }
 
@@ -77,8 +79,10 @@ func (p *panel) build(db *database) (dashboard.Panel, error) {
 	made.GridPos = &dashboard.GridPos{W: p.width, H: panelHeight}
 	as := rows
 	switch p.look {
-	case number, alarm:
+	case number, alarm, proof:
 		made.GridPos.H = numberHeight
+	case pie:
+		as = parts
 	case lines, stacks:
 		as = overTime
 		made.Interval = new("5s") // which is how often k6 writes to Prometheus
@@ -99,71 +103,67 @@ func refID(i int) string { return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1] }
 func (p *panel) visualization(db *database) cog.Builder[dashboard.Panel] {
 	unit := p.unitIn(db)
 	legend := common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true)
-	zeroIsGood := dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps([]dashboard.Threshold{
-		{Color: "green"}, {Color: "red", Value: new(1e-9)},
-	})
+	tooltip := common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending)
 	switch p.look {
 	case stacks:
-		return timeseries.NewPanelBuilder().Unit(unit).Legend(legend).Min(0).DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).
+		return timeseries.NewPanelBuilder().Unit(unit).Legend(legend).Tooltip(tooltip).Min(0).DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).
 			Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal))
 	case number:
-		return stat.NewPanelBuilder().Unit(unit).GraphMode(common.BigValueGraphModeNone).ColorMode(common.BigValueColorModeNone)
+		return singleNumber(unit).ColorMode(common.BigValueColorModeNone)
 	case alarm:
-		return stat.NewPanelBuilder().Unit(unit).GraphMode(common.BigValueGraphModeNone).ColorMode(common.BigValueColorModeBackground).Thresholds(zeroIsGood)
+		return singleNumber(unit).ColorMode(common.BigValueColorModeBackground).Thresholds(colors("green", "red")).NoValue("0")
+	case proof:
+		return singleNumber(unit).ColorMode(common.BigValueColorModeBackground).Thresholds(colors("red", "green")).NoValue("0")
 	case list, matrix:
-		b := table.NewPanelBuilder().Unit(unit).Filterable(true).
-			Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"})) // the schema wants one
-		if p.ratio != "" {
-			b.OverrideByName(p.ratio, []dashboard.DynamicConfigValue{{Id: "unit", Value: "percentunit"}})
-		}
-		return b
+		return p.table(unit)
 	case bars:
-		return barchart.NewPanelBuilder().Unit(unit).Legend(legend).Min(0).ShowValue(common.VisibilityModeAuto)
+		return barchart.NewPanelBuilder().Unit(unit).Legend(legend).Tooltip(tooltip).Min(0).ShowValue(common.VisibilityModeAuto)
 	case pie:
-		return piechart.NewPanelBuilder().Unit(unit).
-			ReduceOptions(common.NewReduceDataOptionsBuilder().Values(true).Calcs([]string{"lastNotNull"})).
+		return piechart.NewPanelBuilder().Unit(unit).PieType(piechart.PieChartTypePie).Orientation(common.VizOrientationAuto).
+			Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeSingle).Sort(common.SortOrderNone)).
+			ReduceOptions(lastOfEach()).
 			Legend(piechart.NewPieChartLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeTable).Placement(common.LegendPlacementRight).
 				ShowLegend(true).Values([]piechart.PieChartLegendValues{piechart.PieChartLegendValuesPercent, piechart.PieChartLegendValuesValue}))
 	default:
-		return timeseries.NewPanelBuilder().Unit(unit).Legend(legend).Min(0).ShowPoints(common.VisibilityModeAuto).
+		return timeseries.NewPanelBuilder().Unit(unit).Legend(legend).Tooltip(tooltip).Min(0).ShowPoints(common.VisibilityModeAuto).
 			SpanNulls(common.BoolOrFloat64{Float64: new(60_000.0)}) // ms
 	}
 }
 
-// transformations make one table of the answers: a row for the values of the tags, a column with the name of each question.
-func (p *panel) transformations(db *database) []dashboard.DataTransformerConfig {
-	if p.look == matrix {
-		return []dashboard.DataTransformerConfig{transform("groupingToMatrix", options{
-			"rowField": "from", "columnField": "to", "valueField": "Value", "emptyValue": "null",
-		})}
-	}
-	if p.look != list && p.look != bars && p.look != pie {
-		return nil
-	}
-	asked := p.asked(db)
-	renamed := options{}
-	if len(asked) == 1 {
-		renamed["Value"] = asked[0].name
-	}
-	for i, q := range asked {
-		renamed["Value #"+refID(i)] = q.name
-	}
-	all := []dashboard.DataTransformerConfig{
-		transform("merge", options{}),
-		transform("organize", options{"excludeByName": options{"Time": true}, "indexByName": options{}, "renameByName": renamed}),
-	}
-	if p.ratio != "" {
-		all = append(all, transform("calculateField", options{
-			"mode": "binary", "alias": p.ratio, "binary": options{"left": asked[0].name, "operator": "/", "right": asked[1].name},
-		}))
-	}
-	return all
+func singleNumber(unit string) *stat.PanelBuilder {
+	return stat.NewPanelBuilder().Unit(unit).GraphMode(common.BigValueGraphModeNone).Orientation(common.VizOrientationAuto).ReduceOptions(lastOfEach())
 }
 
-type options map[string]any
+func lastOfEach() cog.Builder[common.ReduceDataOptions] {
+	return common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})
+}
 
-func transform(id string, o options) dashboard.DataTransformerConfig {
-	return dashboard.DataTransformerConfig{Id: id, Options: o}
+// colors are those of 0, and of more than 0.
+func colors(zero, more string) cog.Builder[dashboard.ThresholdsConfig] {
+	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps([]dashboard.Threshold{
+		{Color: zero}, {Color: more, Value: new(1e-9)},
+	})
+}
+
+func (p *panel) table(unit string) cog.Builder[dashboard.Panel] {
+	b := table.NewPanelBuilder().Unit(unit).Filterable(true).
+		Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"})) // the schema wants one
+	if p.ratio != "" {
+		b.OverrideByName(p.ratio, []dashboard.DynamicConfigValue{{Id: "unit", Value: "percentunit"}})
+	}
+	red := []dashboard.DynamicConfigValue{
+		{Id: "thresholds", Value: options{"mode": "absolute", "steps": []options{{"color": "green", "value": nil}, {"color": "red", "value": 1e-9}}}},
+		{Id: "custom.cellOptions", Value: options{"type": "color-text"}},
+	}
+	switch {
+	case p.zero == "":
+		return b
+	case p.look == matrix:
+		return b.OverrideByFieldType("number", red)
+	default:
+		worstFirst := common.NewTableSortByFieldStateBuilder().DisplayName(p.zero).Desc(true)
+		return b.OverrideByName(p.zero, red).SortBy([]cog.Builder[common.TableSortByFieldState]{worstFirst})
+	}
 }
 
 // row is a group of panels.
@@ -189,8 +189,10 @@ func build(db *database) (dashboard.Dashboard, error) {
 		WithVariable(tagVariable(db, "testid", "testid", "Test")).
 		WithVariable(tagVariable(db, "instance", "instance_id", "Instance")).
 		Annotation(db.changes(source).Name("Changes").Enable(true).IconColor("orange"))
+	var id uint32 // links to a panel have it
 	for _, r := range content {
-		b.WithRow(dashboard.NewRowBuilder(r.title))
+		id++
+		b.WithRow(dashboard.NewRowBuilder(r.title).Id(id))
 		for _, p := range r.panels {
 			if len(p.asked(db)) == 0 {
 				continue
@@ -199,6 +201,8 @@ func build(db *database) (dashboard.Dashboard, error) {
 			if err != nil {
 				return dashboard.Dashboard{}, fmt.Errorf("%s: %w", p.title, err)
 			}
+			id++
+			made.Id = new(id)
 			b.WithPanel(built(made))
 		}
 	}
@@ -209,7 +213,7 @@ func build(db *database) (dashboard.Dashboard, error) {
 func tagVariable(db *database, name, tag, label string) cog.Builder[dashboard.VariableModel] {
 	return dashboard.NewQueryVariableBuilder(name).Label(label).Datasource(db.source()).
 		Query(dashboard.StringOrMap{String: new(db.values(tag))}).
-		Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*").
+		Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc).Multi(true).IncludeAll(true).AllValue(".*").
 		Current(dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}})
 }
 

@@ -19,10 +19,21 @@ var prometheusDB = &database{
 	text: func(q *query) string { return q.promQL },
 	query: func(q *query, refID string, as shape) cog.Builder[variants.Dataquery] {
 		b := prometheus.NewDataqueryBuilder().RefId(refID).Expr(q.promQL)
-		if as == rows {
+		legend := strings.NewReplacer("{", "{{", "}", "}}").Replace(q.name)
+		switch as {
+		case rows:
 			return b.Format(prometheus.PromQueryFormatTable).Instant()
+		case parts:
+			return b.LegendFormat(legend).Instant()
+		default:
+			return b.LegendFormat(legend).Range()
 		}
-		return b.Range().LegendFormat(strings.NewReplacer("{", "{{", "}", "}}").Replace(q.name))
+	},
+	column: func(_ *query, refID string, only bool) string {
+		if only {
+			return "Value"
+		}
+		return "Value #" + refID
 	},
 	values: func(tag string) string { return "label_values(k6_mconnect_verdicts_total, " + tag + ")" },
 	changes: func(source common.DataSourceRef) *dashboard.AnnotationQueryBuilder {

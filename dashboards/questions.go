@@ -4,7 +4,7 @@ package main
 
 // total is what a Counter has counted.
 func total(name, metric string, by ...string) query {
-	return query{name, promTotal(metric, by...), influx(`sum("value")`, metric, by...)}
+	return query{name, by, promTotal(metric, by...), influx(`sum("value")`, metric, by...)}
 }
 
 // count is a total as a single number, 0 where nothing was counted.
@@ -16,40 +16,40 @@ func count(name, metric string) query {
 
 // perSecond is how fast a Counter grows.
 func perSecond(name, metric string, by ...string) query {
-	return query{name, promPerSecond(metric, by...), influxOverTime(`sum("value") * 1000 / $__interval_ms`, metric, "0", by...)}
+	return query{name, by, promPerSecond(metric, by...), influxOverTime(`sum("value") * 1000 / $__interval_ms`, metric, "0", by...)}
 }
 
 // gauge is a Gauge over time.
 func gauge(name, metric string, by ...string) query {
-	return query{name, promGauge(metric, by...), influxOverTime(`last("value")`, metric, "previous", by...)}
+	return query{name, by, promGauge(metric, by...), influxOverTime(`last("value")`, metric, "previous", by...)}
 }
 
 // last is a Gauge's last value.
 func last(name, metric string, by ...string) query {
-	return query{name, promLast(metric, by...), influx(`last("value")`, metric, by...)}
+	return query{name, by, promLast(metric, by...), influx(`last("value")`, metric, by...)}
 }
 
 // quantile is a Trend's quantile over time: with InfluxDB that of each step, with Prometheus that since the test's start.
 func quantile(name, metric string, q float64, by ...string) query {
-	return query{name, promQuantile(metric, q, by...), influxOverTime(influxQuantile(q), metric, "none", by...)}
+	return query{name, by, promQuantile(metric, q, by...), influxOverTime(influxQuantile(q), metric, "none", by...)}
 }
 
 // quantileLast is a Trend's quantile of the whole time.
 func quantileLast(name, metric string, q float64, by ...string) query {
-	return query{name, promQuantileLast(metric, q, by...), influx(influxQuantile(q), metric, by...)}
+	return query{name, by, promQuantileLast(metric, q, by...), influx(influxQuantile(q), metric, by...)}
 }
 
 // verdictsFailed counts the verdicts that did not hold. k6 gives Prometheus only a Rate's share, so it is taken times the number of verdicts.
 func verdictsFailed(name string, by ...string) query {
 	failed := "last_over_time(" + promSeries("mconnect_verdict_failed", "rate") + "[$__range]) * last_over_time(" + promSeries("mconnect_verdicts", "total") + "[$__range])"
-	return query{name, grouped("sum", by, failed), influx(`sum("value")`, "mconnect_verdict_failed", by...)}
+	return query{name, by, grouped("sum", by, failed), influx(`sum("value")`, "mconnect_verdict_failed", by...)}
 }
 
 // pingsFailed is the part of the pings that failed. For Prometheus it comes from the Counter, since a Rate's series are apart by error.
 func pingsFailed(name string, by ...string) query {
 	all := promTotal("mconnect_pings", by...)
 	failed := grouped("sum", by, `max_over_time(k6_mconnect_pings_total{testid=~"$testid", instance_id=~"$instance", error!=""}[$__range])`)
-	return query{name, "(" + failed + " or 0 * " + all + ") / " + all, influx(`mean("value")`, "mconnect_ping_failed", by...)}
+	return query{name, by, "(" + failed + " or 0 * " + all + ") / " + all, influx(`mean("value")`, "mconnect_ping_failed", by...)}
 }
 
 // meshMedian is the median of a phase as mconnect-server measures it in its mesh. Prometheus scrapes it.

@@ -34,6 +34,7 @@ export default async function () {
     await ping(`http://web.example:${String(responders[1].http).split(':')[2]}/v1/ping`, { from: 'Oslo', to: 'Porto' });
   }
   await tcpPing(__ENV.DEAD, { from: 'Oslo', to: 'Lima' });
+  change('maintenance', { within: '1ms' }); // of all hosts
 }
 
 /** Two of three backends restart under traffic; one restart is announced. */
