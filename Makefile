@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := go.mod go.sum xk6.go $(shell find connect server -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 .DELETE_ON_ERROR:
-.PHONY: help build image image-k6 dist demo dashboards pictures test test-outputs test-kubernetes types sim mutations fuzz lint bench lab test-deps vm-deps clean
+.PHONY: help build image image-k6 dist demo dashboards pictures test test-outputs test-grafana test-kubernetes types sim mutations fuzz lint bench lab test-deps vm-deps clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 16
@@ -96,6 +96,10 @@ tell-run-again = test ! -s $(RUN_AGAIN) || sed 's/^/run again: /' $(RUN_AGAIN)
 
 test-outputs: test-deps k6 ## Hold k6's outputs against its summary, and compare the flood's speed with each
 	go test -tags outputs -count=1 -timeout 40m -v ./test -run '^TestOutputs' -bench '^BenchmarkOutputs$$' -benchtime 5x
+
+# Grafana's library is large, and needs Node.js 20.19 or later, so this is no part of `make test`.
+test-grafana: test/testdata/grafana/node_modules/.package-lock.json k6 mconnect-server ## Show a run in the dashboards' panels with Grafana's own library
+	go test -tags grafana -count=1 ./test -run '^TestGrafana'
 
 # Kubernetes' API server takes some ten minutes to build, so this is no part of `make test`. OPERATOR=dir is a directory with the sources of
 # github.com/grafana/k6-operator, for the TestRuns.
@@ -189,7 +193,7 @@ vm-deps: test-deps ## Get a kernel for the lab's virtual machine (Debian and the
 	PATH="$$PATH:/usr/sbin:/sbin" depmod -b . "$$kernel"; cd ..; mv vm.new vm
 
 clean: ## Remove everything that make builds
-	rm -rf k6 mconnect-server bin dist node_modules
+	rm -rf k6 mconnect-server bin dist node_modules test/testdata/grafana/node_modules
 
 bin/xk6: tools/go.mod
 	go build -C tools -o ../$@ go.k6.io/xk6
@@ -209,6 +213,6 @@ bin/gotestsum: tools/go.mod
 bin/cyclonedx-gomod: tools/go.mod
 	go build -C tools -o ../$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
-node_modules/.package-lock.json: package-lock.json | test-deps
-	npm ci --ignore-scripts --no-audit --no-fund
+node_modules/.package-lock.json test/testdata/grafana/node_modules/.package-lock.json: %node_modules/.package-lock.json: %package-lock.json | test-deps
+	npm ci --prefix ./$* --ignore-scripts --no-audit --no-fund
 	touch $@
