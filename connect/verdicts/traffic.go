@@ -201,7 +201,10 @@ func silentWhy(r *connect.TrafficResult) string {
 
 func judgeIntact(j *judge, r *connect.TrafficResult) {
 	text := fmt.Sprintf("all of %s came back as they were sent", plural(r.Received, "packet"))
-	if r.Corrupted > 0 {
+	switch {
+	case r.Received == 0:
+		text = "no packet came back, so there was none to compare"
+	case r.Corrupted > 0:
 		text = fmt.Sprintf("%d of %s came back with other bytes than were sent (%s): a proxy that changes data, faulty memory or checksum offload on the way, or a server that is no echo", r.Corrupted, plural(r.Received, "packet"), shares(r.CorruptedByHost))
 	}
 	j.say(Intact, r.Corrupted == 0, "%s", text)

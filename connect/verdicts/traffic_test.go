@@ -163,6 +163,7 @@ func TestTraffic(t *testing.T) {
 		"left out":                   {lasting(func(r *connect.TrafficResult) { r.Down = 2 }), off(verdicts.Recovered), false, nil, verdicts.Recovered, want{out: true}},
 		"not compared":               {lasting(func(r *connect.TrafficResult) { r.Corrupted = 1 }), nil, false, nil, verdicts.Intact, want{out: true}},
 		"intact":                     {lasting(nil), nil, true, nil, verdicts.Intact, want{text: []string{"all of 1000 packets"}}},
+		"none to compare":            {lasting(func(r *connect.TrafficResult) { r.Received = 0 }), nil, true, nil, verdicts.Intact, want{text: []string{"none to compare"}}},
 		"corrupted":                  {lasting(func(r *connect.TrafficResult) { r.Corrupted, r.CorruptedByHost = 1, connect.Hosts{"web-2": 1} }), nil, true, nil, verdicts.Intact, want{fails: true, text: []string{"1 of 1000 packets", "web-2 1", "checksum"}}},
 		"loss is not judged":         {lasting(func(r *connect.TrafficResult) { r.Received = 0 }), nil, false, nil, verdicts.Loss, want{out: true}},
 		"no loss":                    {lasting(nil), &verdicts.Expect{HasLoss: true}, false, nil, verdicts.Loss, want{text: []string{"0 of 1000 packets lost, 0 % (at most 0 % expected)"}}},
