@@ -90,6 +90,7 @@ func (c *Call) asTraffic() *connect.TrafficResult {
 		Errors: c.Errors, FirstErrors: c.ConnectErrors, First: c.first(), Timeout: c.Duration, Duration: c.Duration,
 		Lost: c.Lost, Lasting: c.Held, Down: c.Down, Losses: c.asLosses(),
 		Sent: c.Packets.Sent, Received: c.Packets.Received, Corrupted: c.Packets.Corrupted, Moved: c.Packets.Moved, Reconnect: !c.Packets.Once,
+		Dropped: c.Packets.Dropped, Retransmits: c.Packets.Retransmits, RoundTrip: c.ReplyTime.Summary, RTT: c.RTT.Summary,
 	}
 }
 

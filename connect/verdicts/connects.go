@@ -20,6 +20,7 @@ type connects struct {
 	timeout              time.Duration
 	duration             time.Duration // with which the call ends; 0 if it has none
 	interrupted          bool
+	unsent               string        // why most packets of what was begun were not sent, "" if they were
 	slow                 string        // why time was up too early, if that is known
 	waited               stats.Summary // of connections that failed: until they did
 	fixed                bool          // the source ports are the plan's
@@ -46,9 +47,12 @@ func (c *connects) judge(j *judge, prompt bool) {
 	case c.slow != "":
 		why = up + ": " + c.slow
 	}
-	if c.interrupted {
+	switch {
+	case c.interrupted:
 		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended: await the call, and give it the time that it takes", c.begun, plural(c.asked, "connection"))
-	} else {
+	case c.unsent != "" && j.holds(Complete, c.begun, c.asked):
+		j.say(Complete, false, "%d of %s were begun, but %s", c.begun, plural(c.asked, "connection"), c.unsent)
+	default:
 		j.part(Complete, c.begun, c.asked, "were begun", why)
 	}
 	if at := failedAt(&c.at); at != "" {

@@ -136,7 +136,22 @@ func TestTraffic(t *testing.T) {
 		"lost before anything was sent": {lasting(func(r *connect.TrafficResult) { lost(3)(r); r.Sent, r.Received, r.Down = 0, 0, 10 }), nil, false, nil, verdicts.Recovered, want{
 			fails: true, text: []string{"lost before anything could be sent", "see the verdict kept"}, lacks: "rate",
 		}},
-		"nothing to send on some": {lasting(func(r *connect.TrafficResult) { r.Unused = 4 }), nil, false, nil, verdicts.Recovered, want{text: []string{"4 of them had no packet to send"}}},
+		"throttled": {lasting(func(r *connect.TrafficResult) {
+			r.Sent, r.Received, r.Dropped, r.RoundTrip.P95 = 260, 260, 19740, 205*time.Millisecond
+		}), nil, false, nil, verdicts.Complete, want{
+			fails: true, text: []string{"10 of 10 connections were begun, but only 260 of 20000 packets", "(1.3 %, more than half expected)", "p(95) of the round trips is 205 ms", "every 4 ms", "throttles"}, lacks: "retransmit",
+		}},
+		"throttled, with loss": {lasting(func(r *connect.TrafficResult) { r.Dropped, r.Retransmits = 1001, 70 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"70 retransmits"}}},
+		"a long way": {lasting(func(r *connect.TrafficResult) {
+			r.Dropped, r.RoundTrip.P95, r.RTT = 9000, 81*time.Millisecond, stats.Summary{Count: 10, Med: 80 * time.Millisecond}
+		}), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"takes 80 ms", "more connections"}, lacks: "throttles"}},
+		"half is sent": {lasting(func(r *connect.TrafficResult) { r.Dropped = 1000 }), nil, false, nil, verdicts.Complete, want{}},
+		"a busy sender of datagrams": {lasting(func(r *connect.TrafficResult) { r.Network, r.Dropped = "udp", 2000 }), nil, false, nil, verdicts.Complete, want{
+			fails: true, text: []string{"this host was too busy"}, lacks: "round trips",
+		}},
+		"silent for long by a change": {lasting(func(r *connect.TrafficResult) { r.Dropped, r.RoundTrip.P95 = 2000, time.Millisecond }), nil, false, restart, verdicts.Complete, want{}},
+		"throttled, beside a change":  {lasting(func(r *connect.TrafficResult) { r.Dropped, r.RoundTrip.P95 = 2000, second }), nil, false, restart, verdicts.Complete, want{fails: true}},
+		"nothing to send on some":     {lasting(func(r *connect.TrafficResult) { r.Unused = 4 }), nil, false, nil, verdicts.Recovered, want{text: []string{"4 of them had no packet to send"}}},
 		"a hole in the MTU": {lasting(func(r *connect.TrafficResult) {
 			r.Down, r.Hole = 2, &connect.MTUHole{Passed: 64, Stuck: 1400, Hosts: connect.Hosts{"web-2": 2}}
 		}), nil, false, nil, verdicts.Recovered, want{fails: true, text: []string{"packets of 64 bytes come back, those of 1400 never do", "web-2 2", "MTU"}, lacks: "fragments"}},
