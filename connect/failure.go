@@ -113,6 +113,7 @@ const (
 	ReasonStopped           = engine.ReasonStopped
 	ReasonSelf              = engine.ReasonSelf
 	ReasonClosed            = engine.ReasonClosed
+	ReasonClosedShut        = engine.ReasonClosedShut
 	ReasonClosedUnanswered  = engine.ReasonClosedUnanswered
 	ReasonNoAnswer          = engine.ReasonNoAnswer
 	ReasonUnfinished        = engine.ReasonUnfinished

@@ -205,7 +205,9 @@ func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 		f.class, f.why = ClassBadReply, ReasonTooMuch
 	case conn.PeerEnded && conn.EndFault == ClassNone && conn.HasShut && conn.SentFirst == 0:
 	case conn.PeerEnded && conn.EndFault == ClassNone:
-		f.class, f.why = ClassClosed, ReasonClosed
+		if f.class, f.why = ClassClosed, ReasonClosed; conn.HasShut {
+			f.why = ReasonClosedShut
+		}
 	case conn.PeerEnded && !t.outlasts(conn):
 		f.class = conn.EndFault
 	case conn.EndedIn == simulated.Stopping:
@@ -310,7 +312,11 @@ func (t *simulatedTraffic) dropped(conn *simulated.Conn, p *engine.Packets) erro
 		return match(p.Dropped == int64(conn.NotTaken), "%d dropped, but %d were not taken", p.Dropped, conn.NotTaken)
 	}
 	used := p.Sent + p.Dropped
-	if used > (conn.Ended-conn.Established)/t.interval+1 {
+	most := (conn.Ended-conn.Established)/t.interval + 1
+	if t.rules.HalfClose && conn.Ended >= t.until() {
+		most++ // so that something is on its way when the sending side ends
+	}
+	if used > most {
 		return fmt.Errorf("%d packets sent or dropped in %v, but there is one every %v", used, time.Duration(conn.Ended-conn.Established), time.Duration(t.interval))
 	}
 	if least := (min(conn.Ended, t.until()) - conn.Established) / t.interval; used < least-1 && !t.pauses {
@@ -326,10 +332,10 @@ func (t *simulatedTraffic) Echoes(batch []Echo) {
 		t.echoes++
 		t.echoTimes += int64(e.At)
 		t.trips += int64(e.RoundTrip)
-		if t.interval == 0 {
+		due := int64(e.At - e.RoundTrip)
+		if last := t.rules.HalfClose && due >= t.until()-t.job.Start(); t.interval == 0 || last {
 			continue
 		}
-		due := int64(e.At - e.RoundTrip)
 		if t.first[e.Number] == 0 {
 			t.first[e.Number] = due
 		}

@@ -518,6 +518,32 @@ func TestTrafficShortUDP(t *testing.T) {
 }
 
 // Over UDP a flow is up at once: nobody answers all the same.
+// A proxy that ends both directions when one ends loses what is on its way. That is seen on all connections, whether the end of the call finds a
+// packet on its way or not.
+func TestTrafficHalfCloseThatEndsAll(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, e *Engine) {
+		const connections = 20
+		ending := peer(t, func(c *net.TCPConn) {
+			for buf := make([]byte, DefaultPacketSize); ; {
+				if _, err := io.ReadFull(c, buf); err != nil {
+					return // which closes, with echoes on their way
+				}
+				echo := slices.Clone(buf)
+				time.AfterFunc(20*time.Millisecond, func() { _, _ = c.Write(echo) })
+			}
+		})
+		r := traffic(t, e, TrafficPlan{
+			Plan: Plan{Targets: []Target{ending}, Connections: connections}, Throughput: connections * 4, Duration: 600 * time.Millisecond, HalfClose: true,
+		})
+		assert.EqualValues(t, connections, r.Errors[ClassClosed]+r.Errors[ClassReset], "%v", r.First)
+		assert.Positive(t, r.Received)
+		if first, some := r.First[ClassClosed]; some {
+			assert.ErrorIs(t, first.Err, ReasonClosedShut)
+		}
+	})
+}
+
 // At the end each connection shuts down its sending side, also if nothing has been on its way for a while, and the peer's FIN must come.
 func TestTrafficHalfClose(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ const (
 	ReasonStopped                  // the call was stopped while the connection was being dialed
 	ReasonSelf                     // the socket was connected to itself
 	ReasonClosed                   // the peer closed
+	ReasonClosedShut               // the peer closed when this side had shut down its sending side, before all had come back
 	ReasonClosedUnanswered         // the peer closed before it had answered
 	ReasonNoAnswer                 // established, but no answer in time
 	ReasonUnfinished               // an answer began, and did not end in time
@@ -49,6 +50,7 @@ var reasonTexts = [...]string{
 	ReasonStopped:           "connect: the call was stopped first",
 	ReasonSelf:              "connect: nothing listens there; the socket had the target's port itself, and was connected to itself",
 	ReasonClosed:            "read: the peer closed",
+	ReasonClosedShut:        "read: the peer closed before all had come back, when this end had shut down its sending side",
 	ReasonClosedUnanswered:  "read: the peer closed before it answered",
 	ReasonNoAnswer:          "read: connected, but no answer in time",
 	ReasonUnfinished:        "read: the answer did not end in time",

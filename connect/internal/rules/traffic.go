@@ -159,6 +159,9 @@ func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 			return
 		}
 		fault = engine.Fault{Class: class.Closed, Err: engine.ReasonClosed}
+		if s.shut {
+			fault.Err = engine.ReasonClosedShut
+		}
 	}
 	t.lose(s, now, fault)
 }
@@ -243,12 +246,14 @@ func (t *traffic) drain(s *session, now int64) {
 	case !t.HalfClose && !s.waiting:
 		t.complete(s, now)
 		return
-	case t.HalfClose && !s.shut && t.core.Outgoing(s.key).Left == 0:
-		s.shut = true
-		if !s.waiting {
-			s.since = now
+	case t.HalfClose && !s.shut:
+		if !s.waiting && !t.send(s, now) { // with nothing on its way, a peer that just closes would look well
+			return
 		}
-		t.core.Shut(s.key)
+		if t.core.Outgoing(s.key).Left == 0 {
+			s.shut = true
+			t.core.Shut(s.key)
+		}
 	}
 	t.rearm(s)
 }

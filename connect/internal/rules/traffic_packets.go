@@ -26,8 +26,8 @@ func (t *traffic) next(s *session, now int64) {
 	t.send(s, due)
 }
 
-// send sends a packet. The time for its echo begins when it has been sent: this process may pause before.
-func (t *traffic) send(s *session, due int64) {
+// send sends a packet, and reports whether the session goes on. The time for its echo begins when it has been sent: this process may pause before.
+func (t *traffic) send(s *session, due int64) (goesOn bool) {
 	packet := t.bytes(s, s.sequence+1)
 	n, at, fault := t.core.Send(s.key, packet)
 	if t.outlasts(s, fault) { // the message was about a datagram before
@@ -41,7 +41,7 @@ func (t *traffic) send(s *session, due int64) {
 		s.await(at) // as for one that is lost on the way
 	case fault.Class != class.None:
 		t.lose(s, at, fault)
-		return
+		return false
 	case t.datagram && n == 0: // this host's queue is full
 		t.drop(s, 1)
 	default:
@@ -56,6 +56,7 @@ func (t *traffic) send(s *session, due int64) {
 		s.slot = engine.Never
 	}
 	t.rearm(s)
+	return true
 }
 
 // drop takes note of packets that this host does not send.

@@ -65,6 +65,7 @@ var optionOf = map[connect.Reason]string{
 	connect.ReasonKeepalive:        "option keepaliveTimeout, else keepalive",
 	connect.ReasonNoEcho:           "option lossTimeout",
 	connect.ReasonNoFIN:            "option halfClose",
+	connect.ReasonClosedShut:       "option halfClose",
 }
 
 // adviceOnReason says what to do where the reason tells more than the class.
@@ -83,9 +84,11 @@ var adviceOnReason = map[connect.Reason]string{
 	connect.ReasonNoEcho: "the backend hangs or is gone, a device on the way has forgotten the connection, or the server does not echo (mconnect-server -echo does): look at the backends and their logs, and at connection tables on the way",
 	connect.ReasonKeepalive: "the connection is up, but the application hangs or is gone, or a device on the way has forgotten the connection: look at the backend and its log, and at idle timeouts on the way; " +
 		"if the service does not answer this payload at all, give one that it does",
-	connect.ReasonTooMuch:   "the server sends something by itself, or echoes more than it gets: it takes a server that echoes what it gets and no more (mconnect-server -echo); or something on the way puts data of its own before ours, such as a header of the PROXY protocol (HAProxy's send-proxy): switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
-	connect.ReasonForgotten: forgotten,
-	connect.ReasonElsewhere: forgotten,
+	connect.ReasonClosedShut: "a proxy on the way, or the server, ends both directions when one has ended: protocols that half-close lose the rest of their answers there; let it pass half-closes on (nginx: proxy_half_close on), or do not test that",
+	connect.ReasonNoFIN:      "a proxy on the way does not pass on that one direction has ended, so peers wait for the end in vain; or the server keeps the connection",
+	connect.ReasonTooMuch:    "the server sends something by itself, or echoes more than it gets: it takes a server that echoes what it gets and no more (mconnect-server -echo); or something on the way puts data of its own before ours, such as a header of the PROXY protocol (HAProxy's send-proxy): switch it off there, or on at the server, too (mconnect-server -proxy-protocol)",
+	connect.ReasonForgotten:  forgotten,
+	connect.ReasonElsewhere:  forgotten,
 }
 
 const forgotten = "the target, or a device on the way (firewall, NAT, load balancer), has forgotten the connection: send keepalives more often than that, or raise its idle timeout"
