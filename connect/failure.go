@@ -23,7 +23,7 @@ type Failure struct {
 	After   time.Duration  // from the planned instant
 	Err     error          // the cause: a [Reason], a [HandshakeError], or the system's
 
-	Dropped string // how packets that this host itself has dropped account for the failures of this class, "" if they do not
+	Dropped string // how packets that this host itself has dropped, or rejected, account for the failures of this class, "" if they do not
 
 	Text string // set if the failure was read back from its text, which is then all that is known of it
 }

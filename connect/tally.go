@@ -82,6 +82,7 @@ func (t *tally) dials() int64 { return t.connect.Count() + t.failedConnects }
 func (t *tally) firsts() map[Class]Failure {
 	first := maps.Clone(t.first)
 	explainDrops(first, t.drops, t.byClass())
+	t.explainStrays(first)
 	return first
 }
 
@@ -104,6 +105,20 @@ func explainDrops(first map[Class]Failure, until *limits.Drops, errors map[Class
 			failure.Dropped = limits.Drops{Unsent: since.Unsent}.Explain(errors[class])
 		}
 		first[class] = failure
+	}
+}
+
+// explainStrays adds to failures for lack of an answer, which no drops explain, that this host has rejected answers. A connection that was established
+// may have ended with a reset of this host's, too.
+func (t *tally) explainStrays(first map[Class]Failure) {
+	datagrams := t.plan.Protocol() == "udp"
+	lacking, others := ClassTimeout, t.connect.Count()
+	if datagrams {
+		lacking, others = ClassNoReply, 0
+	}
+	if failure, known := first[lacking]; known && t.drops != nil && failure.Dropped == "" {
+		failure.Dropped = t.drops.Since().ExplainStrays(datagrams, t.classes[lacking]+others)
+		first[lacking] = failure
 	}
 }
 

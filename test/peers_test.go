@@ -265,6 +265,26 @@ func TestFaultOwnFirewall(t *testing.T) {
 	}
 }
 
+// Answers that come from another address than the target's, as from a backend that answers past its balancer, are told as such.
+func TestFaultAnswersFromElsewhere(t *testing.T) {
+	t.Parallel()
+	ns := newNamespace(t)
+	ns.rules(t, "table ip past {\nchain balancer {\ntype filter hook output priority -300\nmeta l4proto { tcp, udp } th sport 5001 ip saddr set 127.0.0.9\n}\n}")
+	for _, test := range []struct {
+		call, verdict, says string
+		more                []string
+	}{
+		{`flood(at, { connections: 20, connectTimeout: '1500ms' })`, "connected", "TCP segments meanwhile that belong to no connection of its own", []string{"prompt"}},
+		{`flood(at, { network: 'udp', connections: 20, timeout: '1s' })`, "answered", "datagrams meanwhile that belong to no connection of its own", nil},
+	} {
+		lines := map[string][]string{test.verdict: {"this host has rejected", test.says, "another address or port than the target's"}}
+		for _, name := range test.more {
+			lines[name] = nil
+		}
+		faultTest{ns: ns, body: `const to = listen({ address: '127.0.0.1:5001' }), at = to.address; await ` + test.call}.fails(t, lines)
+	}
+}
+
 // A source that can't be had is told from one that is used up.
 func TestSourcesUsedUp(t *testing.T) {
 	ns := newNamespace(t)

@@ -13,6 +13,8 @@ type Drops struct {
 	Resends uint64 // its own TCP segments that were to be sent again: as above, and by a queue, or for lack of a route
 	Unread  uint64 // that came for it over IPv4, such as by a firewall's chain input
 	Forged  uint64 // the part of these that a filter of reverse paths has dropped (rp_filter)
+	Resets  uint64 // TCP segments that it has answered with a reset, such as those that belong to no connection of its own
+	Strays  uint64 // datagrams that came to no socket
 }
 
 // maxAge is how old what [DropsUntil] returns may be, as small calls are made by the thousand.
@@ -39,6 +41,7 @@ func (d Drops) Since() Drops {
 	now := readCounters().drops()
 	return Drops{
 		Unsent: less(now.Unsent, d.Unsent), Resends: less(now.Resends, d.Resends), Unread: less(now.Unread, d.Unread), Forged: less(now.Forged, d.Forged),
+		Resets: less(now.Resets, d.Resets), Strays: less(now.Strays, d.Strays),
 	}
 }
 
@@ -48,10 +51,11 @@ type counters struct {
 	resends                uint64
 	received, delivered    uint64 // packets that came, and those that were for this host, after the firewall's chain input; else they were dropped for other reasons
 	forged                 uint64
+	resets, strays         uint64
 }
 
 func (c counters) drops() Drops {
-	return Drops{Unsent: less(c.requested, c.transmitted), Resends: c.resends, Unread: less(c.received, c.delivered), Forged: c.forged}
+	return Drops{Unsent: less(c.requested, c.transmitted), Resends: c.resends, Unread: less(c.received, c.delivered), Forged: c.forged, Resets: c.resets, Strays: c.strays}
 }
 
 // bound is the drops of the first of two readings, at most: what went on between its counters did so before those of the second.
@@ -75,6 +79,18 @@ func (d Drops) Explain(connections int64) string {
 		return fmt.Sprintf("this host itself has dropped %d packets that came for it meanwhile, since it has no route back to their sender through the interface on which they came: look at its routes (ip route get) and filter of reverse paths (net.ipv4.conf.*.rp_filter)", n)
 	}
 	return fmt.Sprintf("this host itself has dropped %d packets that came for it meanwhile: look at its firewall (chain input: nft list ruleset, iptables-save) and its routes", n)
+}
+
+// ExplainStrays says what answers that this host has rejected may mean, if they account for so many connections that lacked one each, else "".
+func (d Drops) ExplainStrays(datagrams bool, connections int64) string {
+	n, what := d.Resets, "TCP segments"
+	if datagrams {
+		n, what = d.Strays, "datagrams"
+	}
+	if connections <= 0 || n < uint64(connections) {
+		return ""
+	}
+	return fmt.Sprintf("this host has rejected %d %s meanwhile that belong to no connection of its own: most likely the answers come from another address or port than the target's (a backend that answers for itself, past the balancer; a translation of addresses that lacks its way back), or later than the call waits: look at their source (tcpdump)", n, what)
 }
 
 // Out is how many packets were not sent, if these account for so many connections that lacked one each, else 0.

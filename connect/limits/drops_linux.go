@@ -13,11 +13,12 @@ import (
 func readCounters() counters {
 	text, _ := os.ReadFile("/proc/net/snmp")
 	ip := twoLines(text, "Ip:")
+	resets, strays := twoLines(text, "Tcp:")["OutRsts"], twoLines(text, "Udp:")["NoPorts"]
 	text, _ = os.ReadFile("/proc/net/snmp6")
 	ip6 := eachLine(text)
 	text, _ = os.ReadFile("/proc/net/netstat")
 	tcp, more := twoLines(text, "TcpExt:"), twoLines(text, "IpExt:")
-	c := counters{resends: tcp["TCPRetransFail"], forged: tcp["IPReversePathFilter"]}
+	c := counters{resends: tcp["TCPRetransFail"], forged: tcp["IPReversePathFilter"], resets: resets, strays: strays + ip6["Udp6NoPorts"]}
 	if transmitted, ok := ip["OutTransmits"]; ok {
 		c.requested += ip["OutRequests"]
 		c.transmitted += less(transmitted, ip["ForwDatagrams"])

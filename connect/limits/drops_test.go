@@ -14,7 +14,18 @@ func TestDropsOfReadings(t *testing.T) {
 	assert.Equal(t, Drops{Unread: 20, Resends: 3, Forged: 1}, first.drops(), "2 were sent between the counters")
 	second := counters{requested: 105, transmitted: 105, received: 51, delivered: 31}
 	assert.Equal(t, Drops{Unsent: 5, Unread: 21, Resends: 3, Forged: 1}, bound(first, second))
-	assert.Equal(t, Drops{}, Drops{Unsent: math.MaxUint64, Resends: math.MaxUint64, Unread: math.MaxUint64, Forged: math.MaxUint64}.Since())
+	assert.Equal(t, Drops{}, Drops{Unsent: math.MaxUint64, Resends: math.MaxUint64, Unread: math.MaxUint64, Forged: math.MaxUint64, Resets: math.MaxUint64, Strays: math.MaxUint64}.Since())
+}
+
+// Answers that were rejected account for connections that lack one if there are as many.
+func TestExplainStrays(t *testing.T) {
+	t.Parallel()
+	d := Drops{Resets: 3, Strays: 2}
+	assert.Contains(t, d.ExplainStrays(false, 3), "rejected 3 TCP segments")
+	assert.Empty(t, d.ExplainStrays(false, 4))
+	assert.Contains(t, d.ExplainStrays(true, 2), "rejected 2 datagrams")
+	assert.Empty(t, d.ExplainStrays(true, 3))
+	assert.Empty(t, d.ExplainStrays(true, 0))
 }
 
 // Drops account for failures if there are as many, and more than may be under way.
