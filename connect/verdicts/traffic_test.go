@@ -137,15 +137,16 @@ func TestTraffic(t *testing.T) {
 			fails: true, text: []string{"lost before anything could be sent", "see the verdict kept"}, lacks: "rate",
 		}},
 		"throttled": {lasting(func(r *connect.TrafficResult) {
-			r.Sent, r.Received, r.Dropped, r.RoundTrip.P95 = 260, 260, 19740, 205*time.Millisecond
+			r.Sent, r.Received, r.Dropped, r.RoundTrip = 260, 260, 19740, stats.Summary{Avg: 200 * time.Millisecond, P95: 205 * time.Millisecond}
 		}), nil, false, nil, verdicts.Complete, want{
 			fails: true, text: []string{"10 of 10 connections were begun, but only 260 of 20000 packets", "(1.3 %, more than half expected)", "p(95) of the round trips is 205 ms", "every 4 ms", "throttles"}, lacks: "retransmit",
 		}},
-		"throttled, with loss": {lasting(func(r *connect.TrafficResult) { r.Dropped, r.Retransmits = 1001, 70 }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"70 retransmits"}}},
+		"throttled, with loss": {lasting(func(r *connect.TrafficResult) { r.Dropped, r.Retransmits, r.RoundTrip.Avg = 1001, 70, second }), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"70 retransmits"}}},
 		"a long way": {lasting(func(r *connect.TrafficResult) {
-			r.Dropped, r.RoundTrip.P95, r.RTT = 9000, 81*time.Millisecond, stats.Summary{Count: 10, Med: 80 * time.Millisecond}
+			r.Dropped, r.RoundTrip, r.RTT = 9000, stats.Summary{Avg: 80 * time.Millisecond, P95: 81 * time.Millisecond}, stats.Summary{Count: 10, Med: 80 * time.Millisecond}
 		}), nil, false, nil, verdicts.Complete, want{fails: true, text: []string{"takes 80 ms", "more connections"}, lacks: "throttles"}},
-		"half is sent": {lasting(func(r *connect.TrafficResult) { r.Dropped = 1000 }), nil, false, nil, verdicts.Complete, want{}},
+		"echoes that never come": {lasting(func(r *connect.TrafficResult) { r.Dropped, r.RoundTrip.Avg = 2000, time.Millisecond }), nil, false, nil, verdicts.Complete, want{}},
+		"half is sent":           {lasting(func(r *connect.TrafficResult) { r.Dropped, r.RoundTrip.Avg = 1000, second }), nil, false, nil, verdicts.Complete, want{}},
 		"a busy sender of datagrams": {lasting(func(r *connect.TrafficResult) { r.Network, r.Dropped = "udp", 2000 }), nil, false, nil, verdicts.Complete, want{
 			fails: true, text: []string{"this host was too busy"}, lacks: "round trips",
 		}},

@@ -13,11 +13,12 @@ import (
 // hundredth would look complete.
 func unsent(r *connect.TrafficResult) string {
 	due := r.Sent + r.Dropped
-	if 2*r.Dropped <= due || r.Sent == 0 || isOutage(r) {
+	datagrams := strings.HasPrefix(r.Network, "udp")
+	if 2*r.Dropped <= due || r.Sent == 0 || !datagrams && !isSlow(r) {
 		return ""
 	}
 	text := fmt.Sprintf("only %d of %s that were due could be sent (%s, more than half expected)", r.Sent, plural(due, "packet"), units.Percent(float64(r.Sent)/float64(due)))
-	if strings.HasPrefix(r.Network, "udp") {
+	if datagrams {
 		return text + ": this host was too busy, or its queues were full: a lower rate, or several machines"
 	}
 	text += fmt.Sprintf(": a packet waits until the last one of its connection has come back, and p(95) of the round trips is %s, where each connection was to send every %s", units.Span(r.RoundTrip.P95), units.Span(intervalOf(r)))
@@ -31,9 +32,13 @@ func unsent(r *connect.TrafficResult) string {
 	return text + "; compare the round trips with those at a lower rate; rate: 0 finds the highest that there is"
 }
 
-// isOutage reports whether packets were not sent since an announced change kept their connections silent: all other round trips were short.
-func isOutage(r *connect.TrafficResult) bool {
-	return len(r.Changes) > 0 && r.RoundTrip.P95 <= intervalOf(r)
+// isSlow reports whether echoes came too late for the rate, as opposed to those that never came on connections which were lost, and to a silence that
+// an announced change explains.
+func isSlow(r *connect.TrafficResult) bool {
+	if len(r.Changes) > 0 {
+		return r.RoundTrip.P95 > intervalOf(r)
+	}
+	return r.RoundTrip.Avg > intervalOf(r)
 }
 
 // intervalOf is the time between two packets of a connection, as many as were due.
