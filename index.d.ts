@@ -254,7 +254,7 @@ export interface CallOptions {
   /**
    * Which addresses of a name are targets. `'one'`, the default: the one that k6's resolver chooses. `'all'`: each of them, in turn, with the tag
    * `ip` on the metrics; `connections` is the total. `'all'` asks the system's resolver; k6's `hosts`, `dns.policy` and
-   * blocks apply. At most 1,000 addresses of a name are used.
+   * blocks apply. That policy is `preferIPv4` by default, which leaves IPv6 out where there is IPv4: with `dns: { policy: 'any' }` both are targets. At most 1,000 addresses of a name are used.
    */
   addresses?: 'one' | 'all';
   /**

@@ -82,7 +82,7 @@ func (p *places) failedAt(plan *Plan, connections int64) (at FailedAt) {
 		return at
 	}
 	if targets := min(int64(len(plan.Targets)), connections); !p.target.several && !byChance(targets) {
-		at.Target, at.Targets = plan.Targets[p.target.at].Name, targets
+		at.Target, at.Targets = fullName(&plan.Targets[p.target.at]), targets
 	}
 	if pool := plan.Sources.Pool; pool != nil && !p.source.several {
 		if sources := int64(min(pool.Size(), uint64(connections))); !byChance(sources) { // #nosec G115 -- a number of connections
@@ -150,19 +150,11 @@ func (f Failure) Error() string {
 	if f.Text != "" {
 		return f.Text
 	}
-	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, f.Target, f.at()+f.from(), f.Class, f.After.Round(time.Microsecond), quote.Error(f.Err))
+	text := fmt.Sprintf("%s %s%s: %s after %s: %v", f.Network, fullName(&Target{Name: f.Target, Addr: f.Addr}), f.from(), f.Class, f.After.Round(time.Microsecond), quote.Error(f.Err))
 	if f.Class == ClassFDLimit {
 		text += fmt.Sprintf("; this process may open %d files", limits.Descriptors())
 	}
 	return text
-}
-
-// at is the address, unless that is the target's name.
-func (f Failure) at() string {
-	if !f.Addr.IsValid() || f.Addr.String() == f.Target {
-		return ""
-	}
-	return " at " + f.Addr.String()
 }
 
 // from leaves out what the system chooses.

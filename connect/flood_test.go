@@ -103,6 +103,20 @@ func TestOneConnectionIsNoPlace(t *testing.T) {
 	assert.Zero(t, p.failedAt(plan, 100))
 }
 
+// All addresses of a name have its name: the address tells them apart.
+func TestOneAddressOfAName(t *testing.T) {
+	t.Parallel()
+	plan := &Plan{Connections: 100}
+	for _, addr := range []string{"192.0.2.1:80", "[2001:db8::1]:80"} {
+		plan.Targets = append(plan.Targets, Target{Name: "web:80", Addr: netip.MustParseAddrPort(addr)})
+	}
+	var p places
+	for number := int64(1); number < 100; number += 2 {
+		p.add(plan, &Outcome{Number: number, Class: ClassTimeout})
+	}
+	assert.Equal(t, FailedAt{Target: "web:80 at [2001:db8::1]:80", Targets: 2}, p.failedAt(plan, 100))
+}
+
 // Where all failures were at one of several targets, or from one of several sources, the result tells which, unless that may be chance.
 func TestFloodTellsWhereAllFailed(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,14 @@ func SplitTarget(text string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
+// fullName is a target's name, and its address unless that is the name: all addresses of a name have its name.
+func fullName(t *Target) string {
+	if !t.Addr.IsValid() || t.Addr.String() == t.Name {
+		return t.Name
+	}
+	return t.Name + " at " + t.Addr.String()
+}
+
 // ParseTarget reads a target whose host is an address, without any look-up.
 func ParseTarget(text string) (Target, error) {
 	host, port, err := SplitTarget(text)
