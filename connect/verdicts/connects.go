@@ -21,6 +21,7 @@ type connects struct {
 	duration             time.Duration // with which the call ends; 0 if it has none
 	interrupted          bool
 	unsent               string        // why most packets of what was begun were not sent, "" if they were
+	hasty                string        // that those without an answer have not waited for as long as answers take, "" if they have
 	slow                 string        // why time was up too early, if that is known
 	waited               stats.Summary // of connections that failed: until they did
 	fixed                bool          // the source ports are the plan's
@@ -42,6 +43,8 @@ func (c *connects) judge(j *judge, prompt bool) {
 		if c.lost != nil {
 			why += ": " + c.lost.String()
 		}
+	case c.hasty != "":
+		why = up + ": " + c.hasty + ", so each keeps others waiting: allow more time or more concurrency"
 	case silent > 0 && c.waited.Med > c.timeout/10:
 		why = up + fmt.Sprintf(", since %s that got no answer kept others waiting: see the other verdicts", plural(silent, "connection"))
 	case c.slow != "":

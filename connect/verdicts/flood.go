@@ -27,6 +27,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		c.lost = c.findUnreached(duesOf(want, r.Hosts), r.Hosts)
 		c.theirs = theirs(r.Hosts, want, sum(notOwn(r.Errors)))
 	}
+	c.hasty = hasty(r)
 	c.judge(j, true)
 	c.judgeTime(j, r.ByHost)
 	if answers {
@@ -40,11 +41,24 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	r.Judged = j.result()
 }
 
+// hasty says that the call's time was up before the connections without an answer had waited for as long as answers take, "" if they have waited longer, or
+// anything else has failed.
+func hasty(r *connect.FloodResult) string {
+	waited, usual := r.ErrorTime.Med, r.ReplyTime.Med
+	if r.Errors[connect.ClassNoReply] == 0 || len(r.Errors) > 1 || r.ReplyTime.Count == 0 || waited >= usual {
+		return ""
+	}
+	return fmt.Sprintf("an answer takes %s here, and those without one have waited for %s", units.Span(usual), units.Span(waited))
+}
+
 func judgeAnswers(j *judge, r *connect.FloodResult, c *connects) {
 	established := c.begun - c.failed
 	why := causes(beyond(r.Errors, r.ConnectErrors), r.First) + c.theirs
 	if c.theirs == "" && len(r.Hosts) > 0 {
 		why += "; others were answered by " + shares(r.Hosts)
+	}
+	if c.hasty != "" {
+		why += "; " + c.hasty + ": most likely nothing is wrong but the time that they had, so allow more (option timeout)"
 	}
 	j.part(Answered, established-r.FailedReads, established, "got a right answer", why)
 }

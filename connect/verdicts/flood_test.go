@@ -353,3 +353,24 @@ func TestManyHostsAreCutShort(t *testing.T) {
 	want{fails: true, text: []string{"0 of 100 expected hosts answered", "and 92 more"}}.check(t, r.Judged, verdicts.Hosts)
 	assert.Len(t, r.Missing, 100)
 }
+
+// A target that greets late is not one that says nothing: who has not waited for as long as an answer takes can't tell.
+func TestHaste(t *testing.T) {
+	t.Parallel()
+	late := func(waited time.Duration) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 64}, nil)
+		r.Connects, r.FailedReads, r.Timeout = 500, 64, 2500*time.Millisecond
+		r.States = connect.States{NotInitiated: 372, Completed: 64, Error: 64}
+		r.Errors = map[connect.Class]int64{connect.ClassNoReply: 64}
+		r.ErrorTime, r.ReplyTime = stats.Summary{Count: 64, Med: waited}, stats.Summary{Count: 64, Med: 1500 * time.Millisecond}
+		return r
+	}
+	r := late(990 * time.Millisecond)
+	verdicts.Flood(r, nil, true)
+	want{fails: true, text: []string{"an answer takes 1.5 s here, and those without one have waited for 990 ms", "more concurrency"}, lacks: "no answer kept"}.check(t, r.Judged, verdicts.Complete)
+	want{fails: true, text: []string{"most likely nothing is wrong but the time"}}.check(t, r.Judged, verdicts.Answered)
+	r = late(2400 * time.Millisecond)
+	verdicts.Flood(r, nil, true)
+	want{fails: true, text: []string{"64 connections that got no answer kept others waiting"}}.check(t, r.Judged, verdicts.Complete)
+	want{fails: true, lacks: "the time that they had"}.check(t, r.Judged, verdicts.Answered)
+}
