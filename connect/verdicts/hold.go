@@ -50,6 +50,8 @@ func keptBut(r *connect.HoldResult) (but string) {
 		return but + "; none was held for long enough to answer a keepalive, so whether the service does is not known"
 	case r.Talked > r.EstablishedTotal: // more than a greeting in two parts
 		return but + fmt.Sprintf("; beyond answers, data has come %d times: whatever comes counts as the answer to a keepalive, so if the target sends data by itself, give a reply that only an answer has", r.Talked)
+	case r.Unasked && isSilent(r):
+		return but + fmt.Sprintf("; but only on %d of %s has the target told its name by itself: behind the others may be a backend that accepts and hangs, so give the expected hosts (expect.hosts), or ask (option keepalive)", r.Hosts.Total(), plural(r.EstablishedTotal, "connection"))
 	case r.Unasked:
 		return but + "; nothing was asked on them, so they are open as far as this host knows: whether a service still answers behind them is not known (option keepalive asks)"
 	}
@@ -62,6 +64,12 @@ func owing(r *connect.HoldResult) string {
 		return ""
 	}
 	return fmt.Sprintf("; but when the end of the iteration, or of the call, cut them short after %s, %d had not answered their last keepalive, for up to %s, so whether these were still alive is not known: await close(), or the duration, which wait for that", units.Span(r.Duration), r.Owing, units.Span(r.Owed))
+}
+
+// isSilent reports whether the target has told a name by itself on some connections, and nothing on others.
+func isSilent(r *connect.HoldResult) bool {
+	named := r.Hosts.Total() - r.Hosts[connect.UnknownHost]
+	return 0 < named && named < r.EstablishedTotal
 }
 
 // keptWhy says what ended the connections.

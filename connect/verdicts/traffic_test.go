@@ -289,7 +289,10 @@ func TestHold(t *testing.T) {
 			"10 of 10", "4 had not answered their last keepalive, for up to 1 s", "await close()",
 		}}},
 		"too short for a keepalive": {kept(func(r *connect.HoldResult) { r.Unanswered = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "whether the service does is not known"}}},
-		"nothing asked":             {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "nothing was asked on them, so they are open as far as this host knows", "(option keepalive asks)"}}},
+		"some told nothing": {kept(func(r *connect.HoldResult) { r.Unasked, r.Hosts = true, connect.Hosts{"web-1": 4, "web-3": 3} }), nil, nil, verdicts.Kept, want{
+			text: []string{"10 of 10", "only on 7 of 10 connections has the target told its name by itself", "accepts and hangs"}, lacks: "nothing was asked",
+		}},
+		"nothing asked": {kept(func(r *connect.HoldResult) { r.Unasked = true }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "nothing was asked on them, so they are open as far as this host knows", "(option keepalive asks)"}}},
 		"nothing asked, cut short": {kept(func(r *connect.HoldResult) { r.Unasked, r.Duration, r.Instead = true, second, 10*second }), nil, nil, verdicts.Kept, want{
 			text: []string{"after 1 s of a duration of 10 s; nothing was asked on them"},
 		}},

@@ -80,7 +80,7 @@ var adviceOnReason = map[connect.Reason]string{
 	connect.ReasonNoAnswer: "the connection was accepted, but nothing came: a balancer without a working backend, a backend that hangs, a device on the way that stalls connections or forgets them (a flush of its table), or a server that says nothing by itself, as an mconnect server does (with -proxy-protocol only after a header of the PROXY protocol); " +
 		"look at the backends and their logs, allow more time, or want no answer (readReply: false)",
 	connect.ReasonUnfinished: "the option reply waits for more of the answer than has come (until ends an answer, bytes is its length): compare them with what the service sends; " +
-		"if they fit, the backend stopped in the middle of an answer, or needs more time",
+		"if they fit, the backend stopped in the middle of an answer, or needs more time, or large packets get lost on the way back, where a link has a smaller MTU (traffic() with a list of packetSize tells)",
 	connect.ReasonNoEcho: "the backend hangs or is gone, a device on the way has forgotten the connection, or the server does not echo (mconnect-server -echo does): look at the backends and their logs, and at connection tables on the way",
 	connect.ReasonKeepalive: "the connection is up, but the application hangs or is gone, or a device on the way has forgotten the connection: look at the backend and its log, and at idle timeouts on the way; " +
 		"if the service does not answer this payload at all, give one that it does",
@@ -108,6 +108,15 @@ func adviceOn(f connect.Failure) string {
 
 // adviceOnOthers is adviceOn for failures that no packets which this host itself has dropped account for.
 func adviceOnOthers(f connect.Failure) string {
+	text := adviceOnCause(f)
+	if text != "" && (f.Class == connect.ClassTimeout || likelyReason(f) == connect.ReasonNoEcho) && isNeighbour(f.Addr.Addr()) {
+		text += "; the target is in a network of this host's own, so if its address has moved to another host, this one's neighbour entry may be the old one still (ip neigh)"
+	}
+	return text
+}
+
+// adviceOnCause is what to do by the reason, else the class.
+func adviceOnCause(f connect.Failure) string {
 	reason := likelyReason(f)
 	if reason == connect.ReasonNoAnswer && strings.HasPrefix(f.Network, "udp") {
 		return cmp.Or(manyHosts(f.Addr.Addr()), noDatagram)
