@@ -147,7 +147,7 @@ func (c *connects) judgePrompt(j *judge) {
 		} else if c.lost != nil {
 			text += ": " + c.lost.String() + ". If it is not that"
 		}
-		text += ": SYNs or their answers are lost on the way, or the target's backlog is full (a lost one costs 1 s); lower the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
+		text += ": SYNs or their answers are lost on the way (also by a limit of new connections a second), or the target's backlog is full (a lost one costs 1 s); lower the rate or the concurrency, and look for drops (nstat TcpExtListenDrops on the target, the balancer's and the firewall's counters)"
 	}
 	j.say(Prompt, share <= most, "%s", text)
 }

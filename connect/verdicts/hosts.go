@@ -51,12 +51,18 @@ func whyMissing(missing []string, want dues, answered connect.Hosts, failed map[
 	switch {
 	case nobody:
 		return "no connection was answered by anybody; see the other verdicts"
+	case answers+failures == 0:
+		return "no connection has told a name, nor failed: see the other verdicts"
 	case failures == 0 && double != "":
 		return sameName(missing, double)
 	case rejected.share() > 0 && rejected.share() >= theirs/2:
 		return fmt.Sprintf("most likely it is there that connections are rejected, since %s; look at that backend's firewall and service, or take it out of the balancer (health checks)", &rejected)
 	case failures > 0 && float64(failures) >= theirs*float64(answers+failures)/2:
-		return fmt.Sprintf("most likely these are the %s that failed (%s): the balancer sends them there, and the backend is down, hangs or can't be reached; start it, or take it out of the balancer (health checks)", plural(failures, "connection"), byClass(failed))
+		text := fmt.Sprintf("most likely these are the %s that failed (%s): the balancer sends them there, and ", plural(failures, "connection"), byClass(failed))
+		if failed[connect.ClassTLS] == failures {
+			return text + "the backend listens, but shakes no hands: compare its certificate and TLS settings with the others' (see the other verdicts), or take it out of the balancer"
+		}
+		return text + "the backend is down, hangs or can't be reached; start it, or take it out of the balancer (health checks)"
 	case c.lost != nil:
 		return c.lost.String()
 	}

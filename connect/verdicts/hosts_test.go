@@ -267,3 +267,24 @@ func TestHostsThatReject(t *testing.T) {
 	verdicts.Flood(r, &expect, true)
 	want{fails: true, text: []string{"1000 took a further SYN, together 100 %"}}.check(t, r.Judged, verdicts.Prompt)
 }
+
+// A backend whose certificate is wrong is not down.
+func TestHostsWithoutHandshake(t *testing.T) {
+	t.Parallel()
+	r := answered(connect.Hosts{"web-1": 100, "web-3": 100}, nil)
+	r.Connects, r.FailedConnects = 300, 100
+	r.ConnectErrors = map[connect.Class]int64{connect.ClassTLS: 100}
+	r.Errors = r.ConnectErrors
+	expect := equally("web-1", "web-2", "web-3")
+	verdicts.Flood(r, &expect, true)
+	want{fails: true, text: []string{"web-2: most likely these are the 100 connections that failed (100 tls)", "certificate"}, lacks: "down"}.check(t, r.Judged, verdicts.Hosts)
+}
+
+// Where nothing was answered, and nothing failed, there is no share to judge by.
+func TestHostsOfNothing(t *testing.T) {
+	t.Parallel()
+	r := &connect.HoldResult{Connects: 4, EstablishedTotal: 4, Timeout: second}
+	expect := equally("web-1", "web-2")
+	verdicts.Hold(r, &expect, nil)
+	want{fails: true, text: []string{"no connection has told a name"}, lacks: "chance"}.check(t, r.Judged, verdicts.Hosts)
+}
