@@ -530,7 +530,7 @@ func TestTrafficHalfCloseThatEndsAll(t *testing.T) {
 					return // which closes, with echoes on their way
 				}
 				echo := slices.Clone(buf)
-				time.AfterFunc(20*time.Millisecond, func() { _, _ = c.Write(echo) })
+				time.AfterFunc(200*time.Millisecond, func() { _, _ = c.Write(echo) }) // the end comes sooner
 			}
 		})
 		r := traffic(t, e, TrafficPlan{
