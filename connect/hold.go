@@ -77,6 +77,9 @@ type HoldResult struct {
 	Unanswered    bool            `json:"-"` // there were to be keepalives, and none has been answered
 	Owing         int64           `json:"-"` // connections that were cut while they owed an answer
 	Owed          time.Duration   `json:"-"` // for how long, the longest of them
+	Greeted       int64           `json:"-"` // connections on which the peer spoke first, where nothing was asked
+	Greeting      time.Duration   `json:"-"` // how long that took at most
+	Ungreeted     int64           `json:"-"` // connections that were closed from here, and on which it had said nothing for far longer
 	Talked        int64           `json:"-"` // reads that came unasked, where any read counts as the answer to a keepalive
 	Planned       time.Duration   `json:"-"` // the duration that was asked for, 0 if close() was to end the call
 	Instead       time.Duration   `json:"-"` // the duration that was asked for, if the end of the iteration came first; else 0
@@ -223,6 +226,9 @@ func (h *Held) Result() *HoldResult {
 		FailedAt:           t.failedAt(),
 		Owing:              t.owing,
 		Owed:               t.owed,
+		Greeted:            t.greeted,
+		Greeting:           t.greeting,
+		Ungreeted:          t.ungreeted,
 		Retried:            t.retried,
 		DroppedSYNs:        t.droppedSYNs(),
 		Making:             t.making,

@@ -22,7 +22,10 @@ type holdTally struct {
 	completed int64 // connections that were closed from here
 	owing     int64 // of these, those that owed an answer
 	owed      time.Duration
-	hosts     Hosts // of connections, by the name that was told first
+	greeted   int64         // connections on which the peer has spoken first, where it is not asked
+	greeting  time.Duration // the longest that took
+	ungreeted int64         // of those that were closed from here, those that waited for far longer
+	hosts     Hosts         // of connections, by the name that was told first
 	losses    Losses
 	series    holdSeries
 }
@@ -43,6 +46,7 @@ func (t *holdTally) add(batch []Outcome) {
 			t.dialEnded(o)
 			t.series.established(o.At)
 		case Spoke:
+			t.spoke(o)
 			if o.Host != "" {
 				t.hosts.Add(o.Host, 1)
 			}
@@ -80,21 +84,32 @@ func (t *holdTally) ended(o *Outcome) {
 		if o.Reply > 0 {
 			t.owing++
 			t.owed = max(t.owed, o.Reply)
-			if t.isSilent(o.Reply) {
+			if isFarLonger(o.Reply, t.slowest) {
 				l := t.loss(o)
 				l.Class = ClassNoReply
 				t.losses.add(l)
 			}
 		}
+		if t.greeted > 0 && o.Received == 0 && isFarLonger(o.Lifetime(), t.greeting) {
+			t.ungreeted++
+		}
 	}
 	t.series.ended(o.At, o.Closed || o.Class != ClassNone)
 }
 
-// isSilent reports whether a connection that has owed an answer for so long, when it was cut short, is lost: for far longer than any answer took,
+// spoke takes note of a greeting: what comes first where nothing is asked.
+func (t *holdTally) spoke(o *Outcome) {
+	if t.interval == 0 {
+		t.greeted++
+		t.greeting = max(t.greeting, o.Lifetime())
+	}
+}
+
+// isFarLonger reports whether a connection has been silent for so long that it is as good as lost: for far longer than the slowest of the others took,
 // and than a segment that got lost would have.
-func (t *holdTally) isSilent(owed time.Duration) bool {
+func isFarLonger(silent, slowest time.Duration) bool {
 	const least, times = time.Second, 10
-	return owed >= max(least, times*t.slowest)
+	return silent >= max(least, times*slowest)
 }
 
 // loss is that of a connection that failed, or was silent when it was cut short. One that fell silent had answered, or begun, within the interval
@@ -122,7 +137,7 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 func (t *holdTally) snapshot() *holdTally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed}
+	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed, greeted: t.greeted, greeting: t.greeting, ungreeted: t.ungreeted}
 	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
 	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)

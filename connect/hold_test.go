@@ -331,6 +331,47 @@ func TestHoldCutWhileSilent(t *testing.T) {
 	}
 }
 
+// Where the target speaks first, a connection on which it says nothing for far longer has not been greeted.
+func TestHoldIsNotGreeted(t *testing.T) {
+	t.Parallel()
+	const connect, whole = 10 * time.Millisecond, 10 * time.Second
+	for name, row := range map[string]struct {
+		interval  time.Duration   // between keepalives
+		greetings []time.Duration // that came on others
+		lasted    time.Duration   // the connection
+		received  int64           // bytes on it
+		greeted   int64
+		ungreeted int64
+	}{
+		"a target that says nothing":      {0, nil, whole, 0, 0, 0},
+		"a greeting":                      {0, []time.Duration{time.Millisecond}, whole, 5, 1, 0},
+		"none, in less than a loss takes": {0, []time.Duration{time.Millisecond}, time.Second - 1, 0, 1, 0},
+		"none":                            {0, []time.Duration{time.Millisecond}, time.Second, 0, 1, 1},
+		"none, where they are late":       {0, []time.Duration{time.Millisecond, 300 * time.Millisecond}, 3*time.Second - 1, 0, 2, 0},
+		"none, for far longer":            {0, []time.Duration{300 * time.Millisecond, time.Millisecond}, 3 * time.Second, 0, 2, 1},
+		"answers to keepalives":           {time.Minute, []time.Duration{time.Millisecond}, whole, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tally := newHoldTally(&Plan{Connections: 3, Targets: []Target{{Name: "a:1"}}})
+			tally.interval = row.interval
+			for i, after := range row.greetings {
+				tally.add([]Outcome{
+					{Event: Established, Number: int64(1 + i), Connect: connect, At: connect, Connected: true},
+					{Event: Spoke, Number: int64(1 + i), Connect: connect, At: connect + after, Connected: true, Host: "web-1"},
+				})
+			}
+			tally.add([]Outcome{
+				{Event: Established, Connect: connect, At: connect, Connected: true},
+				{Event: Ended, Connect: connect, At: connect + row.lasted, Connected: true, Received: row.received},
+			})
+			s := tally.snapshot()
+			assert.Equal(t, row.greeted, s.greeted)
+			assert.Equal(t, row.ungreeted, s.ungreeted)
+		})
+	}
+}
+
 func TestHoldForADuration(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, e *Engine) {

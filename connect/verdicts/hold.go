@@ -29,9 +29,12 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	c.judge(j, true)
 	c.judgeTime(j, nil)
 	judgeReplyTime(j, r.EchoTime, nil, r.EstablishedTotal)
-	if r.Unheard && r.Needless == 0 {
+	switch {
+	case r.Unheard && r.Needless == 0:
 		j.say(Kept, false, "nothing has come on any of %s: over UDP only an answer shows that somebody is there; hold them for longer than keepalive and keepaliveTimeout together, or take shorter ones", plural(r.EstablishedTotal, "connection"))
-	} else {
+	case greets(r) && r.Needless == 0:
+		j.part(Kept, r.EstablishedTotal-r.Ungreeted, r.EstablishedTotal, "were kept to the end", ungreeted(r))
+	default:
 		judgeKept(j, &r.Losses, r.EstablishedTotal, keptBut(r), keptWhy(r)+failedAt(&r.FailedAt)+owing(r), r.Hosts)
 	}
 	r.Missing, r.Unexpected = judgeHosts(j, r.Hosts, r.Errors, &c)
@@ -56,6 +59,17 @@ func keptBut(r *connect.HoldResult) (but string) {
 		return but + "; nothing was asked on them, so they are open as far as this host knows: whether a service still answers behind them is not known (option keepalive asks)"
 	}
 	return but
+}
+
+// greets reports whether the target speaks first, unlike one that tells an error on few connections, and has left some without a word.
+func greets(r *connect.HoldResult) bool {
+	const few = 4 // one of so many
+	return r.Ungreeted > 0 && few*r.Greeted >= r.Greeted+r.Ungreeted
+}
+
+// ungreeted tells of connections on which the target said nothing, as opposed to the others.
+func ungreeted(r *connect.HoldResult) string {
+	return fmt.Sprintf("; on %s the target said nothing, though it greeted on %d others within %s: behind them may be a backend that accepts and hangs, or that a balancer can't reach; look at the backends, name them (expect.hosts), or ask on each connection (option keepalive)", plural(r.Ungreeted, "connection"), r.Greeted, units.Span(r.Greeting))
 }
 
 // owing tells of connections that were cut while they owed an answer, "" if there are none.

@@ -250,13 +250,23 @@ func TestHold(t *testing.T) {
 				r.Errors, r.First, r.Owing, r.Owed = nil, nil, 1, 4*second
 			}), nil, nil, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "web-2 1", "1 no_reply", "1 had not answered their last keepalive, for up to 4 s", "await close()"}},
 		},
-		"owing for a moment": {kept(func(r *connect.HoldResult) { r.Owing, r.Owed = 1, second/2 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "1 had not answered"}}},
-		"not begun":          {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
-		"refused":            {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
-		"none established":   {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},
-		"SYNs sent twice":    {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
-		"hosts":              {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
-		"a host is missing":  {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
+		"a backend that hangs": {
+			kept(func(r *connect.HoldResult) {
+				r.Unasked, r.Greeted, r.Greeting, r.Ungreeted = true, 7, time.Millisecond, 3
+			}), nil, nil, verdicts.Kept,
+			want{fails: true, text: []string{"7 of 10", "on 3 connections the target said nothing, though it greeted on 7 others within 1 ms"}},
+		},
+		"one that hangs, tolerated": {
+			kept(func(r *connect.HoldResult) { r.Unasked, r.Greeted, r.Ungreeted = true, 9, 1 }), least(verdicts.Kept, 0.9), nil, verdicts.Kept, want{text: []string{"9 of 10"}},
+		},
+		"a word on few connections": {kept(func(r *connect.HoldResult) { r.Unasked, r.Greeted, r.Ungreeted = true, 2, 8 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10"}}},
+		"owing for a moment":        {kept(func(r *connect.HoldResult) { r.Owing, r.Owed = 1, second/2 }), nil, nil, verdicts.Kept, want{text: []string{"10 of 10", "1 had not answered"}}},
+		"not begun":                 {kept(func(r *connect.HoldResult) { r.States.NotInitiated = 3 }), nil, nil, verdicts.Complete, want{fails: true, text: []string{"7 of 10"}}},
+		"refused":                   {kept(func(r *connect.HoldResult) { r.FailedConnects = 4; r.ConnectErrors, r.First = refused(4) }), nil, nil, verdicts.Connected, want{fails: true, text: []string{"6 of 10", "4 refused"}}},
+		"none established":          {kept(func(r *connect.HoldResult) { r.EstablishedTotal = 0 }), nil, nil, verdicts.Kept, want{text: []string{"0 of 0"}}},
+		"SYNs sent twice":           {kept(func(r *connect.HoldResult) { r.Retried = 1 }), nil, nil, verdicts.Prompt, want{fails: true, text: []string{"1 of 10"}}},
+		"hosts":                     {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1}}, nil, verdicts.Hosts, want{}},
+		"a host is missing":         {kept(nil), &verdicts.Expect{Hosts: map[string]float64{"web-1": 1, "web-2": 1, "web-3": 1}}, nil, verdicts.Hosts, want{fails: true, text: []string{"web-3"}}},
 		"UDP, too short to hear anything": {
 			kept(func(r *connect.HoldResult) { r.Unheard = true }), nil, nil, verdicts.Kept,
 			want{fails: true, text: []string{"nothing has come on any of 10 connections", "longer than keepalive and keepaliveTimeout together"}},
