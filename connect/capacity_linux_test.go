@@ -478,6 +478,16 @@ func TestCapacityJudges(t *testing.T) {
 			LimitIntermittent,
 			[]string{"5 connects failed"},
 		},
+		"a few find a place that got free": {
+			evidence{established: 190, served: 190, hasServed: true, closed: 153, tried: 155, passed: 2, wasTried: true, passedFurther: 1},
+			LimitApplication,
+			[]string{"closes connections"},
+		},
+		"few get through, as few did before": {
+			evidence{established: 9, served: 9, hasServed: true, closed: 191, tried: 155, passed: 5, wasTried: true, passedFurther: 1},
+			LimitIntermittent,
+			[]string{"5 of 155 that were begun later got through"},
+		},
 		"nothing is established": {evidence{dials: silent, errors: timeouts}, LimitUnreachable, []string{"see the errors"}},
 		"closed, and SYNs without an answer": {
 			evidence{established: 200, served: 200, hasServed: true, closed: 1, dials: silent, errors: timeouts}, LimitApplication, []string{"closes connections"},
