@@ -45,7 +45,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 	}
 	c.kind, c.plan, c.job, c.tally = "hold", &hp.Plan, h.job, h.tally
 	patience := c.plan.ConnectTimeout
-	segment, drain := max(0, r.IntN(8)-4), r.Int64N(1+int64(r.IntN(2))*int64(200*time.Millisecond))
+	segment, drain := max(0, r.IntN(8)-4), r.Int64N(1+int64(r.IntN(2))*int64(800*time.Millisecond))
 	datagrams, room := c.job.Plan.Protocol == "udp", int64(1<<30)
 	if r.IntN(3) == 0 {
 		room = r.Int64N(20) // a target that closes what it has no room for, but greets it before
@@ -63,6 +63,7 @@ func (c *simulatedCall) hold(plan Plan) engine.NewRules {
 		leave(r, s, 2*time.Second)
 		if r.IntN(5) > 0 {
 			s.Answers = simulated.Answers{Any: want.says(r, true), Wrong: want.says(r, false), Delay: r.Int64N(int64(30 * time.Millisecond)), Pieces: r.IntN(4)}
+			s.Answers.Early = segment > 0 && r.IntN(4) > 0
 			if want.OneRead() {
 				s.Answers.Pieces = 0
 			}

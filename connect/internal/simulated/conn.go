@@ -524,14 +524,14 @@ func (c *Conn) answerStream(p []byte) {
 		}
 		return
 	}
-	if a.Until > 0 && c.Packets > a.Until || !a.Echo && (a.Any == nil || c.toEcho > 0) {
-		return
-	}
-	if !a.Echo {
+	begins, ends := c.toEcho+len(p) == c.size, c.toEcho == 0
+	switch {
+	case a.Until > 0 && c.Packets > a.Until:
+	case a.Echo:
+		c.say(c.echoPart(p))
+	case a.Any != nil && (a.Early && begins || !a.Early && ends):
 		c.say(c.answer(), false)
-		return
 	}
-	c.say(c.echoPart(p))
 }
 
 // echoPart is the echo of a part of a stream, and whether it is spoilt.

@@ -67,6 +67,7 @@ type Answers struct {
 	WrongAt  int    // 0 is never
 	Moved    []byte // likewise, from another host, once the connection is forgotten
 	Delay    int64  // ns
+	Early    bool   // without Echo: an answer on a stream comes to the first part of a packet, not to all of it
 	Pieces   int    // an answer on a stream comes in so many parts
 	Jitter   int64  // ns; of datagrams, which it reorders
 	Lose     int    // one datagram in so many; 0 is none
