@@ -28,68 +28,116 @@ type Failure struct {
 	Text string // set if the failure was read back from its text, which is then all that is known of it
 }
 
-// FailedAt says where all failures of a call were, if that can hardly be chance: at one target of several, or from one source of several. What failed
-// on this host itself does not count.
+// FailedAt says where all failures of a call were, if that can hardly be chance: at some of its targets, or from some of its sources. What failed on
+// this host itself does not count.
 type FailedAt struct {
-	Target  string
-	Targets int64 // 0 if they were not at one of them
-	Source  netip.Addr
-	Sources int64 // 0 if they were not from one of them
+	Targets   []string     // at which they were, with their addresses, in the plan's order; empty if that is not known, or they are many
+	OfTargets int64        // of so many
+	Sources   []netip.Addr // from which they were, in order; the same
+	Network   netip.Prefix // the smallest that has all these sources, where they are many; not valid if that is not known, or has all of the call's
+	InNetwork uint64       // of the call's sources
+	OfSources int64        // of so many
 }
 
 // places are where connections of a call have failed, or were lost.
 type places struct {
-	numbers []int64 // of the first of these connections, each once
-	target  place[int64]
-	source  place[netip.Addr]
-	unknown bool // where some were
+	numbers     []int64 // of the first of these connections, each once
+	first, last int64   // the lowest and the highest number
+	targets     few[int64]
+	sources     few[netip.Addr]
+	network     netip.Prefix // the smallest that has all of the sources
+	unknown     bool         // where some were
 }
 
-// place is where all were so far.
-type place[T comparable] struct {
-	at      T
-	several bool
+// few are some values, in order, of which there are not many.
+type few[T comparable] struct {
+	list []T
+	many bool
 }
 
-// enoughFailures is how many connections fail at one of two places, or more, by chance in hardly any call.
-const enoughFailures = 16
+// mostPlaces is how many targets or sources of failures are told.
+const mostPlaces = 8
+
+func (f *few[T]) add(v T) {
+	switch {
+	case f.many || slices.Contains(f.list, v):
+	case len(f.list) == mostPlaces:
+		f.many = true
+	default:
+		f.list = append(f.list, v)
+	}
+}
+
+// enoughFailures is how many connections fail at seven of eight places by chance in hardly any call.
+const enoughFailures = 64
 
 // add takes note of a failure. Of a connection that is dialed again, further failures tell nothing new.
 func (p *places) add(plan *Plan, o *Outcome) {
 	if o.Class.IsOwn() {
 		return
 	}
-	first := len(p.numbers) == 0
-	p.target.add(o.Number%int64(len(plan.Targets)), first)
-	p.source.add(plan.Sources.Addr(uint64(o.Number)), first) // #nosec G115 -- connections count from 0
+	if len(p.numbers) == 0 {
+		p.first, p.last = o.Number, o.Number
+	}
+	p.first, p.last = min(p.first, o.Number), max(p.last, o.Number)
 	if len(p.numbers) < enoughFailures && !slices.Contains(p.numbers, o.Number) {
 		p.numbers = append(p.numbers, o.Number)
 	}
-}
-
-func (p *place[T]) add(at T, first bool) {
-	p.several = p.several || !first && at != p.at
-	p.at = at
-}
-
-// failedAt says where the failures were, if all were at one place of those that so many connections have.
-func (p *places) failedAt(plan *Plan, connections int64) (at FailedAt) {
-	const hardlyEver = 1e-3
-	byChance := func(places int64) bool {
-		return places < 2 || math.Pow(1/float64(places), float64(len(p.numbers)-1)) > hardlyEver
+	p.targets.add(o.Number % int64(len(plan.Targets)))
+	if source := plan.Sources.Addr(uint64(o.Number)); source.IsValid() { // #nosec G115 -- connections count from 0
+		p.sources.add(source)
+		p.widen(source.WithZone(""))
 	}
-	if p.unknown {
+}
+
+// widen makes the network have one more source.
+func (p *places) widen(source netip.Addr) {
+	if !p.network.IsValid() {
+		p.network = netip.PrefixFrom(source, source.BitLen())
+	}
+	for !p.network.Contains(source) {
+		p.network = netip.PrefixFrom(p.network.Addr(), p.network.Bits()-1)
+	}
+}
+
+// failedAt says where the failures were, if all were at some places of those that so many connections have.
+func (p *places) failedAt(plan *Plan, connections int64) (at FailedAt) {
+	if p.unknown || len(p.numbers) == 0 {
 		return at
 	}
-	if targets := min(int64(len(plan.Targets)), connections); !p.target.several && !byChance(targets) {
-		at.Target, at.Targets = fullName(&plan.Targets[p.target.at]), targets
-	}
-	if pool := plan.Sources.Pool; pool != nil && !p.source.several {
-		if sources := int64(min(pool.Size(), uint64(connections))); !byChance(sources) { // #nosec G115 -- a number of connections
-			at.Source, at.Sources = p.source.at, sources
+	if targets := min(int64(len(plan.Targets)), connections); !p.targets.many && p.isChosen(len(p.targets.list), float64(targets)) {
+		at.OfTargets = targets
+		slices.Sort(p.targets.list)
+		for _, number := range p.targets.list {
+			at.Targets = append(at.Targets, fullName(&plan.Targets[number]))
 		}
 	}
+	pool := plan.Sources.Pool
+	if pool == nil {
+		return at
+	}
+	size := pool.Size()
+	sources := min(size, uint64(connections)) // #nosec G115 -- a number of connections
+	switch within := pool.Within(p.network); {
+	case !p.sources.many && p.isChosen(len(p.sources.list), float64(sources)):
+		at.Sources = slices.SortedFunc(slices.Values(p.sources.list), netip.Addr.Compare)
+	case p.sources.many && uint64(p.last-p.first) >= size && p.isChosen(1, float64(size)/float64(within)): // #nosec G115 -- not negative
+		at.Network, at.InNetwork = p.network.Masked(), within // an outage hits neighbors, too, but of one round through the pool only
+	default:
+		return at
+	}
+	at.OfSources = int64(sources) // #nosec G115 -- at most connections
 	return at
+}
+
+// isChosen reports whether failures are hardly ever at so few of all places by chance.
+func (p *places) isChosen(places int, all float64) bool {
+	const hardlyEver = 1e-3
+	chance := math.Pow(float64(places)/all, float64(len(p.numbers)))
+	for i := range places {
+		chance *= (all - float64(i)) / float64(i+1) // that many ways there are to choose these places
+	}
+	return float64(places) < all && chance < hardlyEver
 }
 
 // Reason is why a connection failed where no system call says so.

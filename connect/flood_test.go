@@ -95,11 +95,13 @@ func TestOneConnectionIsNoPlace(t *testing.T) {
 	for number := int64(1); number < 100; number += 3 {
 		p.add(plan, &Outcome{Number: number, Class: ClassRefused})
 	}
-	assert.Equal(t, FailedAt{Target: "b:1", Targets: 3}, p.failedAt(plan, 100))
-	assert.Equal(t, FailedAt{Target: "b:1", Targets: 2}, p.failedAt(plan, 2), "the third one was not dialed")
+	assert.Equal(t, FailedAt{Targets: []string{"b:1"}, OfTargets: 3}, p.failedAt(plan, 100))
+	assert.Equal(t, FailedAt{Targets: []string{"b:1"}, OfTargets: 2}, p.failedAt(plan, 2), "the third one was not dialed")
 	p.add(plan, &Outcome{Number: 2, Class: ClassFDLimit})
-	assert.Equal(t, "b:1", p.failedAt(plan, 100).Target, "what fails on this host fails anywhere")
+	assert.Equal(t, []string{"b:1"}, p.failedAt(plan, 100).Targets, "what fails on this host fails anywhere")
 	p.add(plan, &Outcome{Number: 2, Class: ClassRefused})
+	assert.Equal(t, []string{"b:1", "c:1"}, p.failedAt(plan, 100).Targets)
+	p.add(plan, &Outcome{Number: 3, Class: ClassRefused})
 	assert.Zero(t, p.failedAt(plan, 100))
 }
 
@@ -114,7 +116,37 @@ func TestOneAddressOfAName(t *testing.T) {
 	for number := int64(1); number < 100; number += 2 {
 		p.add(plan, &Outcome{Number: number, Class: ClassTimeout})
 	}
-	assert.Equal(t, FailedAt{Target: "web:80 at [2001:db8::1]:80", Targets: 2}, p.failedAt(plan, 100))
+	assert.Equal(t, FailedAt{Targets: []string{"web:80 at [2001:db8::1]:80"}, OfTargets: 2}, p.failedAt(plan, 100))
+}
+
+// Many sources that fail are told by the smallest network that has them, if the others were used in between.
+func TestOneNetworkOfSources(t *testing.T) {
+	t.Parallel()
+	pool, err := source.ParsePool("10.0.0.0-10.0.0.255")
+	require.NoError(t, err)
+	plan := &Plan{Targets: []Target{{Name: "a:1"}}, Connections: 1000, Sources: source.Sequence{Pool: pool}}
+	failed := func(numbers ...int64) FailedAt {
+		var p places
+		for _, number := range numbers {
+			p.add(plan, &Outcome{Number: number, Class: ClassTimeout})
+		}
+		return p.failedAt(plan, 1000)
+	}
+	var burst, rejected []int64
+	for i := range int64(64) {
+		burst = append(burst, 64+i)
+		rejected = append(rejected, 64+i, 256+64+i)
+	}
+	assert.Equal(t, FailedAt{Network: netip.MustParsePrefix("10.0.0.64/26"), InNetwork: 64, OfSources: 256}, failed(rejected...))
+	assert.Zero(t, failed(burst...), "those that were dialed one after the other, in an outage")
+	assert.Zero(t, failed(append(rejected, 0, 255)...), "one of the first and one of the last sources")
+	zoned, err := source.ParsePool("fe80::1%lo,fe80::2%lo")
+	require.NoError(t, err)
+	plan.Sources.Pool = zoned
+	assert.Equal(t, []netip.Addr{zoned.At(1)}, failed(burst[1], 69, 71, 73, 75, 77, 79, 81, 83, 85, 87).Sources)
+	plan.Sources.Pool = pool
+	few := failed(3, 259, 515, 7, 263, 519)
+	assert.Equal(t, FailedAt{Sources: []netip.Addr{netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("10.0.0.7")}, OfSources: 256}, few)
 }
 
 // Where all failures were at one of several targets, or from one of several sources, the result tells which, unless that may be chance.
@@ -133,7 +165,7 @@ func TestFloodTellsWhereAllFailed(t *testing.T) {
 		require.NoError(t, err)
 		return source.Sequence{Pool: p}
 	}
-	up, down := peer(t, hello), free(t)
+	up, down, downToo := peer(t, hello), free(t), free(t)
 	of := netip.MustParseAddr(rejected)
 	for name, row := range map[string]struct {
 		targets     []Target
@@ -141,10 +173,11 @@ func TestFloodTellsWhereAllFailed(t *testing.T) {
 		connections int64
 		want        FailedAt
 	}{
-		"a target":                         {[]Target{up, down, up}, source.Sequence{}, 60, FailedAt{Target: down.Name, Targets: 3}},
-		"a source":                         {[]Target{up}, from("127.0.0.1-127.0.0.5"), 60, FailedAt{Source: of, Sources: 5}},
+		"a target":                         {[]Target{up, down, up}, source.Sequence{}, 60, FailedAt{Targets: []string{down.Name}, OfTargets: 3}},
+		"two targets":                      {[]Target{up, down, up, downToo}, source.Sequence{}, 60, FailedAt{Targets: []string{down.Name, downToo.Name}, OfTargets: 4}},
+		"a source":                         {[]Target{up}, from("127.0.0.1-127.0.0.5"), 60, FailedAt{Sources: []netip.Addr{of}, OfSources: 5}},
 		"a source of many":                 {[]Target{up}, from("127.0.0.1-127.0.0.200"), 400, FailedAt{}},
-		"a source at a target":             {[]Target{up, up}, from("127.0.0.2-127.0.0.3"), 60, FailedAt{Source: of, Sources: 2, Target: up.Name, Targets: 2}},
+		"a source at a target":             {[]Target{up, up}, from("127.0.0.2-127.0.0.3"), 60, FailedAt{Sources: []netip.Addr{of}, OfSources: 2, Targets: []string{up.Name}, OfTargets: 2}},
 		"all":                              {[]Target{down, down}, from("127.0.0.1-127.0.0.2"), 60, FailedAt{}},
 		"too few":                          {[]Target{up, down}, source.Sequence{}, 8, FailedAt{}},
 		"the only one":                     {[]Target{down}, from("127.0.0.1"), 60, FailedAt{}},

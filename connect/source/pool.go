@@ -151,6 +151,30 @@ func (p *Pool) Prefixes() []netip.Prefix {
 	return prefixes
 }
 
+// Within counts the addresses that are in a network.
+func (p *Pool) Within(network netip.Prefix) uint64 {
+	within := uint64(0)
+	for _, prefix := range p.Prefixes() {
+		switch {
+		case !prefix.Overlaps(network):
+		case network.Bits() <= prefix.Bits():
+			within = addSaturating(within, sizeOf(prefix))
+		default:
+			within = addSaturating(within, sizeOf(network))
+		}
+	}
+	return within
+}
+
+// sizeOf counts a network's addresses, up to the largest number there is.
+func sizeOf(network netip.Prefix) uint64 {
+	free := network.Addr().BitLen() - network.Bits()
+	if free >= 64 {
+		return math.MaxUint64
+	}
+	return 1 << free
+}
+
 // low is the last 64 bits of an address, and 0 before IPv4.
 func low(addr netip.Addr) uint64 {
 	if addr.Is4() {

@@ -98,6 +98,29 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+// Of a pool, those addresses are counted that a network has, too.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		pool, network string
+		want          uint64
+	}{
+		{"10.0.0.0/24", "10.0.0.0/25", 127}, // without the network's own address
+		{"10.0.0.0/24", "10.0.0.64/26", 64},
+		{"10.0.0.0/24", "10.0.0.0/8", 254},
+		{"10.0.0.0/24", "10.0.1.0/24", 0},
+		{"10.0.0.5,10.0.0.9,10.0.1.1", "10.0.0.0/28", 2},
+		{"2001:db8::/64", "2001:db8::/96", 1 << 32},
+		{"2001:db8::/48", "2001:db8::/56", math.MaxUint64},
+		{"10.0.0.5", "2001:db8::/48", 0},
+		{"fe80::1%lo", "fe80::/64", 1},
+	} {
+		pool, err := source.ParsePool(row.pool)
+		require.NoError(t, err)
+		assert.Equal(t, row.want, pool.Within(netip.MustParsePrefix(row.network)), "%+v", row)
+	}
+}
+
 func TestEmptyPool(t *testing.T) {
 	t.Parallel()
 	var pool source.Pool

@@ -2,6 +2,7 @@ package verdicts
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -80,26 +81,50 @@ func (c *connects) resends() bool {
 	return time.Duration(c.retried)*time.Second > time.Duration(c.times.Count)*c.times.Avg/2 && c.retried > 0
 }
 
-// failedAt says where all failures were, "" if they were at no one place.
+// failedAt says where all failures were, "" if they were anywhere.
 func failedAt(at *connect.FailedAt) string {
-	const source = "something drops or rejects that address (a rule, or a limit for each source), has no route back to it, or sends it to a backend of its own"
+	targets, sources := "", ""
+	if len(at.Targets) > 0 {
+		short := make([]string, 0, len(at.Targets))
+		for _, name := range at.Targets {
+			short = append(short, quote.Cut(name, longName))
+		}
+		targets = fmt.Sprintf("at %s, and none at the other %s", list(short, len(short)), others(at.OfTargets-int64(len(short)), "target"))
+	}
+	if n, from := failedFrom(at); n > 0 {
+		sources = fmt.Sprintf("from %s, and none from the other %s", from, others(at.OfSources-n, "source"))
+	}
+	const why = "something drops or rejects what comes from there (a rule, or a limit for each source), has no route back, or sends it to a backend of its own"
 	switch {
-	case at.Targets > 0 && at.Sources > 0:
-		return fmt.Sprintf("; all failures are at %s from source %s, and none at the other %s or from the other %s: that target fails, or %s", quote.Cut(at.Target, longName), at.Source, others(at.Targets, "target"), others(at.Sources, "source"), source)
-	case at.Targets > 0:
-		return fmt.Sprintf("; all failures are at %s, and none at the other %s, so look there", quote.Cut(at.Target, longName), others(at.Targets, "target"))
-	case at.Sources > 0:
-		return fmt.Sprintf("; all failures are from source %s, and none from the other %s, so most likely %s", at.Source, others(at.Sources, "source"), source)
+	case targets != "" && sources != "":
+		return fmt.Sprintf("; all failures are %s; all are %s: what listens there fails, or %s", targets, sources, why)
+	case targets != "":
+		return fmt.Sprintf("; all failures are %s, so look there", targets)
+	case sources != "":
+		return fmt.Sprintf("; all failures are %s, so most likely %s", sources, why)
 	}
 	return ""
 }
 
-// others is all of so many things but one.
+// failedFrom names the sources of all failures, and says how many these are; 0 if that is not known.
+func failedFrom(at *connect.FailedAt) (n int64, from string) {
+	if at.Network.IsValid() {
+		return int64(at.InNetwork), fmt.Sprintf("the %d sources in %s", at.InNetwork, at.Network) // #nosec G115 -- fewer than the call has
+	}
+	addresses := make([]string, 0, len(at.Sources))
+	for _, source := range at.Sources {
+		addresses = append(addresses, source.String())
+	}
+	n = int64(len(addresses))
+	return n, strings.TrimPrefix(plural(n, "source"), "1 ") + " " + list(addresses, len(addresses))
+}
+
+// others is so many other things.
 func others(n int64, thing string) string {
-	if n == 2 {
+	if n == 1 {
 		return thing
 	}
-	return plural(n-1, thing)
+	return plural(n, thing)
 }
 
 // someRefused tells what refuses connections where others are established: the server listens.

@@ -196,10 +196,12 @@ func TestWhereAllConnectionsFailed(t *testing.T) {
 		at   connect.FailedAt
 		want want
 	}{
-		"one target of two":            {connect.FailedAt{Target: "b:1", Targets: 2}, want{fails: true, text: []string{"all failures are at b:1, and none at the other target, so look there"}, lacks: "several backends refuses"}},
-		"one target of five":           {connect.FailedAt{Target: "b:1", Targets: 5}, want{fails: true, text: []string{"none at the other 4 targets"}, lacks: "several backends refuses"}},
-		"one source of four":           {connect.FailedAt{Source: source, Sources: 4}, want{fails: true, text: []string{"all failures are from source 10.0.0.3, and none from the other 3 sources", "a limit for each source"}, lacks: "several backends refuses"}},
-		"one target and source of two": {connect.FailedAt{Target: "b:1", Targets: 2, Source: source, Sources: 2}, want{fails: true, text: []string{"all failures are at b:1 from source 10.0.0.3", "that target fails, or something drops"}}},
+		"one target of two":            {connect.FailedAt{Targets: []string{"b:1"}, OfTargets: 2}, want{fails: true, text: []string{"all failures are at b:1, and none at the other target, so look there"}, lacks: "several backends refuses"}},
+		"two targets of five":          {connect.FailedAt{Targets: []string{"b:1", "c:1"}, OfTargets: 5}, want{fails: true, text: []string{"at b:1, c:1, and none at the other 3 targets"}, lacks: "several backends refuses"}},
+		"one source of four":           {connect.FailedAt{Sources: []netip.Addr{source}, OfSources: 4}, want{fails: true, text: []string{"all failures are from source 10.0.0.3, and none from the other 3 sources", "a limit for each source"}, lacks: "several backends refuses"}},
+		"two sources of three":         {connect.FailedAt{Sources: []netip.Addr{source, source.Next()}, OfSources: 3}, want{fails: true, text: []string{"from 2 sources 10.0.0.3, 10.0.0.4, and none from the other source"}, lacks: "several backends refuses"}},
+		"a network":                    {connect.FailedAt{Network: netip.MustParsePrefix("10.0.0.0/26"), InNetwork: 64, OfSources: 256}, want{fails: true, text: []string{"from the 64 sources in 10.0.0.0/26, and none from the other 192 sources"}}},
+		"one target and source of two": {connect.FailedAt{Targets: []string{"b:1"}, OfTargets: 2, Sources: []netip.Addr{source}, OfSources: 2}, want{fails: true, text: []string{"all failures are at b:1, and none at the other target; all are from source 10.0.0.3, and none from the other source: what listens there fails, or something drops"}}},
 		"anywhere":                     {connect.FailedAt{}, want{fails: true, text: []string{"several backends refuses"}, lacks: "all failures"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +214,7 @@ func TestWhereAllConnectionsFailed(t *testing.T) {
 			row.want.check(t, r.Judged, verdicts.Connected)
 		})
 	}
-	held := &connect.HoldResult{Connects: 10, EstablishedTotal: 10, FailedAt: connect.FailedAt{Target: "b:1", Targets: 2}, Losses: connect.Losses{ClosedBy: connect.ClosedBy{FIN: 5}}}
+	held := &connect.HoldResult{Connects: 10, EstablishedTotal: 10, FailedAt: connect.FailedAt{Targets: []string{"b:1"}, OfTargets: 2}, Losses: connect.Losses{ClosedBy: connect.ClosedBy{FIN: 5}}}
 	for i := range int64(5) {
 		held.List = append(held.List, connect.Loss{Number: 2 * i, Host: connect.UnknownHost, Class: connect.ClassClosed})
 	}
