@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os/exec"
 	"slices"
@@ -433,14 +434,21 @@ func TestFaultStaleUDP(t *testing.T) {
 	}
 }
 
-// threeAddresses tells that every name has the addresses 127.0.0.11 to 127.0.0.13.
+// threeAddresses tells that every name has the addresses 127.0.0.11 to 127.0.0.13, and dual.test also ::1.
 func threeAddresses(query []byte) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(query) != nil || len(m.Questions) != 1 {
 		return nil
 	}
 	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+	q := m.Questions[0]
+	if q.Type == dnsmessage.TypeAAAA && q.Name.String() == "dual.test." {
+		m.Answers = append(m.Answers, dnsmessage.Resource{
+			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
+			Body:   &dnsmessage.AAAAResource{AAAA: netip.IPv6Loopback().As16()},
+		})
+	}
+	if q.Type == dnsmessage.TypeA {
 		for i := range byte(3) {
 			m.Answers = append(m.Answers, dnsmessage.Resource{
 				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 60},
@@ -492,6 +500,14 @@ func TestFaultNames(t *testing.T) {
 				ns: ns, wrapper: resolvingAt(t, "127.0.0.1"), script: object{"blacklistIPs": []string{"127.0.0.13/32"}}, body: `await mconnect.` + call + `;`,
 			}.fails(t, map[string][]string{"connected": {"blocked", "127.0.0.13"}})
 		}
+	})
+	t.Run("IPv6 is left out", func(t *testing.T) {
+		t.Parallel()
+		const untried = "addresses: 'all' tries 3 of the 4 addresses of dual.test, and leaves out those of the other IP version, such as ::1"
+		test := faultTest{ns: ns, wrapper: resolvingAt(t, "127.0.0.1"), body: `await flood('dual.test:5001', { connections: 40, addresses: 'all' });`}
+		assert.Len(t, test.fails(t, map[string][]string{"connected": {"127.0.0.13"}}).logged(untried), 1)
+		test.script = object{"dns": object{"policy": "any"}}
+		assert.Empty(t, test.fails(t, map[string][]string{"connected": {"127.0.0.13", "::1"}}).logged(untried))
 	})
 	t.Run("tags", func(t *testing.T) {
 		t.Parallel()

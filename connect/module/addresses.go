@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/types"
 
@@ -17,12 +18,14 @@ import (
 // allAddresses finds all addresses of names: the system's resolver's, under k6's options hosts and dns.policy. k6's own resolver, which
 // knows one address of a name, tells what is blocked.
 type allAddresses struct {
-	hosts  types.NullHosts
-	policy types.DNSPolicy
+	hosts   types.NullHosts
+	policy  types.DNSPolicy
+	logger  logrus.FieldLogger
+	notices *notices
 }
 
-func newAllAddresses(state *lib.State) *allAddresses {
-	return &allAddresses{hosts: state.Options.Hosts, policy: state.Options.DNS.Policy.DNSPolicy}
+func (i *instance) newAllAddresses(state *lib.State) *allAddresses {
+	return &allAddresses{hosts: state.Options.Hosts, policy: state.Options.DNS.Policy.DNSPolicy, logger: state.Logger, notices: &i.root.notices}
 }
 
 // maxAddresses bounds how many addresses of a name become targets.
@@ -57,10 +60,14 @@ func (a *allAddresses) of(ctx context.Context, resolver lib.AddrResolver, name s
 		}
 		return []connect.Target{{Name: name, Err: err, Class: connect.ClassDNS}}
 	}
-	wanted := a.wanted(found)
+	wanted, untried := a.wanted(found)
 	if len(wanted) == 0 {
 		err := fmt.Errorf("of its %d addresses, none is of the IP version that dns.policy wants", len(found))
 		return []connect.Target{{Name: name, Err: err, Class: connect.ClassDNS}}
+	}
+	if len(untried) > 0 && a.notices.first("untried: "+host) {
+		a.logger.Warnf("mconnect: addresses: 'all' tries %d of the %d addresses of %s, and leaves out those of the other IP version, such as %s, as k6's option dns.policy is %s; set dns: { policy: 'any' } to try them, too",
+			len(wanted), len(wanted)+len(untried), host, untried[0], a.policy)
 	}
 	targets := make([]connect.Target, 0, len(wanted))
 	for _, addr := range wanted {
@@ -71,8 +78,8 @@ func (a *allAddresses) of(ctx context.Context, resolver lib.AddrResolver, name s
 	return targets
 }
 
-// wanted are the addresses that k6's dns.policy admits, each once, in order.
-func (a *allAddresses) wanted(found []netip.Addr) []netip.Addr {
+// wanted are the addresses that k6's dns.policy admits, each once, in order; untried are those that it admits, but prefers others to.
+func (a *allAddresses) wanted(found []netip.Addr) (wanted, untried []netip.Addr) {
 	var v4, v6 []netip.Addr
 	for _, addr := range found {
 		if addr = addr.Unmap(); addr.Is4() {
@@ -81,14 +88,19 @@ func (a *allAddresses) wanted(found []netip.Addr) []netip.Addr {
 			v6 = append(v6, addr)
 		}
 	}
-	wanted := slices.Concat(v4, v6)
 	switch {
-	case a.policy == types.DNSonlyIPv4, a.policy == types.DNSpreferIPv4 && len(v4) > 0:
+	case a.policy == types.DNSonlyIPv4:
 		wanted = v4
-	case a.policy == types.DNSonlyIPv6, a.policy == types.DNSpreferIPv6 && len(v6) > 0:
+	case a.policy == types.DNSonlyIPv6:
 		wanted = v6
+	case a.policy == types.DNSpreferIPv4 && len(v4) > 0:
+		wanted, untried = v4, v6
+	case a.policy == types.DNSpreferIPv6 && len(v6) > 0:
+		wanted, untried = v6, v4
+	default:
+		wanted = slices.Concat(v4, v6)
 	}
 	slices.SortFunc(wanted, netip.Addr.Compare)
 	wanted = slices.Compact(wanted)
-	return wanted[:min(len(wanted), maxAddresses)]
+	return wanted[:min(len(wanted), maxAddresses)], untried
 }

@@ -73,7 +73,7 @@ func (i *instance) newCall(o *options.Call) (*call, error) {
 	}
 	var all *allAddresses
 	if o.AllAddresses {
-		all = newAllAddresses(state)
+		all = i.newAllAddresses(state)
 	}
 	return &call{all: all, options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
 }

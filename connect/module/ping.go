@@ -100,7 +100,7 @@ func (i *instance) pingTargets(o *options.Ping, state *lib.State) func(ctx conte
 	if !o.AllAddresses || err != nil {
 		return func(context.Context) ([]connect.Target, time.Duration) { return make([]connect.Target, 1), 0 }
 	}
-	all, resolver := newAllAddresses(state), state.GetAddrResolver()
+	all, resolver := i.newAllAddresses(state), state.GetAddrResolver()
 	port := cmp.Or(u.Port(), map[string]string{"https": "443"}[u.Scheme], "80")
 	return func(ctx context.Context) ([]connect.Target, time.Duration) {
 		return all.lookUp(ctx, resolver, []string{net.JoinHostPort(u.Hostname(), port)}, cmp.Or(o.Timeout, ping.DefaultTimeout))

@@ -30,7 +30,7 @@ func (i *instance) tcpPing(target, opts sobek.Value) *sobek.Promise {
 	ctx, e, resolver := i.vu.Context(), newEmitter(i, o.Tags), state.GetAddrResolver()
 	var all *allAddresses
 	if o.AllAddresses {
-		all = newAllAddresses(state)
+		all = i.newAllAddresses(state)
 	}
 	return i.async("tcpPing", func() (result, error) {
 		limit := cmp.Or(o.Timeout, connect.DefaultTCPPingTimeout)
