@@ -881,7 +881,8 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
   timeout?: Duration;
   /**
    * If set, each connection is sent this after `patience`, in which the target may greet, and must answer to count as served: within
-   * `patience`, or, as long as other connections still get answers, later. Needed with UDP. 1 to 65,507 bytes.
+   * `patience`, or, as long as other connections still get answers, later. Over TCP and TLS, those that have answered are sent it once more at the end, the last ones
+   * first, and count only if they answer again, unless none of the last ones does: then the service takes it only once. Needed with UDP. 1 to 65,507 bytes.
    */
   payload?: Bytes;
   /** What counts as an answer to `payload`, which it needs. Default: anything. */
@@ -906,10 +907,12 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  *   leads nowhere, or one backend of several does not serve
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise; over UDP, nobody answers
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left
+ * - `forgotten`: connections that had answered `payload` did not when they were asked once more at the end, while the last ones did: a connection table on the
+ *   way drops the oldest for new ones, or those that are silent for seconds
  * - `time`: the call's `timeout` came first
  */
 export type CapacityLimit =
-  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'path' | 'intermittent' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'time';
+  | 'none' | 'application' | 'not_accepted' | 'accept_queue' | 'path' | 'intermittent' | 'refused' | 'unreachable' | 'local_fds' | 'local_ports' | 'forgotten' | 'time';
 
 export interface CapacityResult extends Judged {
   /** Held at once; of a target that greets, those that were greeted, and with `payload` those that answered. */
@@ -931,7 +934,7 @@ export interface CapacityResult extends Judged {
   failed_connects: number;
   /** Closed by the target. */
   closed: number;
-  /** Established, but without the bytes that others got, without an answer to `payload`, or without one to the TLS handshake. */
+  /** Established, but without the bytes that others got, without an answer to `payload`, or to the second one at the end, or without one to the TLS handshake. */
   unserved: number;
   errors: Partial<Record<ErrorClass, number>>;
   first_errors: Partial<Record<ErrorClass, string>>;

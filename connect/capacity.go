@@ -9,7 +9,7 @@ import (
 )
 
 // CapacityPlan says how to find out how many connections a target holds. Plan.Connections is the most to hold: 0 means what
-// this process has descriptors for. If Plan.Payload is set, every connection is sent it once, and must answer.
+// this process has descriptors for. If Plan.Payload is set, every connection is sent it once, and must answer; over TCP and TLS once more at the end.
 type CapacityPlan struct {
 	Plan
 	// Step is how many connections the first step opens. Each further step opens twice as many as the one before, up to ten times Step. 0
@@ -45,6 +45,7 @@ const (
 	LimitUnreachable  Limit = "unreachable"  // connects fail in another way
 	LimitLocalFDs     Limit = "local_fds"    // this process has no descriptors left
 	LimitLocalPorts   Limit = "local_ports"  // this host has no source ports left
+	LimitForgotten    Limit = "forgotten"    // earlier connections are no longer answered when there are more, though nothing has ended them
 	LimitTime         Limit = "time"         // the call ended first
 )
 
@@ -100,9 +101,9 @@ func (e *Engine) Capacity(ctx context.Context, plan CapacityPlan) (*CapacityResu
 	case err != nil:
 		return nil, err
 	case limit == LimitTime:
-		return s.result(limit, class.Of(ctx.Err())), nil
+		return s.result(ctx, limit, class.Of(ctx.Err())), nil
 	}
-	return s.result(limit, ClassAborted), nil
+	return s.result(ctx, limit, ClassAborted), nil
 }
 
 func (p CapacityPlan) withDefaults() CapacityPlan {

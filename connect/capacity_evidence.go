@@ -29,6 +29,8 @@ type evidence struct {
 
 	wasTried      bool  // further connections were tried, to be sure
 	passedFurther int64 // of these, those that got through
+
+	forgotten forgotten
 }
 
 // dialFailures counts connects that failed for a reason that tells of the target or the way to it.
@@ -59,7 +61,7 @@ func (e *evidence) connections() int64 {
 	case e.isMisplaced():
 		return 0
 	case e.hasServed:
-		return e.served
+		return e.served - e.forgotten.n
 	}
 	return e.established
 }
@@ -144,7 +146,7 @@ func (e *evidence) explain(limit Limit) string {
 		dropped = cmp.Or(e.first[ClassTimeout].Dropped, e.first[ClassNoReply].Dropped)
 	case LimitRefused:
 		dropped = e.first[ClassRefused].Dropped
-	case LimitNone, LimitApplication, LimitNotAccepted, LimitLocalFDs, LimitLocalPorts, LimitTime:
+	case LimitNone, LimitApplication, LimitNotAccepted, LimitLocalFDs, LimitLocalPorts, LimitForgotten, LimitTime:
 	}
 	if dropped != "" {
 		return dropped + ", so the target may hold more. If that is not the cause: " + text
@@ -174,6 +176,8 @@ func (e *evidence) explainLimit(limit Limit) string {
 		return "this process has no file descriptors left, so the target may hold more: raise the limit (ulimit -n), or run several processes"
 	case LimitLocalPorts:
 		return "this host has no source ports left for the target, so it may hold more: use more source addresses (source)" + e.quote(ClassAddrInUse, ClassAddrNotAvailable)
+	case LimitForgotten:
+		return e.explainForgotten()
 	case LimitTime:
 		return "the call ended before a limit was found, so the target may hold more: allow a longer timeout" + e.retries()
 	}
@@ -248,6 +252,13 @@ func (e *evidence) explainPath() string {
 		"A device on the way has no room for more: a connection table (conntrack -C against net.netfilter.nf_conntrack_max, \"table full\" in its log), " +
 		"ports for address translation, or a firewall's limit; look there, and try more source addresses (source). " +
 		"Less likely is a full accept queue of the target: nstat TcpExtListenOverflows there counts those"
+}
+
+func (e *evidence) explainForgotten() string {
+	return fmt.Sprintf("%d of the %d connections that had answered did not when they were asked once more at the end, while the last ones did: something forgets earlier connections, most likely when there are more. ",
+		e.forgotten.n, e.forgotten.asked) +
+		"A connection table on the way makes room for new ones by dropping the oldest (LRU maps, as in Katran and Cilium): enlarge it. Or it forgets those that are silent for seconds: idle() tells. " +
+		"Or a backend of several has stopped meanwhile: look there (" + cmp.Or(e.forgotten.first, "they were closed") + ")"
 }
 
 func (e *evidence) explainUnreachable() string {

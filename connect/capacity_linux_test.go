@@ -77,6 +77,75 @@ func TestCapacityOfServersThatAnswer(t *testing.T) {
 	assert.Zero(t, r.FailedConnects, "an error of a connection that was established: %+v", r)
 }
 
+// What has forgotten the first connections for the last has not held them all.
+func TestCapacityAsksAgain(t *testing.T) {
+	t.Parallel()
+	once := func(c *net.TCPConn) {
+		n, _ := c.Read(make([]byte, 100))
+		_, _ = c.Write(make([]byte, n))
+		untilClosed(c)
+	}
+	closing := func(c *net.TCPConn) {
+		n, _ := c.Read(make([]byte, 100))
+		_, _ = c.Write(make([]byte, n))
+		_, _ = c.Read(make([]byte, 100))
+	}
+	for name, row := range map[string]struct {
+		target Target
+		limit  Limit
+		held   int64
+	}{
+		"the oldest are forgotten": {forgetsOldest(t, 60), LimitForgotten, 60},
+		"all answer again":         {peer(t, echo), LimitNone, 150},
+		"each answers only once":   {peer(t, once), LimitNone, 150},
+		"each is closed then":      {peer(t, closing), LimitNone, 150},
+		"one has ended meanwhile":  {peer(t, nth(3, once, echo)), LimitForgotten, 149},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var e Engine
+			r, err := e.Capacity(t.Context(), CapacityPlan{Plan: Plan{Targets: []Target{row.target}, Connections: 150, Payload: []byte("hello")}, Step: 50})
+			require.NoError(t, err)
+			assert.Equal(t, row.limit, r.Limit, "%+v", r)
+			assert.Equal(t, row.held, r.Connections, "%+v", r)
+			assert.Equal(t, row.limit == LimitNone, r.LowerBound)
+			assert.Equal(t, 150-row.held, r.Unserved)
+			assert.Empty(t, r.Errors)
+			assert.Zero(t, e.Total.States().Established, "everything is closed afterwards")
+			assert.Equal(t, r.Attempted+r.NotInitiated, e.Total.States().Total())
+		})
+	}
+}
+
+// nth serves the nth connection otherwise than all others.
+func nth(n int64, otherwise, others func(*net.TCPConn)) func(*net.TCPConn) {
+	var seen atomic.Int64
+	return func(c *net.TCPConn) {
+		if seen.Add(1) == n {
+			otherwise(c)
+			return
+		}
+		others(c)
+	}
+}
+
+// forgetsOldest is a target that echoes on the last n connections only, and closes none.
+func forgetsOldest(t *testing.T, n int64) Target {
+	var seen atomic.Int64
+	return peer(t, func(c *net.TCPConn) {
+		number, b := seen.Add(1), make([]byte, 100)
+		for {
+			got, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			if number+n > seen.Load() {
+				_, _ = c.Write(b[:got])
+			}
+		}
+	})
+}
+
 func TestCapacityInTime(t *testing.T) {
 	t.Parallel()
 	r, err := (&Engine{}).Capacity(t.Context(), CapacityPlan{Plan: Plan{Targets: []Target{responder(t)}, Connections: 10_000, Timeout: 200 * time.Millisecond}, Step: 10})

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -151,13 +152,14 @@ func (s *search) begin(ctx context.Context, n int64, further bool) (*step, error
 	}
 	st := newStep(&plan, further)
 	st.job = s.engine.newJob(&plan, func(p *engine.Plan) { p.Keeps = true })
-	fill := rules.Fill{
+	fill := &rules.Fill{
 		Exchange: keepalive(&plan), Patience: s.plan.Patience,
 		Enough: int64(plan.Concurrency), Slow: min(slowFailure, plan.ConnectTimeout),
 	}
 	if s.speaks || len(s.steps) == 0 {
 		fill.Linger = linger
 	}
+	st.fill = fill
 	r, err := s.engine.start(st.job, fill.New)
 	if err != nil {
 		return nil, err
@@ -185,14 +187,45 @@ func (s *search) evidence() *evidence {
 	return e
 }
 
+// askAgain asks the connections that have answered once more, and closes their steps: something on the way may have forgotten the first ones for the
+// last. It asks the last step first: if nobody answers there, the service takes its payload only once, which tells nothing of the others.
+func (s *search) askAgain(ctx context.Context, dialing Class) (lost forgotten) {
+	if s.plan.Payload == nil || s.plan.Protocol() == "udp" { // a datagram opens its flow anew
+		return lost
+	}
+	steps := slices.DeleteFunc(slices.Clone(s.steps), func(st *step) bool { return st.served() == 0 })
+	again := &rules.Again{Patience: s.plan.grace()}
+	ask := func(some []*step) {
+		for _, st := range some {
+			st.askAgain(again, dialing)
+		}
+		for _, st := range some {
+			select {
+			case <-st.ended:
+				st.addForgotten(&lost)
+			case <-ctx.Done():
+			}
+		}
+	}
+	last := max(0, len(steps)-1)
+	if ask(steps[last:]); lost.n == lost.asked {
+		return forgotten{}
+	}
+	ask(steps[:last])
+	return lost
+}
+
 // result closes everything. Connections that are still being dialed fail with the class dialing.
-func (s *search) result(limit Limit, dialing Class) *CapacityResult {
+func (s *search) result(ctx context.Context, limit Limit, dialing Class) *CapacityResult {
 	found := s.evidence()
-	s.explainDrops(found)
 	asked, begun := s.lastStep()
 	if limit != LimitTime {
 		asked = begun // the others were not wanted any more
+		if found.forgotten = s.askAgain(ctx, dialing); found.forgotten.n > 0 {
+			limit = LimitForgotten
+		}
 	}
+	s.explainDrops(found)
 	s.hangUp(dialing) // these fail now, and count
 	e := s.evidence()
 	s.explainDrops(e)
@@ -209,7 +242,7 @@ func (s *search) result(limit Limit, dialing Class) *CapacityResult {
 		Errors:         e.errors,
 		First:          e.first,
 		Closed:         found.closed,
-		Unserved:       found.unserved(),
+		Unserved:       found.unserved() + found.forgotten.n,
 		SYNRetransmits: e.synRetries,
 		StartTime:      s.started,
 		Duration:       time.Since(s.started),

@@ -1,10 +1,12 @@
 package connect
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 )
 
 // step is a number of connections that are opened together, and what has become of them.
@@ -12,6 +14,7 @@ type step struct {
 	plan    *Plan
 	further bool // to see whether later connects get through
 	job     *engine.Job
+	fill    *rules.Fill
 	stop    chan Class // with which connections that are still being dialed fail
 	once    sync.Once
 	settled chan struct{}
@@ -26,6 +29,14 @@ type step struct {
 	good   int64 // open connections that were served
 	closed int64
 	dials  dialFailures
+	again  bool // connections that were served are asked once more
+	lost   forgotten
+}
+
+// forgotten is what has become of connections that had answered, and were asked once more.
+type forgotten struct {
+	asked, n int64
+	first    string // failure
 }
 
 // marks are what is known of one connection.
@@ -42,7 +53,7 @@ const (
 
 func newStep(plan *Plan, further bool) *step {
 	return &step{
-		plan: plan, further: further, stop: make(chan Class, 1), settled: make(chan struct{}), ended: make(chan struct{}), news: make(chan struct{}, 1),
+		plan: plan, further: further, stop: make(chan Class, 2), settled: make(chan struct{}), ended: make(chan struct{}), news: make(chan struct{}, 1),
 		tally: newTally(plan, 0), marks: make([]marks, plan.Connections),
 	}
 }
@@ -110,15 +121,48 @@ func (st *step) over(o *Outcome, m *marks) {
 	st.release(m)
 	*m |= hasEnded
 	st.open--
-	if *m&isServed != 0 {
+	served := *m&isServed != 0
+	if served {
 		st.good--
 	}
 	switch {
+	case st.again && served:
+		st.answeredAgain(o)
 	case o.Closed:
 		st.closed++
 	case o.Class != ClassNone:
 		st.fail(o)
 	}
+}
+
+// askAgain asks the connections that were served once more, and ends the others.
+func (st *step) askAgain(again *rules.Again, dialing Class) {
+	st.mu.Lock()
+	st.again = true
+	st.mu.Unlock()
+	st.fill.Again(again)
+	st.stop <- dialing
+}
+
+// answeredAgain takes note of whether a connection that was asked once more has answered.
+func (st *step) answeredAgain(o *Outcome) {
+	st.lost.asked++
+	if !o.Closed && o.Class == ClassNone {
+		return
+	}
+	st.lost.n++
+	if st.lost.first == "" && o.Err != nil {
+		st.lost.first = st.plan.failure(o).Error()
+	}
+}
+
+// addForgotten adds up what has become of connections that were asked once more.
+func (st *step) addForgotten(sum *forgotten) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	sum.asked += st.lost.asked
+	sum.n += st.lost.n
+	sum.first = cmp.Or(sum.first, st.lost.first)
 }
 
 // failedDial takes note of what a failed connect tells of the target and the way to it.

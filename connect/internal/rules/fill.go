@@ -20,7 +20,17 @@ type Fill struct {
 	Slow     time.Duration // how long a dial has taken, at least, whose failure is a slow one
 
 	failures atomic.Int64 // slow ones, of all cores
+	again    atomic.Pointer[Again]
 }
+
+// Again asks connections once more that have answered before. Several Fills share one.
+type Again struct {
+	Patience time.Duration // until a connection must have answered, counted from the last answer of any
+	heard    atomic.Int64  // when that came
+}
+
+// Again makes the next stop ask the connections that have answered once more. Those that answer again complete, the others fail.
+func (f *Fill) Again(a *Again) { f.again.Store(a) }
 
 // New returns the rules of one core.
 func (f *Fill) New(c *engine.Core) engine.Rules {
@@ -31,6 +41,7 @@ type fill struct {
 	*Fill
 	kept
 	halting bool
+	again   *Again // once connections are asked again
 }
 
 // Connected implements engine.Rules.
@@ -61,6 +72,10 @@ func (f *fill) Data(key uint32, data []byte, now int64) {
 	if _, done := f.answered(key, data, now); done {
 		f.core.Deadline(key, engine.Never)
 		f.echoed(key, now)
+		if f.again != nil {
+			f.again.heard.Store(now)
+			f.complete(key, now)
+		}
 	}
 }
 
@@ -69,6 +84,12 @@ func (f *fill) Expired(key uint32, seen int64) {
 	f.core.LeaveLane(key)
 	conn := f.core.Conn(key)
 	switch patience := conn.Since + int64(f.Patience); {
+	case f.again != nil:
+		if due := f.again.heard.Load() + int64(f.again.Patience); seen < due {
+			f.core.Deadline(key, due)
+			return
+		}
+		f.fail(key, seen, f.late(key, engine.ReasonForgotten))
 	case seen < patience:
 		f.core.Deadline(key, patience)
 	case f.kept.Payload == nil || f.core.Outgoing(key).Mark != 0:
@@ -99,9 +120,26 @@ func (f *fill) halt(now int64) {
 
 // Stop implements engine.Rules.
 func (f *fill) Stop(now int64, end class.Class) {
-	if !f.halting {
+	switch again := f.Fill.again.Load(); {
+	case f.halting:
+	case again == nil || f.again != nil || end != class.None:
 		f.kept.Stop(now, end)
+	default:
+		f.askAgain(again, now)
 	}
+}
+
+// askAgain asks the connections that have answered once more, and completes the others.
+func (f *fill) askAgain(again *Again, now int64) {
+	f.again = again
+	again.heard.Store(now)
+	f.core.Each(func(key uint32) {
+		if out := f.core.Outgoing(key); out.Sent == 0 || out.Mark != 0 {
+			f.complete(key, now)
+			return
+		}
+		f.ask(key, now, int64(again.Patience))
+	})
 }
 
 // Turn implements engine.Rules.
