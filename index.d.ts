@@ -1239,7 +1239,8 @@ export interface SocketsOptions {
   remote?: string;
   /**
    * The most sockets that states may have, such as `{close_wait: 0, within: '10s'}`: the table is looked at again, every 200 ms, until it is as
-   * expected or that time is up. Default: nothing is expected, and there is no verdict.
+   * expected or that time is up. It also fails if no socket has the given `port`, not even one that listens, as there is nothing to look at then, unless `peer` is
+   * given, or `listen` or `total` expected. Default: nothing is expected, and there is no verdict.
    */
   expect?: SocketsExpect;
   /** Added to the tags of the metrics. */

@@ -29,7 +29,7 @@ func (i *instance) sockets(opts sobek.Value) *sobek.Promise {
 	return i.async("sockets", func() (result, error) {
 		var judged connect.Judged
 		table, err := sockets.Watch(ctx, way, o.Remote, o.Query, o.Within, func(t *sockets.Table) bool {
-			judged = verdicts.SocketsOf(o.Remote, t.States(), o.Most, nil)
+			judged = verdicts.SocketsOf(o.Remote, o.Query, t.States(), o.Most, nil)
 			return judged.OK
 		})
 		if err != nil {

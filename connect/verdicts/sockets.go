@@ -3,14 +3,16 @@ package verdicts
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/sockets"
 )
 
 // SocketsOf judges a socket table by the most sockets that each state may have. The table is of a remote server's host, or of this one's if
-// remote is "".
-func SocketsOf(remote string, states map[string]int64, most map[string]int64, e *Expect) connect.Judged {
+// remote is "". Of a local port that no socket has, not even one that listens, nothing is known, unless that was expected.
+func SocketsOf(remote string, query sockets.Query, states map[string]int64, most map[string]int64, e *Expect) connect.Judged {
 	j := newJudge(e)
 	if len(most) == 0 {
 		return j.result()
@@ -26,11 +28,22 @@ func SocketsOf(remote string, states map[string]int64, most map[string]int64, e 
 			text += adviceOnState(state)
 		}
 	}
+	if isNobodys(query, states, most) {
+		ok = false
+		text += fmt.Sprintf(": no socket there has the local port %d, not even one that listens, so this says nothing of a server: check the port, as behind a port mapping, and where it was looked, since the sockets "+
+			"of another container or network namespace do not show: run mconnect-server -http in the server's own; if there should be none, expect {total: 0}", query.Port)
+	}
 	if remote != "" {
 		text = fmt.Sprintf("%s has %s", remote, text)
 	}
 	j.say(Sockets, ok, "%s", text)
 	return j.result()
+}
+
+func isNobodys(query sockets.Query, states, most map[string]int64) bool {
+	_, listens := most["listen"]
+	_, total := most["total"]
+	return query.Port != 0 && query.Peer == (netip.AddrPort{}) && states["total"] == 0 && !listens && !total
 }
 
 func adviceOnState(state string) string {

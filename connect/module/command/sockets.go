@@ -20,7 +20,7 @@ func countSockets(s *session, _ []string, object any) (*finished, error) {
 	}
 	f := &finished{}
 	table, err := sockets.Watch(s.ctx, sockets.Way{TLS: s.tlsConfig("")}, o.Remote, o.Query, o.Within, func(t *sockets.Table) bool {
-		f.judged = verdicts.SocketsOf(o.Remote, t.States(), o.Most, nil)
+		f.judged = verdicts.SocketsOf(o.Remote, o.Query, t.States(), o.Most, nil)
 		return f.judged.OK
 	})
 	if err != nil {
