@@ -434,6 +434,24 @@ func TestFaultStaleUDP(t *testing.T) {
 	}
 }
 
+// The client's own interface goes while connections are up: that is no fault of the backends.
+func TestFaultLostRoute(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"traffic": `await traffic('10.0.0.1:5003', { connections: 20, rate: 100, duration: '3s', lossTimeout: '500ms', expect: { recovered: false } });`,
+		"hold":    `const held = await hold('10.0.0.1:5001', { connections: 20, keepalive: '500ms' }); await new Promise((done) => setTimeout(done, 2500)); await held.close();`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDNAT(t, 2)
+			k := faultTest{ns: d.clients, body: `setTimeout(() => console.log('running'), 800); ` + body}.start(t)
+			k.awaitLine(t, "running")
+			d.clients.run(t, "ip link delete center")
+			k.end(t, exitThresholds).says(t, map[string][]string{"kept": {"no_reply", "this host has no route to 10.0.0.1 any more", "ip route"}})
+		})
+	}
+}
+
 // threeAddresses tells that every name has the addresses 127.0.0.11 to 127.0.0.13, and dual.test also ::1.
 func threeAddresses(query []byte) []byte {
 	var m dnsmessage.Message

@@ -108,6 +108,11 @@ func adviceOn(f connect.Failure) string {
 
 // adviceOnOthers is adviceOn for failures that no packets which this host itself has dropped account for.
 func adviceOnOthers(f connect.Failure) string {
+	if f.Class == connect.ClassTimeout || f.Class == connect.ClassNoReply {
+		if lost := lostRoute(f.Addr); lost != "" {
+			return lost
+		}
+	}
 	text := adviceOnCause(f)
 	if text != "" && (f.Class == connect.ClassTimeout || likelyReason(f) == connect.ReasonNoEcho) && isNeighbour(f.Addr.Addr()) {
 		text += "; the target is in a network of this host's own, so if its address has moved to another host, this one's neighbour entry may be the old one still (ip neigh)"
