@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Capacity is what a script asks of capacity().
@@ -42,7 +43,11 @@ func (c *Capacity) With(p connect.Plan) connect.CapacityPlan {
 
 func (c *Capacity) table() map[string]setter {
 	return c.setters(map[string]setter{
-		"step": whole(&c.Step, 1, connect.MaxConnections), "patience": duration(&c.Patience),
-		"reply": answer(&c.Plan.Reply), "expect": c.expectations("capacity"),
+		"step":     whole(&c.Step, 1, connect.MaxConnections),
+		"patience": duration(&c.Patience),
+		"reply":    answer(&c.Plan.Reply),
+		"expect": expect(&c.Expect, "{connections: 10000}", []string{verdicts.Complete, verdicts.Capacity}, map[string]setter{
+			"connections": whole(&c.Expect.Connections, 1, int64(1e9)),
+		}),
 	})
 }

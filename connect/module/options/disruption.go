@@ -37,7 +37,9 @@ func ParseDisruption(before, after, options any) (*Disruption, error) {
 			"added":    names(&d.Change.Added),
 			"weights":  weights(&d.Change.Weights),
 			"tags":     tags(&d.Tags),
-			"expect":   expectMoved(&d.Expect),
+			"expect": expect(&d.Expect, "{moved: 0.1}", []string{verdicts.Moved}, map[string]setter{
+				"moved": share(&d.Expect.Moved, &d.Expect.HasMoved),
+			}),
 		})
 	}
 	if err != nil {

@@ -10,12 +10,11 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
-// expect is the option of that name: an object of what must hold. more are those that a call has besides the verdicts it makes.
-func expect(to *verdicts.Expect, names []string, more map[string]setter) setter {
-	known := maps.Clone(more)
-	if known == nil {
-		known = map[string]setter{}
-	}
+// expect is the option of that name: an object of what must hold, such as example. names are the verdicts that a call makes, and more are the members
+// that are not only on or off, or that no verdict is named after.
+func expect(to *verdicts.Expect, example string, names []string, more map[string]setter) setter {
+	known := map[string]setter{}
+	maps.Copy(known, more)
 	for _, name := range names {
 		switch name {
 		case verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Kept:
@@ -24,22 +23,7 @@ func expect(to *verdicts.Expect, names []string, more map[string]setter) setter 
 			known[name] = orOff(to, name, known[name])
 		}
 	}
-	return object(known, exampleOf(more))
-}
-
-// exampleOf is an expectation as it stands in a script.
-func exampleOf(more map[string]setter) string {
-	for _, example := range []struct{ member, text string }{
-		{"hosts", "{hosts: ['web-1', 'web-2']}"},
-		{"timeout", "{timeout: '5m'}"},
-		{"loss", "{loss: 0.01, recovery: '2s'}"},
-		{"connections", "{connections: 10000}"},
-	} {
-		if _, has := more[example.member]; has {
-			return example.text
-		}
-	}
-	return "{connected: true}"
+	return object(known, example)
 }
 
 // off leaves a verdict out.
@@ -172,44 +156,6 @@ func share(to *float64, given *bool) setter {
 		*given = true
 		return number(to, 0, 1).set(v)
 	}}
-}
-
-// expectations are the setters of what a call can be expected to do.
-func (c *Call) expectations(call string) setter {
-	e := &c.Expect
-	switch call {
-	case "flood":
-		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Prompt, verdicts.Hosts, verdicts.Balance, verdicts.Affinity, verdicts.Source}, map[string]setter{
-			"hosts": hosts(&e.Hosts), "balance": balanceOf(e), "affinity": flag(&e.Affinity), "source": flag(&e.Source),
-			"retransmits": share(&e.Retransmits, &e.HasRetransmits), "connectTime": duration(&e.ConnectTime), "replyTime": duration(&e.ReplyTime),
-		})
-	case "hold":
-		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Prompt, verdicts.Hosts}, map[string]setter{
-			"hosts": hosts(&e.Hosts), "retransmits": share(&e.Retransmits, &e.HasRetransmits), "connectTime": duration(&e.ConnectTime), "replyTime": duration(&e.ReplyTime),
-		})
-	case "traffic":
-		return expect(e, []string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Recovered, verdicts.Intact, verdicts.Loss, verdicts.Recovery}, map[string]setter{
-			"loss": share(&e.Loss, &e.HasLoss), "recovery": duration(&e.Recovery),
-		})
-	case "idle":
-		return expect(e, []string{verdicts.Complete, verdicts.Answered, verdicts.Idle}, map[string]setter{"timeout": duration(&e.IdleTimeout)})
-	default:
-		return expect(e, []string{verdicts.Complete, verdicts.Capacity}, map[string]setter{"connections": whole(&e.Connections, 1, int64(1e9))})
-	}
-}
-
-// ExpectPing checks what ping() or tcpPing() is expected to do.
-func expectPing(to *verdicts.Expect, answers bool) setter {
-	names := []string{verdicts.Connected}
-	if answers {
-		names = append(names, verdicts.Answered)
-	}
-	return expect(to, names, nil)
-}
-
-// expectMoved is what disruption() is expected to find.
-func expectMoved(to *verdicts.Expect) setter {
-	return expect(to, []string{verdicts.Moved}, map[string]setter{"moved": share(&to.Moved, &to.HasMoved)})
 }
 
 // expectStates is the most sockets that states may have, and how long to wait for that.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/disruption"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Flood is what a script asks of flood().
@@ -50,8 +51,24 @@ func (f *Flood) table() map[string]setter {
 		"flows":     flag(&f.Flows),
 		"weights":   weights(&f.Weights),
 		"reply":     answer(&f.Plan.Reply),
-		"expect":    f.expectations("flood"),
+		"expect":    f.expectations(),
 	})
+}
+
+// expectations are what a flood can be expected to do.
+func (f *Flood) expectations() setter {
+	e := &f.Expect
+	return expect(e, "{hosts: ['web-1', 'web-2']}",
+		[]string{verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Prompt, verdicts.Hosts, verdicts.Balance, verdicts.Affinity, verdicts.Source},
+		map[string]setter{
+			"hosts":       hosts(&e.Hosts),
+			"balance":     balanceOf(e),
+			"affinity":    flag(&e.Affinity),
+			"source":      flag(&e.Source),
+			"retransmits": share(&e.Retransmits, &e.HasRetransmits),
+			"connectTime": duration(&e.ConnectTime),
+			"replyTime":   duration(&e.ReplyTime),
+		})
 }
 
 // settleExpectations checks what is expected of answers.

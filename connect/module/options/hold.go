@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Hold is what a script asks of hold().
@@ -50,7 +51,23 @@ func (h *Hold) With(p connect.Plan) connect.HoldPlan {
 
 func (h *Hold) table() map[string]setter {
 	return h.setters(map[string]setter{
-		"duration": duration(&h.Duration), "keepalive": duration(&h.Keepalive), "keepaliveTimeout": duration(&h.KeepaliveTimeout),
-		"reply": answer(&h.Plan.Reply), "expect": h.expectations("hold"),
+		"duration":         duration(&h.Duration),
+		"keepalive":        duration(&h.Keepalive),
+		"keepaliveTimeout": duration(&h.KeepaliveTimeout),
+		"reply":            answer(&h.Plan.Reply),
+		"expect":           h.expectations(),
 	})
+}
+
+// expectations are what a hold can be expected to do.
+func (h *Hold) expectations() setter {
+	e := &h.Expect
+	return expect(e, "{hosts: ['web-1', 'web-2']}",
+		[]string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Prompt, verdicts.Hosts},
+		map[string]setter{
+			"hosts":       hosts(&e.Hosts),
+			"retransmits": share(&e.Retransmits, &e.HasRetransmits),
+			"connectTime": duration(&e.ConnectTime),
+			"replyTime":   duration(&e.ReplyTime),
+		})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Idle is what a script asks of idle().
@@ -38,7 +39,9 @@ func (d *Idle) table() map[string]setter {
 		"to":          duration(&d.To),
 		"precision":   duration(&d.Precision),
 		"reply":       answer(&d.Plan.Reply),
-		"expect":      d.expectations("idle"),
+		"expect": expect(&d.Expect, "{timeout: '5m'}", []string{verdicts.Complete, verdicts.Answered, verdicts.Idle}, map[string]setter{
+			"timeout": duration(&d.Expect.IdleTimeout),
+		}),
 	})
 }
 

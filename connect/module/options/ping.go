@@ -89,12 +89,12 @@ func (p *Ping) table() map[string]setter {
 		"method":  text(&p.Plan.Method),
 		"headers": headers(&p.Plan.Header),
 		"ip":      address(&p.Plan.IP),
-		"expect":  expectPing(&p.Expect, true),
+		"expect":  expect(&p.Expect, "{connected: true}", []string{verdicts.Connected, verdicts.Answered}, nil),
 	})
 }
 
 func (p *TCPPing) table() map[string]setter {
-	return p.setters(map[string]setter{"expect": expectPing(&p.Expect, false)})
+	return p.setters(map[string]setter{"expect": expect(&p.Expect, "{connected: true}", []string{verdicts.Connected}, nil)})
 }
 
 // setters are those of the shared options, and more.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // Traffic is what a script asks of traffic().
@@ -56,12 +57,20 @@ func (t *Traffic) table() map[string]setter {
 		"packetSize":  sizes(&t.PacketSizes),
 		"verify":      flag(&t.Verify),
 		"halfClose":   flag(&t.HalfClose),
-		"expect":      t.noting(t.expectations("traffic")),
+		"expect":      t.noting(t.expectations()),
 		"lossTimeout": duration(&t.LossTimeout),
 		"reconnect":   unless(&t.NoReconnect),
 	})
 	delete(table, "payload") // packets are ctraffic's
 	return table
+}
+
+// expectations are what traffic can be expected to do.
+func (t *Traffic) expectations() setter {
+	e := &t.Expect
+	return expect(e, "{loss: 0.01, recovery: '2s'}",
+		[]string{verdicts.Complete, verdicts.Connected, verdicts.Kept, verdicts.Recovered, verdicts.Intact, verdicts.Loss, verdicts.Recovery},
+		map[string]setter{"loss": share(&e.Loss, &e.HasLoss), "recovery": duration(&e.Recovery)})
 }
 
 // noting notes that echoes are expected to be intact, in so many words.
