@@ -77,33 +77,3 @@ func names(to *[]string) setter {
 		return nil
 	}}
 }
-
-// The least weight above 0, so that what one got in relation to its due is a number, and the largest.
-const (
-	minWeight = 1e-9
-	maxWeight = 1e9
-)
-
-func weights(to *map[string]float64) setter {
-	return setter{kind: KindShares, set: func(v any) error {
-		const accepted = "want an object of host names and weights, such as {'web-1': 2, 'web-2': 1}, at least one of them above 0"
-		object, ok := v.(map[string]any)
-		if !ok {
-			return errors.New(accepted)
-		}
-		*to = make(map[string]float64, len(object))
-		var sum float64
-		for name, value := range object {
-			weight, ok := asNumber(value)
-			if !ok || weight != 0 && (weight < minWeight || weight > maxWeight) {
-				return fmt.Errorf("weight %s of %q is not 0, and no number from %g to %g; %s", show(value), name, minWeight, maxWeight, accepted)
-			}
-			(*to)[name] = weight
-			sum += weight
-		}
-		if sum == 0 {
-			return errors.New(accepted)
-		}
-		return nil
-	}}
-}

@@ -52,7 +52,7 @@ func TestParseDisruptionSaysWhatIsWrong(t *testing.T) {
 		"broken flows":          {broken, recorded(), model, []string{"before: ", "answered by host 2 of 1"}},
 		"backends as number":    {recorded(), recorded(), object{"backends": int64(3)}, []string{`"backends": got 3`, "array of names"}},
 		"a number as backend":   {recorded(), recorded(), object{"removed": []any{int64(3)}}, []string{`"removed": got [3]`}},
-		"a weight as text":      {recorded(), recorded(), object{"weights": object{"a": "1"}}, []string{`"weights"`, `weight "1" of "a"`, "above 0"}},
+		"a weight as text":      {recorded(), recorded(), object{"weights": object{"a": "1"}}, []string{`"weights"`, `weight of "a" is "1"`, "want 0, or a number"}},
 		"an expectation":        {recorded(), recorded(), object{"expect": true}, []string{`"expect": got true`, "an object, such as {moved: 0.1}"}},
 		"a tag of ours":         {recorded(), recorded(), object{"tags": object{"model": "x"}}, []string{`tag "model" is not free`}},
 		"weights that are zero": {recorded(), recorded(), object{"weights": object{"a": int64(0)}}, []string{`"weights"`, "above 0"}},

@@ -95,23 +95,11 @@ func hosts(to *map[string]float64) setter {
 				err = fmt.Errorf("%w; %s", err, accepted)
 			}
 			return err
-		case !isObject || len(object) == 0 || len(object) > maxHosts:
-			return errors.New(accepted)
+		case isObject && len(object) > 0 && len(object) <= maxHosts:
+			*to, err = readWeights(object)
+			return err
 		}
-		*to = make(map[string]float64, len(object))
-		sum := 0.0
-		for name, value := range object {
-			weight, ok := asNumber(value)
-			if !ok || weight != 0 && (weight < minWeight || weight > maxWeight) {
-				return fmt.Errorf("weight of %q is %s; want 0, or a number from %g to %g", name, show(value), minWeight, maxWeight)
-			}
-			(*to)[name] = weight
-			sum += weight
-		}
-		if sum == 0 {
-			return errors.New("all weights are 0; want one above 0")
-		}
-		return nil
+		return errors.New(accepted)
 	}}
 }
 

@@ -123,7 +123,7 @@ func TestParseFloodSaysWhatIsWrong(t *testing.T) {
 		"weights of no number":  {"a:1", object{"weights": object{"b": math.Inf(-1), "a": math.NaN()}}, []string{`got {"a":NaN,"b":-Infinity}`}},
 		"weights as a list":     {"a:1", object{"weights": []any{int64(1)}}, []string{`"weights": got [1]`, "{'web-1': 2, 'web-2': 1}"}},
 		"weights of nothing":    {"a:1", object{"weights": object{}}, []string{`"weights": got {}`, "above 0"}},
-		"a negative weight":     {"a:1", object{"weights": object{"a": int64(-1)}}, []string{`weight -1 of "a"`}},
+		"a negative weight":     {"a:1", object{"weights": object{"a": int64(-1)}}, []string{`weight of "a" is -1`}},
 		"weights, no answers":   {"a:1", object{"weights": object{"a": int64(1)}, "readReply": false}, []string{`"weights"`, "readReply true"}},
 		"a tag of two lines":    {"a:1", object{"tags": object{"site": "ham\nburg"}}, []string{`tag "site": "ham\nburg" has control characters`}},
 		"a tag's name, too":     {"a:1", object{"tags": object{"si\tte": "ham"}}, []string{`tag "si\tte"`}},
