@@ -48,20 +48,19 @@ const (
 	SamplesThinned = "thinned" // a fair sample
 )
 
-// parseTo checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil.
-func (c *Call) parseTo(target, options any, known map[string]setter) error {
-	var err error
+// parse checks the arguments of a call: a target or a list of targets, and an object of options, which may be nil. settle checks options of the call
+// that depend on each other.
+func (c *Call) parse(target, options any, table map[string]setter, settle func() error) (err error) {
 	if c.Targets, err = parseTargets(target); err != nil {
 		return err
 	}
-	if options != nil {
-		object, ok := options.(map[string]any)
-		if !ok {
-			return fmt.Errorf("options: got %s; want an object such as {connections: 100}", show(options))
-		}
-		return parse(object, known)
+	if err := parseArgument(options, "{connections: 100}", table); err != nil {
+		return err
 	}
-	return nil
+	if err := settle(); err != nil {
+		return err
+	}
+	return c.settleShared()
 }
 
 // setters are those of the shared options, and more.

@@ -19,16 +19,7 @@ type Capacity struct {
 // ParseCapacity checks the arguments of capacity().
 func ParseCapacity(target, options any) (*Capacity, error) {
 	c := &Capacity{}
-	if err := c.parseTo(target, options, c.table()); err != nil {
-		return nil, fmt.Errorf("capacity(): %w", err)
-	}
-	if c.Plan.Protocol() == "udp" && c.Plan.Payload == nil {
-		return nil, fmt.Errorf("capacity(): option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
-	}
-	if c.Plan.Reply != nil && c.Plan.Payload == nil {
-		return nil, errors.New("capacity(): option \"reply\": got one without payload; want payload with it, since it judges the answer to that")
-	}
-	if err := c.settleShared(); err != nil {
+	if err := c.parse(target, options, c.table(), c.settle); err != nil {
 		return nil, fmt.Errorf("capacity(): %w", err)
 	}
 	plan := c.With(c.Plan)
@@ -39,6 +30,19 @@ func ParseCapacity(target, options any) (*Capacity, error) {
 // With is the plan of the call, whose part that all calls have is p.
 func (c *Capacity) With(p connect.Plan) connect.CapacityPlan {
 	return connect.CapacityPlan{Plan: p, Step: c.Step, Patience: c.Patience}
+}
+
+// settle checks options that can't do without a payload.
+func (c *Capacity) settle() error {
+	switch {
+	case c.Plan.Payload != nil:
+		return nil
+	case c.Plan.Protocol() == "udp":
+		return fmt.Errorf("option \"network\": got '%s' without payload; want payload: 'Hello' or the like with it, since UDP has no connections, and only answers tell of a peer", c.Plan.Network)
+	case c.Plan.Reply != nil:
+		return errors.New("option \"reply\": got one without payload; want payload with it, since it judges the answer to that")
+	}
+	return nil
 }
 
 func (c *Capacity) table() map[string]setter {

@@ -28,14 +28,8 @@ func ParseChange(what, options any) (*Change, error) {
 	if err := text(&c.Text).set(what); err != nil || len(c.Text) > maxChangeText {
 		return nil, fmt.Errorf("change(): text: got %s; want a text of at most %d bytes that says what happens, such as 'restart of web-1'", show(what), maxChangeText)
 	}
-	if options == nil {
-		return c, nil
-	}
-	object, ok := options.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("change(): options: got %s; want an object such as {hosts: ['web-1'], within: '10s'}", show(options))
-	}
-	if err := parse(object, map[string]setter{"hosts": some(hostNames(&c.Hosts)), "within": duration(&c.Within)}); err != nil {
+	table := map[string]setter{"hosts": some(hostNames(&c.Hosts)), "within": duration(&c.Within)}
+	if err := parseArgument(options, "{hosts: ['web-1'], within: '10s'}", table); err != nil {
 		return nil, fmt.Errorf("change(): %w", quote.Shorten(err, 2*maxReason))
 	}
 	return c, nil

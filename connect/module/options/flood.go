@@ -22,16 +22,7 @@ type Flood struct {
 // ParseFlood checks the arguments of flood(). An error names the option, its value and what is accepted.
 func ParseFlood(target, options any) (*Flood, error) {
 	f := &Flood{}
-	if err := f.parseTo(target, options, f.table()); err != nil {
-		return nil, fmt.Errorf("flood(): %w", err)
-	}
-	if err := f.settleShared(); err != nil {
-		return nil, fmt.Errorf("flood(): %w", err)
-	}
-	if err := f.settleExpectations(); err != nil {
-		return nil, fmt.Errorf("flood(): %w", err)
-	}
-	if err := f.settleAnswers(); err != nil {
+	if err := f.parse(target, options, f.table(), f.settle); err != nil {
 		return nil, fmt.Errorf("flood(): %w", err)
 	}
 	f.Limit = f.Plan.TimeLimit()
@@ -69,6 +60,13 @@ func (f *Flood) expectations() setter {
 			"connectTime": duration(&e.ConnectTime),
 			"replyTime":   duration(&e.ReplyTime),
 		})
+}
+
+func (f *Flood) settle() error {
+	if err := f.settleExpectations(); err != nil {
+		return err
+	}
+	return f.settleAnswers()
 }
 
 // settleExpectations checks what is expected of answers.

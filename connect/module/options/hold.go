@@ -20,22 +20,7 @@ type Hold struct {
 // ParseHold checks the arguments of hold().
 func ParseHold(target, options any) (*Hold, error) {
 	h := &Hold{}
-	if err := h.parseTo(target, options, h.table()); err != nil {
-		return nil, fmt.Errorf("hold(): %w", err)
-	}
-	if h.Plan.Protocol() == "udp" && h.Keepalive == 0 {
-		return nil, fmt.Errorf("hold(): option \"network\": got '%s' without keepalive; want keepalive: '10s' or the like with it, since UDP has no connections, and only answers tell of a peer", h.Plan.Network)
-	}
-	if h.Plan.Payload != nil && h.Keepalive == 0 {
-		return nil, fmt.Errorf("hold(): option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
-	}
-	if h.Keepalive == 0 && (h.Plan.Reply != nil || h.KeepaliveTimeout > 0) {
-		return nil, errors.New("hold(): options \"reply\" and \"keepaliveTimeout\": got one without keepalive; want keepalive: '10s' or the like with them, since they judge its answers")
-	}
-	if h.Keepalive == 0 && h.Expect.ReplyTime > 0 {
-		return nil, errors.New("hold(): option \"expect\": replyTime without keepalive; want keepalive: '10s' or the like with it, since it judges the answers to that")
-	}
-	if err := h.settleShared(); err != nil {
+	if err := h.parse(target, options, h.table(), h.settle); err != nil {
 		return nil, fmt.Errorf("hold(): %w", err)
 	}
 	h.Limit = h.With(h.Plan).TimeLimit()
@@ -57,6 +42,23 @@ func (h *Hold) table() map[string]setter {
 		"reply":            answer(&h.Plan.Reply),
 		"expect":           h.expectations(),
 	})
+}
+
+// settle checks options that do nothing without keepalives, or can't do without them.
+func (h *Hold) settle() error {
+	switch {
+	case h.Keepalive > 0:
+		return nil
+	case h.Plan.Protocol() == "udp":
+		return fmt.Errorf("option \"network\": got '%s' without keepalive; want keepalive: '10s' or the like with it, since UDP has no connections, and only answers tell of a peer", h.Plan.Network)
+	case h.Plan.Payload != nil:
+		return fmt.Errorf("option \"payload\": got %d bytes without keepalive; want keepalive: '10s' or the like with it", len(h.Plan.Payload))
+	case h.Plan.Reply != nil || h.KeepaliveTimeout > 0:
+		return errors.New("options \"reply\" and \"keepaliveTimeout\": got one without keepalive; want keepalive: '10s' or the like with them, since they judge its answers")
+	case h.Expect.ReplyTime > 0:
+		return errors.New("option \"expect\": replyTime without keepalive; want keepalive: '10s' or the like with it, since it judges the answers to that")
+	}
+	return nil
 }
 
 // expectations are what a hold can be expected to do.

@@ -19,11 +19,7 @@ type Idle struct {
 // ParseIdle checks the arguments of idle().
 func ParseIdle(target, options any) (*Idle, error) {
 	d := &Idle{}
-	if err := d.parseTo(target, options, d.table()); err != nil {
-		return nil, fmt.Errorf("idle(): %w", err)
-	}
-	d.Expected = d.Expect.IdleTimeout
-	if err := d.settle(); err != nil {
+	if err := d.parse(target, options, d.table(), d.settle); err != nil {
 		return nil, fmt.Errorf("idle(): %w", err)
 	}
 	plan := d.With(d.Plan)
@@ -47,8 +43,8 @@ func (d *Idle) table() map[string]setter {
 
 // settle checks options that depend on each other.
 func (d *Idle) settle() error {
-	plan := d.With(d.Plan)
-	from, to := plan.Range()
+	d.Expected = d.Expect.IdleTimeout
+	from, to := d.With(d.Plan).Range()
 	switch {
 	case from > to:
 		return fmt.Errorf("option \"from\": got %s with to %s; want silences from the shorter to the longer one", from, to)

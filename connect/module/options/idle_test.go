@@ -53,6 +53,8 @@ func TestIdleSaysWhatIsWrong(t *testing.T) {
 		"expect a duration":    {object{"expect": "5m"}, []string{`"expect": got "5m"`, "{timeout: '5m'}"}},
 		"expect nonsense":      {object{"expect": object{"hosts": []any{"a"}}}, []string{`"expect"`, `"hosts" is unknown`}},
 		"a reply of two ends":  {object{"reply": object{"until": "\n", "bytes": int64(2)}}, []string{`"reply"`, "one of them"}},
+		"a header over UDP":    {object{"network": "udp", "proxyProtocol": int64(2)}, []string{`"proxyProtocol": got 2 with network 'udp'`}},
+		"packets with TLS":     {object{"network": "tls", "driver": "packets"}, []string{`"driver": got 'packets' with network 'tls'`}},
 		"options as a list":    {[]any{}, []string{"options: got []"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,16 +18,9 @@ type Listen struct {
 // ParseListen checks the argument of listen(), which may be nil.
 func ParseListen(options any) (*Listen, error) {
 	l := &Listen{Server: server.Options{Address: "127.0.0.1:0", UDP: true}}
-	if options == nil {
-		return l, nil
-	}
-	object, ok := options.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("listen(): options: got %s; want an object such as {hostname: 'web-1'}", show(options))
-	}
 	var network string
 	s := &l.Server
-	err := parse(object, map[string]setter{
+	err := parseArgument(options, "{hostname: 'web-1'}", map[string]setter{
 		"address":        text(&s.Address),
 		"hostname":       text(&s.Hostname),
 		"echo":           flag(&l.Echo),

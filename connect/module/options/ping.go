@@ -44,7 +44,7 @@ func ParsePing(url, options any) (*Ping, error) {
 	if p.Plan.URL, ok = url.(string); !ok {
 		return nil, fmt.Errorf("ping(): URL: got %s; want a text such as 'https://10.0.0.1/v1/ping'", show(url))
 	}
-	err := p.parse(options, p.table())
+	err := parseArgument(options, "{timeout: '2s'}", p.table())
 	if err == nil && p.AllAddresses && p.Plan.IP.IsValid() {
 		err = fmt.Errorf("options \"addresses\" and \"ip\": got 'all' and %s; want one of them, since ip is the address", p.Plan.IP)
 	}
@@ -70,18 +70,10 @@ func ParseTCPPing(target, options any) (*TCPPing, error) {
 	if err := checkTarget(p.Target); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
-	if err := p.parse(options, p.table()); err != nil {
+	if err := parseArgument(options, "{timeout: '2s'}", p.table()); err != nil {
 		return nil, fmt.Errorf("tcpPing(): %w", err)
 	}
 	return p, nil
-}
-
-func (p *Pinging) parse(options any, table map[string]setter) error {
-	object, ok := options.(map[string]any)
-	if !ok && options != nil {
-		return fmt.Errorf("options: got %s; want an object such as {timeout: '2s'}", show(options))
-	}
-	return parse(object, table)
 }
 
 func (p *Ping) table() map[string]setter {

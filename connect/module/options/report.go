@@ -18,11 +18,7 @@ type Report struct {
 // ParseReport checks the argument of report(), which may be nil.
 func ParseReport(options any) (*Report, error) {
 	r := &Report{Format: FormatObject}
-	object, ok := options.(map[string]any)
-	if !ok && options != nil {
-		return nil, fmt.Errorf("report(): options: got %s; want an object such as {format: 'html'}", show(options))
-	}
-	err := parse(object, map[string]setter{
+	err := parseArgument(options, "{format: 'html'}", map[string]setter{
 		"format": oneOf(&r.Format, FormatObject, FormatHTML, FormatSVG),
 		"title":  text(&r.Title),
 	})

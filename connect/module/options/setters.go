@@ -19,6 +19,15 @@ import (
 // maxReason is how many bytes an option's error has, besides its value.
 const maxReason = 400
 
+// parseArgument is parse for a call's last argument: an object such as example, or nil.
+func parseArgument(options any, example string, table map[string]setter) error {
+	object, ok := options.(map[string]any)
+	if !ok && options != nil {
+		return fmt.Errorf("options: got %s; want an object such as %s", show(options), example)
+	}
+	return parse(object, table)
+}
+
 // parse gives each option of an object to its setter.
 func parse(options map[string]any, table map[string]setter) error {
 	for _, name := range slices.Sorted(maps.Keys(options)) {

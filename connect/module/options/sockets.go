@@ -29,13 +29,10 @@ type Sockets struct {
 // ParseSockets checks the argument of sockets(), which may be nil.
 func ParseSockets(options any) (*Sockets, error) {
 	s := &Sockets{}
-	object, ok := options.(map[string]any)
-	if !ok && options != nil {
-		return nil, fmt.Errorf("sockets(): options: got %s; want an object such as {port: 5001}", show(options))
-	}
-	if err := parse(object, s.table()); err != nil {
+	if err := parseArgument(options, "{port: 5001}", s.table()); err != nil {
 		return nil, fmt.Errorf("sockets(): %w", err)
 	}
+	object, _ := options.(map[string]any)
 	if peer, remote := object["peer"], object["remote"]; peer != nil && remote != nil && s.Remote == "" {
 		return nil, fmt.Errorf("sockets(): options \"peer\" and \"remote\": got peer: %s, remote: %s, two other ends; want one, or as remote a URL such as 'http://10.0.0.1:8090'",
 			show(peer), show(remote))
@@ -110,12 +107,8 @@ func (s *Sockets) remote(v any) error {
 
 // ParsePreflight checks the argument of preflight(), which may be nil: the size of a test.
 func ParsePreflight(options any) (limits.Need, error) {
-	object, ok := options.(map[string]any)
-	if !ok && options != nil {
-		return limits.Need{}, fmt.Errorf("preflight(): options: got %s; want an object such as {connections: 5000}", show(options))
-	}
 	p := preflight{connections: 1, targets: 1}
-	if err := parse(object, p.table()); err != nil {
+	if err := parseArgument(options, "{connections: 5000}", p.table()); err != nil {
 		return limits.Need{}, fmt.Errorf("preflight(): %w", err)
 	}
 	need := limits.Need{

@@ -16,14 +16,11 @@ type Summary struct {
 // ParseSummary checks the argument of summary(), which may be nil.
 func ParseSummary(options any) (*Summary, error) {
 	s := &Summary{Title: "mconnect report"}
-	object, ok := options.(map[string]any)
-	if !ok && options != nil {
-		return nil, fmt.Errorf("summary(): options: got %s; want an object such as {html: 'report.html'}", show(options))
-	}
+	object, _ := options.(map[string]any)
 	if _, isData := object["metrics"]; isData {
 		return nil, errors.New("summary(): got what k6 hands to handleSummary(), and makes the function for that; want: export const handleSummary = summary()")
 	}
-	err := parse(object, map[string]setter{
+	err := parseArgument(options, "{html: 'report.html'}", map[string]setter{
 		"html":    fileName(&s.HTML),
 		"junit":   fileName(&s.JUnit),
 		"json":    fileName(&s.JSON),

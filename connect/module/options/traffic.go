@@ -26,16 +26,7 @@ type Traffic struct {
 // ParseTraffic checks the arguments of traffic().
 func ParseTraffic(target, options any) (*Traffic, error) {
 	t := &Traffic{}
-	if err := t.parseTo(target, options, t.table()); err != nil {
-		return nil, fmt.Errorf("traffic(): %w", err)
-	}
-	if t.wantsIntact && !t.Verify {
-		return nil, errors.New("traffic(): option \"expect\": intact without verify; want verify: true with it, since echoes are only counted otherwise")
-	}
-	if err := t.settleUDP(); err != nil {
-		return nil, fmt.Errorf("traffic(): %w", err)
-	}
-	if err := t.settleShared(); err != nil {
+	if err := t.parse(target, options, t.table(), t.settle); err != nil {
 		return nil, fmt.Errorf("traffic(): %w", err)
 	}
 	t.Limit = t.With(t.Plan).TimeLimit()
@@ -85,12 +76,14 @@ func (t *Traffic) noting(expect setter) setter {
 	return expect
 }
 
-// settleUDP checks what datagrams can't do.
-func (t *Traffic) settleUDP() error {
-	if t.Plan.Protocol() != "udp" {
+// settle checks options that depend on each other, and what datagrams can't do.
+func (t *Traffic) settle() error {
+	switch {
+	case t.wantsIntact && !t.Verify:
+		return errors.New("option \"expect\": intact without verify; want verify: true with it, since echoes are only counted otherwise")
+	case t.Plan.Protocol() != "udp":
 		return nil
-	}
-	if t.HalfClose {
+	case t.HalfClose:
 		return fmt.Errorf("option \"halfClose\": got true with network '%s'; want tcp or tls with it, since UDP has no end of a stream", t.Plan.Network)
 	}
 	const smallest, largest = connect.MinDatagramSize, connect.MaxDatagramSize
