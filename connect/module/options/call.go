@@ -123,18 +123,13 @@ func checkTarget(text string) error {
 
 // hostName is a name as DNS and certificates have it.
 func hostName(to *string) setter {
-	return setter{kind: KindText, set: func(v any) error {
-		var name string
-		if err := text(&name).set(v); err != nil {
-			return err
-		}
-		if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+	return text(to).and(func() (err error) {
+		if strings.ContainsFunc(*to, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 			return errors.New("want a name without spaces and control characters")
 		}
-		ascii, err := hostname.ASCII(name)
-		*to = ascii
+		*to, err = hostname.ASCII(*to)
 		return err
-	}}
+	})
 }
 
 // settleShared checks options that depend on each other in all calls, and settles what follows from the network.

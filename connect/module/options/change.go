@@ -37,20 +37,14 @@ func ParseChange(what, options any) (*Change, error) {
 
 // hostNames refuses what no host can answer with, which a change would wait for in vain.
 func hostNames(to *[]string) setter {
-	of := names(to)
-	set := of.set
-	of.set = func(v any) error {
-		if err := set(v); err != nil {
-			return err
-		}
+	return names(to).and(func() error {
 		for _, name := range *to {
 			if !reply.Valid([]byte(name)) {
 				return fmt.Errorf("%s is no host's name; want 1 to %d bytes that can be printed, as the backend answers with them", quote.Text(name, readable), reply.MaxLength)
 			}
 		}
 		return nil
-	}
-	return of
+	})
 }
 
 // some refuses a list without elements: hosts that were looked for and not found are not all hosts.

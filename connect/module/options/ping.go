@@ -106,17 +106,12 @@ func (p *Pinging) setters(more map[string]setter) map[string]setter {
 
 // place is the name of one end of a ping. It becomes a column of a line, and a tag.
 func place(to *string) setter {
-	return setter{kind: KindText, set: func(v any) error {
-		var s string
-		if err := text(&s).set(v); err != nil {
-			return err
-		}
-		if breaksLines(s) {
+	return text(to).and(func() error {
+		if breaksLines(*to) {
 			return errors.New("want a text without control characters, such as tabs and newlines")
 		}
-		*to = s
 		return nil
-	}}
+	})
 }
 
 func address(to *netip.Addr) setter {

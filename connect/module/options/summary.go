@@ -36,15 +36,10 @@ func ParseSummary(options any) (*Summary, error) {
 
 // fileName leaves out the names that k6 has for something else.
 func fileName(to *string) setter {
-	return setter{kind: KindText, set: func(v any) error {
-		var name string
-		if err := text(&name).set(v); err != nil {
-			return err
-		}
-		if name == "stdout" || name == "stderr" {
+	return text(to).and(func() error {
+		if *to == "stdout" || *to == "stderr" {
 			return errors.New("want the name of a file to write")
 		}
-		*to = name
 		return nil
-	}}
+	})
 }
