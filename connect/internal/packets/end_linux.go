@@ -96,41 +96,23 @@ func (e *end) take(frame []byte, hops uint8) {
 
 // handle hands a packet to the driver on this loop that has its connection. It returns false if none has.
 func (e *end) handle(p *packet) bool {
-	switch p.ip.Protocol {
-	case wire.ProtocolTCP:
-		return e.takeSegment(&p.tuple, &p.segment)
-	case wire.ProtocolUDP:
-		return e.takeDatagram(&p.tuple, &p.datagram)
-	}
-	return e.takeRejection(&p.tuple, &p.rejection)
-}
-
-func (e *end) takeSegment(t *tuple, s *wire.TCP) bool {
 	for _, d := range e.drivers {
-		if id, ok := d.find(t); ok && !d.datagram {
-			d.receive(id, s, e.now)
-			return true
+		if d.datagram != p.isUDP() {
+			continue
 		}
-	}
-	return false
-}
-
-func (e *end) takeDatagram(t *tuple, u *wire.UDP) bool {
-	for _, d := range e.drivers {
-		if id, ok := d.find(t); ok && d.datagram {
-			d.receiveDatagram(id, u.Payload, e.now)
-			return true
+		id, ok := d.find(&p.tuple)
+		if !ok {
+			continue
 		}
-	}
-	return false
-}
-
-func (e *end) takeRejection(t *tuple, r *wire.Rejection) bool {
-	for _, d := range e.drivers {
-		if id, ok := d.find(t); ok && d.datagram == (r.Protocol == wire.ProtocolUDP) {
-			d.rejected(id, r, e.now)
-			return true
+		switch p.ip.Protocol {
+		case wire.ProtocolTCP:
+			d.receive(id, &p.segment, e.now)
+		case wire.ProtocolUDP:
+			d.receiveDatagram(id, p.datagram.Payload, e.now)
+		default:
+			d.rejected(id, &p.rejection, e.now)
 		}
+		return true
 	}
 	return false
 }

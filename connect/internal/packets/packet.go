@@ -38,3 +38,12 @@ func (p *packet) parse(outer *wire.Ethernet, checksums wire.Checksums) (ok bool)
 	p.tuple = tupleOf(netip.AddrPortFrom(p.ip.Dst, local), netip.AddrPortFrom(p.ip.Src, remote))
 	return ok
 }
+
+// isUDP reports whether the packet belongs to a UDP flow, or is about one.
+func (p *packet) isUDP() bool {
+	switch p.ip.Protocol {
+	case wire.ProtocolICMP, wire.ProtocolICMPv6:
+		return p.rejection.Protocol == wire.ProtocolUDP
+	}
+	return p.ip.Protocol == wire.ProtocolUDP
+}
