@@ -96,7 +96,13 @@ func (c *call) addTarget(i int, addr netip.AddrPort, way *route) {
 
 // makeFilter names the call's 5-tuples. It reports whether an address of this host is among the sources.
 func (c *call) makeFilter(routes []route, own map[netip.Addr]bool) (haveOwn bool) {
-	haveOwn = c.addSources(routes, own)
+	if pool := c.job.Plan.Sources.Pool; pool != nil && pool.Size() > 0 {
+		c.addPool(pool, routes, own)
+		haveOwn = anyOf(own, pool.Prefixes())
+	} else {
+		c.addChosen(routes)
+		haveOwn = true
+	}
 	c.filter.Ports = []source.Ports{c.job.Plan.Sources.Ports}
 	if c.job.Plan.Sources.Ports.Count() == 0 {
 		c.chosen = choosePorts(haveOwn)
@@ -105,20 +111,20 @@ func (c *call) makeFilter(routes []route, own map[netip.Addr]bool) (haveOwn bool
 	return haveOwn
 }
 
-// addSources reports whether an address of this host is among the call's sources. Neighbours' questions for that are left to the kernel,
-// and those for the target and the next hop to whoever has them.
-func (c *call) addSources(routes []route, own map[netip.Addr]bool) (haveOwn bool) {
-	pool := c.job.Plan.Sources.Pool
-	if pool == nil || pool.Size() == 0 {
-		chosen := map[netip.Addr]bool{}
-		for i := range routes {
-			if from := routes[i].source; routes[i].index != 0 && !chosen[from] {
-				chosen[from] = true
-				c.filter.Locals = append(c.filter.Locals, frames.Local{Prefix: whole(from)})
-			}
+// addChosen adds the sources that the kernel would choose.
+func (c *call) addChosen(routes []route) {
+	added := map[netip.Addr]bool{}
+	for i := range routes {
+		if from := routes[i].source; routes[i].index != 0 && !added[from] {
+			added[from] = true
+			c.filter.Locals = append(c.filter.Locals, frames.Local{Prefix: whole(from)})
 		}
-		return true
 	}
+}
+
+// addPool adds the sources of the plan. Neighbours' questions for an address of this host are left to the kernel, and those for the target and the
+// next hop to whoever has them.
+func (c *call) addPool(pool *source.Pool, routes []route, own map[netip.Addr]bool) {
 	others := maps.Clone(own)
 	for i := range routes {
 		if routes[i].index != 0 {
@@ -131,10 +137,20 @@ func (c *call) addSources(routes []route, own map[netip.Addr]bool) (haveOwn bool
 			if p.Contains(addr) && !p.IsSingleIP() {
 				c.filter.Locals = append(c.filter.Locals, frames.Local{Prefix: whole(addr)})
 			}
-			haveOwn = haveOwn || p.Contains(addr) && own[addr]
 		}
 	}
-	return haveOwn
+}
+
+// anyOf reports whether one of some addresses is in one of some prefixes.
+func anyOf(addrs map[netip.Addr]bool, prefixes []netip.Prefix) bool {
+	for _, p := range prefixes {
+		for addr := range addrs {
+			if p.Contains(addr) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func whole(addr netip.Addr) netip.Prefix { return netip.PrefixFrom(addr, addr.BitLen()) }

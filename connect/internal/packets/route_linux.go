@@ -44,15 +44,10 @@ func findRoute(to netip.Addr) (r route, err error) {
 	if err := r.describeLink(); err != nil {
 		return route{}, err
 	}
-	r.mtu = min(r.mtu, positive(found[0].MTU, r.mtu))
-	return r, r.resolve()
-}
-
-func positive(n, otherwise int) int {
-	if n > 0 {
-		return n
+	if mtu := found[0].MTU; mtu > 0 {
+		r.mtu = min(r.mtu, mtu)
 	}
-	return otherwise
+	return r, r.resolve()
 }
 
 func (r *route) describeLink() error {
