@@ -25,10 +25,10 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 		}
 		advice.Add(r.First)
 		s := c.sampler
-		s.found(s.metrics.capacity, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), float64(r.Connections))
+		s.found(s.metrics.capacity, s.all, s.root.stamps.next(time.Now()), float64(r.Connections))
 		s.states() // failures are what was looked for: no warnings
 		judged := verdicts.CapacityOf(r, &o.Expect)
-		s.judged("capacity", s.allTags(), judged.Verdicts)
+		s.judged("capacity", s.all, judged.Verdicts)
 		c.ledger.Capacity(c.about("capacity"), r, judged.Verdicts)
 		return object{struct {
 			*connect.CapacityResult

@@ -29,7 +29,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		}
 		verdicts.Flood(res, &o.Expect, !o.SkipReply)
 		s.finish(c.ctx, res)
-		s.judged("flood", s.allTags(), res.Verdicts)
+		s.judged("flood", s.all, res.Verdicts)
 		about := c.about("flood")
 		about.Answers, about.Weights = !o.SkipReply, o.Weights
 		c.ledger.Flood(about, res)

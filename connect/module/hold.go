@@ -74,7 +74,7 @@ func (h *held) watch() {
 	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)
 	h.sampler.losses(&r.Losses)
-	h.sampler.judged("hold", h.sampler.allTags(), r.Verdicts)
+	h.sampler.judged("hold", h.sampler.all, r.Verdicts)
 	h.ledger.Hold(h.about("hold"), r)
 }
 

@@ -31,7 +31,7 @@ func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
 		advice.Control(&r.Control)
 		judged := verdicts.IdleOf(r, &o.Expect)
 		s.finish(r)
-		s.judged("idle", s.allTags(), judged.Verdicts)
+		s.judged("idle", s.all, judged.Verdicts)
 		c.ledger.Idle(c.about("idle"), r, judged.Verdicts)
 		return object{struct {
 			*connect.IdleResult
@@ -61,7 +61,7 @@ func (s idleSampler) finish(r *connect.IdleResult) {
 		timeout = &r.AtLeast
 	}
 	if timeout != nil {
-		s.found(s.metrics.idleTimeout, s.call.With("target", s.targetTag()), s.root.stamps.next(time.Now()), metrics.D(*timeout))
+		s.found(s.metrics.idleTimeout, s.all, s.root.stamps.next(time.Now()), metrics.D(*timeout))
 	}
 	if !r.Control.Answered && s.root.notices.first("idle control") {
 		s.logger.Warnf("mconnect: idle() has found nothing out, as the connection that was used at once was not answered: %s", r.Control.Message)

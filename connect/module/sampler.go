@@ -16,9 +16,9 @@ type sampler struct {
 	*emitter
 	start   time.Time       // of the call, from which outcomes count
 	call    *metrics.TagSet // the script's and the call's tags, and the protocol
+	all     *metrics.TagSet // call, and the names of all targets
 	targets []*targetSeries
-	trends  oneIn    // which connections become samples of the Trends
-	names   []string // of the targets as the script has them, if each address of theirs is one
+	trends  oneIn // which connections become samples of the Trends
 
 	failed   map[failedAt]*metrics.TagSet
 	failures map[failureOf]*counterSeries
@@ -116,6 +116,7 @@ func newSampler(i *instance, o *options.Call) *sampler {
 	e := newEmitter(i, o.Tags)
 	s := emptySampler(e, trendsOf(o.Samples, max(o.Plan.Connections, o.Most)))
 	s.start, s.call = time.Now(), e.base.Tags.With("proto", o.Plan.Protocol())
+	s.all = s.call.With("target", strings.Join(o.Targets, ","))
 	for _, name := range o.Targets {
 		s.targets = append(s.targets, &targetSeries{tags: tagged(s.call, "target", name)})
 	}
@@ -132,11 +133,6 @@ func emptySampler(e *emitter, trends oneIn) *sampler {
 
 // resolved makes each address a target of its own, with a tag that tells it.
 func (s *sampler) resolved(targets []connect.Target) {
-	s.names = nil
-	for _, t := range s.targets {
-		name, _ := t.tags.Get("target")
-		s.names = append(s.names, name)
-	}
 	s.targets = s.targets[:0]
 	for i := range targets {
 		tags := tagged(s.call, "target", targets[i].Name)
@@ -238,20 +234,4 @@ func (s *sampler) conclude(connects int64, errors map[connect.Class]int64, first
 			s.logger.Warnf("mconnect: %d of %d connections failed, class %s; the first: %s", errors[class], connects, class, failure)
 		}
 	}
-}
-
-// allTags are those of samples about all targets of the call.
-func (s *sampler) allTags() *metrics.TagSet { return s.call.With("target", s.targetTag()) }
-
-// targetTag names all targets of the call.
-func (s *sampler) targetTag() string {
-	if s.names != nil {
-		return strings.Join(s.names, ",")
-	}
-	all := make([]string, 0, len(s.targets))
-	for _, t := range s.targets {
-		name, _ := t.tags.Get("target")
-		all = append(all, name)
-	}
-	return strings.Join(all, ",")
 }

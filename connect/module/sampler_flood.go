@@ -75,7 +75,7 @@ func (s *floodSampler) fairness(res *connect.FloodResult) {
 	if b.Hosts == 0 {
 		return
 	}
-	tags := s.call.With("target", s.targetTag())
+	tags := s.all
 	at := s.root.stamps.next(time.Now())
 	s.found(s.metrics.balanceMaxShare, tags, at, b.MaxShare)
 	s.found(s.metrics.balancePValue, tags, at, b.PValue)

@@ -72,7 +72,7 @@ func (s *sampler) lose(t *targetSeries, host string, class connect.Class) {
 
 // losses emits what became of established connections, by the changes that were announced.
 func (s *sampler) losses(l *connect.Losses) {
-	at, tags := s.root.stamps.next(time.Now()), s.allTags()
+	at, tags := s.root.stamps.next(time.Now()), s.all
 	needless := map[lostFrom]int64{}
 	for of, n := range l.NeedlessBy() {
 		needless[lostFrom{s.root.hosts.tag(of.Host), of.Class}] += n
@@ -104,7 +104,7 @@ func (s *holdSampler) finish(ctx context.Context, r *connect.HoldResult) {
 		s.logger.Warnf("mconnect: %d of %d held connections were closed by the peer, after %s on average", closed, r.EstablishedTotal, r.Lifetime.Avg.Round(time.Microsecond))
 	}
 	if r.EchoTime.Count > 0 {
-		s.add(s.metrics.flowsMoved, s.allTags(), s.root.stamps.next(time.Now()), float64(r.Moved()))
+		s.add(s.metrics.flowsMoved, s.all, s.root.stamps.next(time.Now()), float64(r.Moved()))
 		s.push()
 	}
 	s.conclude(r.Connects, r.Errors, r.First)

@@ -15,7 +15,6 @@ const maxRoundTrips = 10_000
 // packetSampler turns what happens to the packets of one call into samples. It implements connect.PacketObserver.
 type packetSampler struct {
 	*holdSampler
-	all *metrics.TagSet // the call's, with all targets
 
 	echoes, taken int64 // in this second: packets that came back, those that became samples
 	step          oneIn // which of them do
@@ -24,7 +23,7 @@ type packetSampler struct {
 var _ connect.PacketObserver = &packetSampler{}
 
 func newPacketSampler(s *sampler) *packetSampler {
-	return &packetSampler{holdSampler: &holdSampler{sampler: s}, all: s.call.With("target", s.targetTag()), step: 1}
+	return &packetSampler{holdSampler: &holdSampler{sampler: s}, step: 1}
 }
 
 // Outcomes implements connect.Observer.

@@ -31,7 +31,7 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 		advice.Add(r.First)
 		verdicts.Traffic(r, &o.Expect, o.Verify, i.root.changes.During(r.StartTime, r.Duration))
 		packets.losses(&r.Losses)
-		packets.judged("traffic", packets.allTags(), r.Verdicts)
+		packets.judged("traffic", packets.all, r.Verdicts)
 		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
 		c.ledger.Traffic(c.about("traffic"), r)
 		return objectWithList{object{r}, "records", r.Records}, nil
