@@ -13,6 +13,7 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/recording"
 )
@@ -35,6 +36,7 @@ func (i *instance) misplaced(call string) error {
 
 // call is one call of flood(), hold(), capacity(), traffic() or idle(): what the script asks for, and what it takes from its VU.
 type call struct {
+	name     string
 	options  *options.Call
 	ctx      context.Context // the iteration's
 	resolver lib.AddrResolver
@@ -52,14 +54,14 @@ func prepare[O interface{ Common() *options.Call }](i *instance, name string, pa
 	if o, err = parse(i.exported(target), i.exported(opts)); err != nil {
 		return o, nil, err
 	}
-	if c, err = i.newCall(o.Common()); err != nil {
+	if c, err = i.newCall(name, o.Common()); err != nil {
 		return o, nil, fmt.Errorf("%s(): %w", name, err)
 	}
 	return o, c, nil
 }
 
 // newCall takes what a call needs from the VU.
-func (i *instance) newCall(o *options.Call) (*call, error) {
+func (i *instance) newCall(name string, o *options.Call) (*call, error) {
 	state, plan := i.vu.State(), &o.Plan
 	host, _, _ := connect.SplitTarget(o.Targets[0]) // has been checked
 	if err := placeSources(i.vu.Context(), &plan.Sources, max(o.Most, plan.Connections, 1), host, state); err != nil {
@@ -75,7 +77,7 @@ func (i *instance) newCall(o *options.Call) (*call, error) {
 	if o.AllAddresses {
 		all = i.newAllAddresses(state)
 	}
-	return &call{all: all, options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
+	return &call{name: name, all: all, options: o, ctx: i.vu.Context(), resolver: state.GetAddrResolver(), sampler: newSampler(i, o), ledger: &i.root.ledger}, nil
 }
 
 // begin resolves the targets, which may take a while, and returns the plan. What that took is taken off the time that the script
@@ -96,10 +98,16 @@ func (c *call) begin(observer connect.Observer) connect.Plan {
 	return plan
 }
 
+// refused is the error of a call that the engine did not start.
+func (c *call) refused(err error) error { return fmt.Errorf("%s(): %w", c.name, advice.OnStart(err)) }
+
+// judged emits the verdicts on the call.
+func (c *call) judged(list []connect.Verdict) { c.sampler.judged(c.name, c.sampler.all, list) }
+
 // about is what the call was asked to do.
-func (c *call) about(name string) recording.About {
+func (c *call) about() recording.About {
 	o := c.options
-	return recording.About{Call: name, Network: cmp.Or(o.Plan.Network, "tcp"), Targets: o.Targets, Tags: o.Tags, Expect: o.Expect}
+	return recording.About{Call: c.name, Network: cmp.Or(o.Plan.Network, "tcp"), Targets: o.Targets, Tags: o.Tags, Expect: o.Expect}
 }
 
 // tlsConfig is the test's TLS configuration, for connections that are not HTTP's.

@@ -1,7 +1,6 @@
 package module
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -21,15 +20,15 @@ func (i *instance) capacity(target, opts sobek.Value) *sobek.Promise {
 	return i.async("capacity", func() (result, error) {
 		r, err := i.root.engine.Capacity(c.ctx, o.With(c.begin(searchSampler{c.sampler})))
 		if err != nil {
-			return nil, fmt.Errorf("capacity(): %w", advice.OnStart(err))
+			return nil, c.refused(err)
 		}
 		advice.Add(r.First)
 		s := c.sampler
 		s.found(s.metrics.capacity, s.all, s.root.stamps.next(time.Now()), float64(r.Connections))
 		s.states() // failures are what was looked for: no warnings
 		judged := verdicts.CapacityOf(r, &o.Expect)
-		s.judged("capacity", s.all, judged.Verdicts)
-		c.ledger.Capacity(c.about("capacity"), r, judged.Verdicts)
+		c.judged(judged.Verdicts)
+		c.ledger.Capacity(c.about(), r, judged.Verdicts)
 		return object{struct {
 			*connect.CapacityResult
 			connect.Judged

@@ -1,8 +1,6 @@
 package module
 
 import (
-	"fmt"
-
 	"github.com/grafana/sobek"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/advice"
@@ -21,7 +19,7 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		c.warn(o.AtOnce())
 		res, err := i.root.engine.Flood(c.ctx, o.With(c.begin(s)))
 		if err != nil {
-			return nil, fmt.Errorf("flood(): %w", advice.OnStart(err))
+			return nil, c.refused(err)
 		}
 		advice.Add(res.First)
 		if res.Unread && i.root.notices.first("unread") {
@@ -29,8 +27,8 @@ func (i *instance) flood(target, opts sobek.Value) *sobek.Promise {
 		}
 		verdicts.Flood(res, &o.Expect, !o.SkipReply)
 		s.finish(c.ctx, res)
-		s.judged("flood", s.all, res.Verdicts)
-		about := c.about("flood")
+		c.judged(res.Verdicts)
+		about := c.about()
 		about.Answers, about.Weights = !o.SkipReply, o.Weights
 		c.ledger.Flood(about, res)
 		return object{res}, nil

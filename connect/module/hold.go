@@ -2,7 +2,6 @@ package module
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +30,7 @@ func (i *instance) hold(target, opts sobek.Value) *sobek.Promise {
 		connections, err := i.root.engine.Hold(context.WithoutCancel(c.ctx), plan)
 		if err != nil {
 			h.letGo()
-			return nil, fmt.Errorf("hold(): %w", advice.OnStart(err))
+			return nil, c.refused(err)
 		}
 		h.connections = connections
 		go h.watch()
@@ -74,8 +73,8 @@ func (h *held) watch() {
 	h.judgedResult.Store(r)
 	h.sampler.finish(h.ctx, r)
 	h.sampler.losses(&r.Losses)
-	h.sampler.judged("hold", h.sampler.all, r.Verdicts)
-	h.ledger.Hold(h.about("hold"), r)
+	h.judged(r.Verdicts)
+	h.ledger.Hold(h.about(), r)
 }
 
 func (h *held) letGo() {

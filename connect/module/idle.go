@@ -25,14 +25,14 @@ func (i *instance) idle(target, opts sobek.Value) *sobek.Promise {
 		plan.Progress = s.progress
 		r, err := i.root.engine.Idle(c.ctx, plan)
 		if err != nil {
-			return nil, fmt.Errorf("idle(): %w", advice.OnStart(err))
+			return nil, c.refused(err)
 		}
 		advice.Add(r.First)
 		advice.Control(&r.Control)
 		judged := verdicts.IdleOf(r, &o.Expect)
 		s.finish(r)
-		s.judged("idle", s.all, judged.Verdicts)
-		c.ledger.Idle(c.about("idle"), r, judged.Verdicts)
+		c.judged(judged.Verdicts)
+		c.ledger.Idle(c.about(), r, judged.Verdicts)
 		return object{struct {
 			*connect.IdleResult
 			connect.Judged

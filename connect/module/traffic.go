@@ -2,7 +2,6 @@ package module
 
 import (
 	"cmp"
-	"fmt"
 
 	"github.com/grafana/sobek"
 
@@ -26,14 +25,14 @@ func (i *instance) traffic(target, opts sobek.Value) *sobek.Promise {
 		plan.Packets = packets
 		r, err := i.root.engine.Traffic(c.ctx, plan)
 		if err != nil {
-			return nil, fmt.Errorf("traffic(): %w", advice.OnStart(err))
+			return nil, c.refused(err)
 		}
 		advice.Add(r.First)
 		verdicts.Traffic(r, &o.Expect, o.Verify, i.root.changes.During(r.StartTime, r.Duration))
 		packets.losses(&r.Losses)
-		packets.judged("traffic", packets.all, r.Verdicts)
+		c.judged(r.Verdicts)
 		packets.finish(r, cmp.Or(o.Duration, connect.DefaultTrafficDuration))
-		c.ledger.Traffic(c.about("traffic"), r)
+		c.ledger.Traffic(c.about(), r)
 		return objectWithList{object{r}, "records", r.Records}, nil
 	})
 }
