@@ -62,7 +62,7 @@ var wrongOf = map[string][]wrongOption{
 		{"flows", "1", "1", "true or false"},
 		{"flows", "true", "true", "sourcePorts: '10000-20000'"},
 		{"weights", "{a: 0}", `{"a":0}`, "above 0"},
-		{"weights", "{a: 'x'}", `{"a":"x"}`, "host names and weights"},
+		{"weights", "{a: 'x'}", `{"a":"x"}`, `weight of "a" is "x"; want 0, or a number`},
 		{"keepalive", "'1s'", "", "readReply"},
 	},
 	"hold('127.0.0.1:1', ": {
@@ -134,7 +134,7 @@ var wrongOf = map[string][]wrongOption{
 		{"backends", "[1]", "[1]", "array of names"},
 		{"removed", "5", "5", "array of names"},
 		{"added", "{}", "{}", "array of names"},
-		{"weights", "{a: -1}", `{"a":-1}`, "host names and weights"},
+		{"weights", "{a: -1}", `{"a":-1}`, `weight of "a" is -1; want 0, or a number`},
 		{"tags", "{model: 'x'}", `{"model":"x"}`, "not free"},
 		{"flows", "1", "", "backends"},
 	},
