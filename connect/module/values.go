@@ -1,6 +1,7 @@
 package module
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -246,21 +247,26 @@ func (r *reader) inherited(o *sobek.Object, object map[string]any) error {
 			if _, own := object[name]; own || name == "__proto__" {
 				continue
 			}
-			v, err := r.member("."+name, func() sobek.Value {
-				if v := o.Get(name); !isFunction(v) {
-					return v
-				}
-				return nil
-			})
-			if err != nil {
+			if err := r.inherit(o, name, object); err != nil {
 				return err
-			}
-			if v != nil {
-				object[name] = v
 			}
 		}
 	}
 	return nil
+}
+
+// inherit adds a member of a prototype, unless it is a method, or has no value.
+func (r *reader) inherit(o *sobek.Object, name string, object map[string]any) error {
+	v, err := r.member("."+name, func() sobek.Value {
+		if v := o.Get(name); !isFunction(v) {
+			return v
+		}
+		return nil
+	})
+	if v != nil {
+		object[name] = v
+	}
+	return err
 }
 
 func isFunction(v sobek.Value) bool {
@@ -321,7 +327,7 @@ func copyOfBytes(data []byte) []byte {
 	if len(data) > maxBytes {
 		return data
 	}
-	return append([]byte{}, data...)
+	return bytes.Clone(data)
 }
 
 // isNumbers reports whether a typed array has this type.
