@@ -88,21 +88,22 @@ func (i *instance) summarized(o *options.Summary, data sobek.Value) (sobek.Value
 		return nil, err
 	}
 	if o.Replace {
-		for name := range files {
+		forK6 := map[string]any{"stdout": out.String()} // which takes no map of another type
+		for name, text := range files {
 			if err := makeFolder(name); err != nil { // k6 makes none
 				return nil, fmt.Errorf("can't make a folder that it is asked for: %w", quote.Error(err))
 			}
+			forK6[name] = text
 		}
-		files["stdout"] = out.String()
-		return i.vu.Runtime().ToValue(files), nil
+		return i.vu.Runtime().ToValue(forK6), nil
 	}
 	i.atExit(func() { _, _ = i.root.stdout.Write([]byte(out.String())) })
 	return sobek.Undefined(), writeFiles(files)
 }
 
 // summaryFiles are the texts of the files that are asked for, by their names.
-func summaryFiles(o *options.Summary, r *recording.Report, thresholds []summary.Threshold) (map[string]any, error) {
-	files := map[string]any{}
+func summaryFiles(o *options.Summary, r *recording.Report, thresholds []summary.Threshold) (map[string]string, error) {
+	files := map[string]string{}
 	page := picture.Draw(r, o.Title)
 	if o.HTML != "" {
 		text, err := page.HTML()
@@ -134,12 +135,12 @@ func summaryFiles(o *options.Summary, r *recording.Report, thresholds []summary.
 }
 
 // writeFiles writes what can be written. Of a file that can't be, such as on a full disk, nothing is left: neither a part of it, nor an earlier test's.
-func writeFiles(files map[string]any) error {
+func writeFiles(files map[string]string) error {
 	var failed []string
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		err := makeFolder(name)
 		if err == nil {
-			err = os.WriteFile(name, []byte(fmt.Sprint(files[name])), 0o644) // #nosec G306 -- reports to show around
+			err = os.WriteFile(name, []byte(files[name]), 0o644) // #nosec G306 -- reports to show around
 		}
 		if err == nil {
 			continue
