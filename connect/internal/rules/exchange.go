@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/reply"
@@ -87,7 +89,7 @@ func (x *exchanges) take(key uint32, data []byte) (host string, done bool, fault
 		return "", true, engine.Fault{Class: class.BadReply, Err: engine.ReasonTooLong}
 	case !ok:
 		if !hasBefore {
-			x.parts[key] = append([]byte(nil), data...)
+			x.parts[key] = bytes.Clone(data)
 		}
 		return "", false, engine.Fault{}
 	}

@@ -1,6 +1,7 @@
 package simulated
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -623,7 +624,7 @@ func (c *Conn) oneIn(n int) bool { return n > 0 && c.driver.World.Random.IntN(n)
 // echo is a datagram's.
 func (c *Conn) echo(p []byte) arrival {
 	a := &c.Script.Answers
-	said := arrival{kind: engine.Data, data: append([]byte(nil), p...)}
+	said := arrival{kind: engine.Data, data: bytes.Clone(p)}
 	said.moved = a.MoveAt > 0 && c.Packets >= a.MoveAt && (c.Packets-a.MoveAt)%4 < 2
 	clear(said.data[:helloSize])
 	copy(said.data, said.host(&c.Script))
