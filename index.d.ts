@@ -1073,7 +1073,7 @@ export interface IdleExpect {
  * silent again; over UDP each silence has a flow of its own, since connection tracking gives flows that go on a longer time. A single lost
  * answer, or a single connection that ends for another reason, is not taken for the timeout.
  *
- * Verdicts: `complete`, `answered`; with {@link IdleExpect.timeout} also `idle`.
+ * Verdicts: `complete`, `answered`; with {@link IdleExpect.timeout} also `idle`, which else is told only where it fails: some connections were forgotten after silences that others have survived.
  *
  * Metrics (tags `proto`, `target`): `mconnect_idle_timeout` (Gauge; the least so far; if nothing was forgotten it is the longest silence, without a result it has no sample),
  * `mconnect_verdicts` and `mconnect_verdict_failed` (tags `verdict`, `call`), `data_sent`, `data_received`; of all calls of the process, the states:

@@ -93,6 +93,9 @@ func (p *IdlePlan) check() error {
 // IdleHow says what becomes of a connection that is silent for too long.
 type IdleHow = rules.How
 
+// IdleEarly are connections that were forgotten although others were well after longer silences.
+type IdleEarly = rules.Early
+
 // The ways in which a connection ends that was silent for too long.
 const (
 	IdleUnknown  = rules.HowUnknown  // the search has not come so far
@@ -138,6 +141,8 @@ type IdleResult struct {
 	AtOnce bool `json:"-"`
 	// Spoken is how often the peer has ended a silence by itself.
 	Spoken int64 `json:"-"`
+	// Early are connections that were forgotten, too many for chance, although others were well after longer silences.
+	Early IdleEarly `json:"-"`
 
 	From      time.Duration `json:"-"` // the plan's
 	To        time.Duration `json:"-"`

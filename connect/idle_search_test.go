@@ -124,6 +124,7 @@ func TestIdleTakesItsTime(t *testing.T) {
 			require.NotNil(t, r.Timeout, "%v with %d connections", after, connections)
 			assert.True(t, r.Finished)
 			assert.InDelta(t, after, *r.Timeout, 0.05*float64(after), "%v with %d connections", after, connections)
+			assert.Zero(t, r.Early)
 			worst[connections] = max(worst[connections], float64(r.Duration)/float64(to))
 		}
 	}
@@ -210,6 +211,47 @@ func TestIdleAmongOtherLosses(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// One backend of several whose timeout is shorter is found, whatever the others' is.
+func TestIdleOfDifferentBackends(t *testing.T) {
+	t.Parallel()
+	const short = 20 * time.Second
+	for _, kind := range idleEnds {
+		for _, every := range []int64{2, 3, 4} {
+			for _, long := range []time.Duration{60 * time.Second, 2 * time.Hour} {
+				t.Run(fmt.Sprintf("%s, one in %d, %s", kind.name, every, long), func(t *testing.T) {
+					t.Parallel()
+					r := idleWorld{plan: IdlePlan{Plan: Plan{Network: kind.network}, To: 5 * time.Minute, Expect: 40 * time.Second}, script: func(number int64, s *simulated.Script) {
+						after := long
+						if number%every == 1 {
+							after = short
+						}
+						forgetting(after, kind.end)(number, s)
+					}}.run(t)
+					assert.True(t, r.Finished)
+					if r.Timeout != nil && *r.Timeout < 40*time.Second {
+						return // that is too short, too
+					}
+					assert.GreaterOrEqual(t, r.Early.Failed, 3, "%+v", r)
+					assert.GreaterOrEqual(t, r.Early.Silence, short-time.Second)
+					assert.LessOrEqual(t, r.Early.Silence, 40*time.Second)
+				})
+			}
+		}
+	}
+}
+
+// A device that looks only now and then for what it is to forget has but one timeout.
+func TestIdleOfADeviceThatSweeps(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		r := idleWorld{plan: IdlePlan{To: 5 * time.Minute}, script: func(number int64, s *simulated.Script) {
+			forgetting(time.Minute+time.Duration(random.Int64N(int64(10*time.Second))), simulated.IdleSwallows)(number, s)
+		}}.run(t)
+		assert.Zero(t, r.Early, "seed %d", seed)
 	}
 }
 

@@ -47,7 +47,7 @@ func (t *idleTally) result(c *idleCall) *IdleResult {
 	found := c.rules.Found()
 	states := c.job.Counters.States()
 	r := &IdleResult{
-		How: found.How, AtLeast: found.AtLeast, Finished: found.Done, Spoken: found.Spoken,
+		How: found.How, AtLeast: found.AtLeast, Finished: found.Done, Spoken: found.Spoken, Early: found.Early,
 		Connections: c.plan.Connections, Dialed: states.Total() - states.NotInitiated,
 		Control:        IdleControl{Answered: found.Control.Answered, Time: found.Control.Time, Host: found.Control.Host},
 		FailedConnects: t.failedConnects, States: states, Errors: t.byClass(), First: t.firsts(),

@@ -35,7 +35,10 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 		}
 	}
 	j.say(Answered, r.Control.Answered && !r.OnlyOnce && !r.AtOnce, "%s", text)
-	if want := j.expect.IdleTimeout; want > 0 {
+	switch want := j.expect.IdleTimeout; {
+	case r.Early.Failed > 0 && (want == 0 || r.Early.Silence <= want):
+		judgeEarly(j, r)
+	case want > 0:
 		judgeIdle(j, r)
 	}
 	return j.result()
@@ -44,6 +47,16 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 // neverBegan reports whether nothing was searched, since the connection that is used at once was not answered.
 func neverBegan(r *connect.IdleResult) bool {
 	return !r.Finished && !r.Control.Answered && r.Duration < r.TimeLimit
+}
+
+// judgeEarly judges a search that has found more than one timeout.
+func judgeEarly(j *judge, r *connect.IdleResult) {
+	expected := "connections should all be forgotten after the same silence"
+	if want := j.expect.IdleTimeout; want > 0 {
+		expected = fmt.Sprintf("a connection that was silent for %s should still answer", units.Span(want))
+	}
+	j.say(Idle, false, "%s, but %d of %d were forgotten after silences from %s on that others have survived (up to %s): one backend, or path, of several has a shorter idle timeout, or a limit of a connection's age: "+
+		"look for it behind the balancer (idle() of each), and raise it; if a backend was restarted meanwhile, or answers get lost, measure again", expected, r.Early.Failed, r.Early.Of, units.Span(r.Early.Silence), units.Span(r.AtLeast))
 }
 
 func judgeIdle(j *judge, r *connect.IdleResult) {

@@ -76,3 +76,18 @@ func TestIdleOfTalker(t *testing.T) {
 	r.Spoken = 3
 	want{fails: true, text: []string{"allow more time"}}.check(t, verdicts.IdleOf(r, nil), verdicts.Complete)
 }
+
+// One backend of several with a shorter timeout fails, unless that is longer than what is expected.
+func TestIdleOfDifferentBackends(t *testing.T) {
+	t.Parallel()
+	r := &connect.IdleResult{
+		How: connect.IdleNever, AtLeast: 10 * second, Finished: true, Control: connect.IdleControl{Answered: true},
+		Expected: &connect.IdleExpected{Silence: 5 * second, How: connect.IdleNever}, Early: connect.IdleEarly{Silence: 2 * second, Failed: 5, Of: 25},
+	}
+	text := "but 5 of 25 were forgotten after silences from 2 s on that others have survived (up to 10 s)"
+	want{fails: true, text: []string{"connections should all be forgotten", text}}.check(t, verdicts.IdleOf(r, nil), verdicts.Idle)
+	want{fails: true, text: []string{"silent for 5 s should still answer", text}}.check(t, verdicts.IdleOf(r, &verdicts.Expect{IdleTimeout: 5 * second}), verdicts.Idle)
+	want{}.check(t, verdicts.IdleOf(r, &verdicts.Expect{IdleTimeout: second}), verdicts.Idle)
+	r.Early.Failed = 0
+	want{out: true}.check(t, verdicts.IdleOf(r, nil), verdicts.Idle)
+}

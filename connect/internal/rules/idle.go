@@ -53,6 +53,7 @@ type Found struct {
 	Bounded  bool          // there is such a one
 	Done     bool          // as closely as was asked for
 	Spoken   int64         // times that a peer has ended a silence by itself
+	Early    Early
 	Control  Control
 	Expected Expected
 }
@@ -109,7 +110,7 @@ type idle struct {
 
 // publish makes what is known now the result so far.
 func (f *idle) publish() {
-	found := Found{Control: f.control, Expected: f.expected, Done: f.isDone(), Spoken: f.spoken}
+	found := Found{Control: f.control, Expected: f.expected, Done: f.isDone(), Spoken: f.spoken, Early: f.search.early()}
 	likely := f.search.likely
 	found.AtLeast = time.Duration(likely.above)
 	switch {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/stats"
 )
 
 // How says what becomes of a connection that is silent for too long.
@@ -139,6 +141,38 @@ func (e *evidence) places() []place {
 		}
 	}
 	return append(places, here)
+}
+
+// Early are connections that were forgotten although others were well after clearly longer silences.
+type Early struct {
+	Silence time.Duration // the shortest such
+	Failed  int           // connections; 0 if they are too few to tell them from chance
+	Of      int           // that were silent for so long, but for those whose silence was longer than any that was well
+}
+
+// early returns the connections that were forgotten early: places knows of one timeout only, for which each answer speaks, but one backend or path of
+// several may have a shorter one.
+func (e *evidence) early() (early Early) {
+	const (
+		hardlyEver = 0.001
+		clearly    = 0.8 // of a silence that was well: a device may look only now and then for what it is to forget
+	)
+	for i := range e.seen {
+		switch s := &e.seen[i]; {
+		case s.alive() && early.Failed > 0:
+			early.Of++
+		case !s.alive() && float64(s.silence) <= clearly*float64(e.likely.above):
+			if early.Failed == 0 {
+				early.Silence = time.Duration(s.silence)
+			}
+			early.Failed++
+			early.Of++
+		}
+	}
+	if stats.AtLeast(early.Failed, early.Of, math.Exp(lostByChance)) >= hardlyEver {
+		return Early{}
+	}
+	return early
 }
 
 // how is in which way most of the connections ended that were silent for too long.
