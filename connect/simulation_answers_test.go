@@ -21,6 +21,8 @@ var greetings = []struct {
 	{[]byte("web-3\x00rest"), "web-3"},
 	{[]byte("web-4\r\nmore"), "web-4"},
 	{[]byte("web-5\tand source"), "web-5"},
+	{[]byte("web-5\t192.0.2.7:1000"), "web-5"},
+	{[]byte("web-5\t[ff02::1]:1000"), "web-5"}, // which simulated connections come from
 	{[]byte("wéb"), "wéb"},
 	{[]byte("\x00"), ""},
 	{[]byte("\xff\xfe"), ""},

@@ -23,13 +23,24 @@ type simulatedFill struct {
 	halted  map[*simulated.Driver]bool
 	greeted map[int]bool // targets that have spoken first
 	reached map[int]bool // targets to which a connection was established
+
+	again *rules.Again // asks once more, at the end, what has answered; nil does not
+	heard int64        // when the last answer to that came, or it began
 }
 
 // fillTold is what was told of a connection.
 type fillTold struct {
-	spoken, echoed, waited bool
-	lateSince              int64 // since when it is overdue that it has had its time
+	spoken, waited bool
+	again          bool  // it is asked once more
+	asked          int64 // when it was asked before
+	heard          int64 // when any connection had answered once more, at its end
+	echoes         int
+	answers        [2]fillAnswer
+	lateSince      int64 // since when it is overdue that it has had its time
 }
+
+// fillAnswer is when an answer came, and how long it took.
+type fillAnswer struct{ at, took int64 }
 
 // fill makes the call a step of capacity().
 func (c *simulatedCall) fill(plan Plan) engine.NewRules {
@@ -62,6 +73,11 @@ func (c *simulatedCall) fill(plan Plan) engine.NewRules {
 	f.told = make([]fillTold, plan.Connections)
 	c.kind, c.plan, c.job, c.tally = "fill", &plan, f.step.job, f.step
 	c.lasts, c.endless, c.stopAs = 3*time.Second, true, []Class{ClassNone, ClassNone, ClassAborted}[r.IntN(3)]
+	if f.asks() && plan.Protocol() == "tcp" && r.IntN(2) == 0 {
+		f.again = &rules.Again{Patience: time.Duration(20+r.IntN(300)) * time.Millisecond}
+		c.cut = f.askAgain
+	}
+	c.answered = f.hasAnswered
 	c.script = f.scripts()
 	c.busy, c.halts, c.over, c.lacked, c.looked = f.busy, f.halts, f.over, f.lacked, f.looked
 	c.truth, c.overdue, c.event, c.ended, c.finish = f.truth, f.overdue, f.event, f.ended, f.finish
@@ -142,6 +158,7 @@ func (f *simulatedFill) busy(d *simulated.Driver) (n int64, exactly bool) {
 
 // over takes note of dials that have failed slowly, and of those that are given up since enough have.
 func (f *simulatedFill) over(conn *simulated.Conn) {
+	f.told[conn.Number].heard = f.heard
 	if f.halts() && conn.Driver().Core.Stopped() {
 		conn.Told = 1
 	}
@@ -176,6 +193,30 @@ func (f *simulatedFill) looked(d *simulated.Driver) error {
 	return nil
 }
 
+// askAgain makes the call's end ask those that have answered once more.
+func (f *simulatedFill) askAgain() {
+	f.rules.Again(f.again)
+	f.heard = f.world.Now()
+	for _, d := range f.drivers {
+		d.Each(func(conn *simulated.Conn) {
+			if f.stopAs == ClassNone && conn.Answers > 0 {
+				f.told[conn.Number].again, f.told[conn.Number].asked = true, conn.LastPacket
+			}
+		})
+	}
+}
+
+// hasAnswered takes note of an answer.
+func (f *simulatedFill) hasAnswered(conn *simulated.Conn) {
+	told := &f.told[conn.Number]
+	if told.again {
+		f.heard = f.world.Now()
+	}
+	if conn.Answers <= len(told.answers) {
+		told.answers[conn.Answers-1] = fillAnswer{conn.LastAnswer, conn.Took}
+	}
+}
+
 func (f *simulatedFill) asks() bool { return f.rules.Payload != nil }
 
 func (f *simulatedFill) overdue(conn *simulated.Conn, seen int64) string {
@@ -186,7 +227,13 @@ func (f *simulatedFill) overdue(conn *simulated.Conn, seen int64) string {
 		return "still established after the peer has ended it"
 	case conn.Answers > 0 && !conn.Verdict.Right:
 		return "still established after a wrong answer"
-	case f.backlogged(conn) || told.waited || told.echoed || conn.Answers > 0:
+	case told.again && conn.Answers > 1:
+		return "still established after it has answered again"
+	case told.again && !f.backlogged(conn) && seen >= max(f.heard, conn.LastPacket)+int64(f.again.Patience):
+		return "still established after its time to answer again"
+	case f.stopAt != 0 && !told.again:
+		return "still established after the call was stopped"
+	case f.backlogged(conn) || told.waited || told.echoes > 0 || conn.Answers > 0:
 		return ""
 	case f.asks() && !isAsked && seen >= due:
 		return "not asked in its time"
@@ -219,19 +266,25 @@ func (f *simulatedFill) event(conn *simulated.Conn, o *Outcome) error {
 		told.spoken = true
 		return match(!again && conn.FirstData != nil && at == conn.FirstTold, "its first words, once, at %v", f.job.Since(conn.FirstTold))
 	case Echoed:
-		f.served++
-		again := told.echoed
-		told.echoed = true
-		return match(!again && conn.Answers == 1 && conn.Verdict.Right && at == conn.LastAnswer && int64(o.Reply) == conn.LastAnswer-conn.LastPacket,
-			"a right answer, once, at %v", f.job.Since(conn.LastAnswer))
-	case Waited:
-		due := conn.Established + int64(f.rules.Patience)
-		if f.asks() {
-			due = conn.LastPacket + int64(f.rules.Patience)
+		if told.echoes++; told.echoes == 1 {
+			f.served++
 		}
-		again := told.waited || told.echoed
+		if told.echoes > min(conn.Answers, len(told.answers)) || told.echoes == 2 && !told.again {
+			return fmt.Errorf("%d answers were told, but %d came", told.echoes, conn.Answers)
+		}
+		answer := told.answers[told.echoes-1]
+		return match(at == answer.at && int64(o.Reply) == answer.took, "an answer at %v, after %v", f.job.Since(answer.at), time.Duration(answer.took))
+	case Waited:
+		due, asked := conn.Established+int64(f.rules.Patience), conn.LastPacket
+		if told.again {
+			asked = told.asked
+		}
+		if f.asks() {
+			due = asked + int64(f.rules.Patience)
+		}
+		again := told.waited || told.echoes > 0
 		told.waited = true
-		return match(!again && at >= due && (!f.asks() || conn.LastPacket >= conn.Established+int64(f.rules.Patience)), "its time to be over at %v, once", f.job.Since(due))
+		return match(!again && at >= due && (!f.asks() || asked >= conn.Established+int64(f.rules.Patience)), "its time to be over at %v, once", f.job.Since(due))
 	}
 	return errors.New("not an event of a step")
 }
@@ -239,12 +292,16 @@ func (f *simulatedFill) event(conn *simulated.Conn, o *Outcome) error {
 // ended checks that all was told.
 func (f *simulatedFill) ended(conn *simulated.Conn, o *Outcome) error {
 	told := f.told[o.Number]
-	if told.echoed || told.spoken && !f.asks() {
+	if told.echoes > 0 || told.spoken && !f.asks() {
 		f.served--
+	}
+	answers := conn.Answers
+	if answers > 0 && !conn.Verdict.Right {
+		answers--
 	}
 	return errors.Join(
 		match(told.spoken == (conn.FirstData != nil), "told that it has spoken: %v", conn.FirstData != nil),
-		match(told.echoed == (conn.Answers > 0 && conn.Verdict.Right), "told that it has answered: %v", conn.Answers > 0 && conn.Verdict.Right))
+		match(told.echoes == answers || !f.asks(), "%d right answers", answers))
 }
 
 // truth is how a connection of a step must have ended.
@@ -255,7 +312,7 @@ func (f *simulatedFill) truth(conn *simulated.Conn) (fate, error) {
 		}
 		return f.dialTruth(conn, ClassNone)
 	}
-	t := fate{connected: true}
+	t, told := fate{connected: true}, &f.told[conn.Number]
 	switch {
 	case conn.Answers > 0 && !conn.Verdict.Right:
 		t.class = ClassBadReply
@@ -265,7 +322,14 @@ func (f *simulatedFill) truth(conn *simulated.Conn) (fate, error) {
 		t.closed, t.class = true, conn.EndFault
 	case conn.PeerEnded:
 		t.class = conn.EndFault
-	case conn.EndedIn == simulated.Stopping:
+	case told.again && conn.Answers == 1 && conn.EndedIn == simulated.Expiring:
+		if t.class, t.why = ClassNoReply, ReasonForgotten; conn.Begun {
+			t.why = ReasonUnfinished
+		}
+		due := max(told.heard, conn.LastPacket) + int64(f.again.Patience)
+		return t, match(conn.Ended >= due, "asked again until %v", f.job.Since(due))
+	case told.again && conn.Answers == 2:
+	case conn.EndedIn == simulated.Stopping && !told.again:
 		if t.class = f.stopAs; t.class != ClassNone {
 			t.why = ReasonHoldStopped
 		}

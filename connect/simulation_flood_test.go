@@ -1,12 +1,15 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/engine"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/rules"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/simulated"
 )
 
@@ -43,7 +46,7 @@ func leave(r *rand.Rand, s *simulated.Script, patience time.Duration) {
 func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	r := c.world.Random
 	maybeRate(&plan, r)
-	fp := FloodPlan{Plan: plan, SkipReply: r.IntN(6) == 0}
+	fp := FloodPlan{Plan: plan, SkipReply: r.IntN(6) == 0, Source: r.IntN(4) == 0}
 	if r.IntN(3) == 0 {
 		fp.Payload = []byte("PING\r\n")
 	}
@@ -54,7 +57,7 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 	want := &simulatedWants[max(0, r.IntN(len(simulatedWants)+6)-6)]
 	f.rules.Want = want.Want
 	c.kind, c.plan, c.job, c.tally = "flood", &f.plan.Plan, f.job, f.tally
-	patience := c.plan.ConnectTimeout
+	patience, seen := c.plan.ConnectTimeout, rules.SourceSeen{}
 	segment, datagrams := max(0, r.IntN(8)-4), c.job.Plan.Protocol == "udp"
 	c.script = func(_ int64, s *simulated.Script) {
 		*s = simulated.Script{Segment: segment, Judge: want.judge, Unasked: true}
@@ -95,10 +98,31 @@ func (c *simulatedCall) flood(plan Plan) engine.NewRules {
 		if took := time.Duration(conn.Ended - conn.Established); o.Class == ClassNone && o.Reply != took {
 			return fmt.Errorf("want a reply time of %v", took)
 		}
+		if o.Class == ClassNone && fp.Source && !fp.SkipReply {
+			tellSource(&seen, conn)
+		}
 		return nil
 	}
-	c.finish = func() error { return c.floodResult(f.tally.result(f.job), f.plan.SkipReply) }
+	c.finish = func() error {
+		return errors.Join(c.floodResult(f.tally.result(f.job), f.plan.SkipReply), match(f.rules.Seen() == seen, "sources %+v, but they are %+v", f.rules.Seen(), seen))
+	}
 	return f.rules.New
+}
+
+// tellSource counts an answer by the source that it tells.
+func tellSource(seen *rules.SourceSeen, conn *simulated.Conn) {
+	_, told, _ := strings.Cut(string(conn.FirstData), "\t")
+	used := conn.Local.Addr()
+	switch addr, err := netip.ParseAddrPort(told); {
+	case err != nil:
+		seen.Untold++
+	case addr.Addr() == used:
+		seen.Same++
+	default:
+		if seen.Other++; seen.Other == 1 {
+			seen.Told, seen.Used = addr.Addr(), used
+		}
+	}
 }
 
 // floodTruth is how a connection of a flood must have ended.

@@ -120,13 +120,14 @@ func (f *fill) halt(now int64) {
 
 // Stop implements engine.Rules.
 func (f *fill) Stop(now int64, end class.Class) {
-	switch again := f.Fill.again.Load(); {
-	case f.halting:
-	case again == nil || f.again != nil || end != class.None:
-		f.kept.Stop(now, end)
-	default:
-		f.askAgain(again, now)
+	if f.halting {
+		return
 	}
+	if again := f.Fill.again.Load(); again != nil && f.again == nil && end == class.None {
+		f.askAgain(again, now)
+		return
+	}
+	f.kept.Stop(now, end)
 }
 
 // askAgain asks the connections that have answered once more, and completes the others.
