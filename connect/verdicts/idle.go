@@ -11,6 +11,18 @@ import (
 // used at once must answer.
 func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 	j := newJudge(e)
+	judgeSearch(j, r)
+	judgeControl(j, r)
+	switch want := j.expect.IdleTimeout; {
+	case r.Early.Failed > 0 && (want == 0 || r.Early.Silence <= want):
+		judgeEarly(j, r)
+	case want > 0:
+		judgeIdle(j, r)
+	}
+	return j.result()
+}
+
+func judgeSearch(j *judge, r *connect.IdleResult) {
 	text := fmt.Sprintf("the search came to an end, with %s", plural(r.Dialed, "connection"))
 	switch {
 	case neverBegan(r):
@@ -21,7 +33,11 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 		text = fmt.Sprintf("the search should come to an end, but it took longer than its time (%s), or was interrupted (Ctrl-C, a signal, or the end of the iteration or the test): allow more time, fewer silences (from, to), or less precision", units.Span(r.TimeLimit))
 	}
 	j.say(Complete, r.Finished, "%s", text)
-	text = fmt.Sprintf("a connection that was used at once was answered after %s", units.Span(r.Control.Time))
+}
+
+// judgeControl judges the connection that was used at once.
+func judgeControl(j *judge, r *connect.IdleResult) {
+	text := fmt.Sprintf("a connection that was used at once was answered after %s", units.Span(r.Control.Time))
 	switch {
 	case r.AtOnce:
 		text += fmt.Sprintf(", and none a second time: the target ends a connection as soon as it has answered (%s), which tells nothing of silences: idle() needs a service that answers again and again on a connection (mconnect-server -echo), or payload and reply that ask for that (HTTP: keep-alive)", r.How)
@@ -35,13 +51,6 @@ func IdleOf(r *connect.IdleResult, e *Expect) connect.Judged {
 		}
 	}
 	j.say(Answered, r.Control.Answered && !r.OnlyOnce && !r.AtOnce, "%s", text)
-	switch want := j.expect.IdleTimeout; {
-	case r.Early.Failed > 0 && (want == 0 || r.Early.Silence <= want):
-		judgeEarly(j, r)
-	case want > 0:
-		judgeIdle(j, r)
-	}
-	return j.result()
 }
 
 // neverBegan reports whether nothing was searched, since the connection that is used at once was not answered.
