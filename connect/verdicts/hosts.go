@@ -88,7 +88,7 @@ func unexpectedAs(unexpected connect.Hosts, want dues) string {
 	for host := range unexpected {
 		switch _, listed := want[host]; {
 		case listed:
-		case alone && host == engine.UnknownHost:
+		case alone && host == connect.UnknownHost:
 			return "tell no name (the first group of reply.match is the name; without one there is none)"
 		case alone && host == engine.OtherHosts:
 			return fmt.Sprintf("stands for all names beyond the first %d", engine.MaxHosts)

@@ -113,7 +113,7 @@ const longName = 64
 // shown is a host's name in a list of them: in quotes if it is hard to tell where it ends.
 func shown(host string) string {
 	short := quote.Cut(host, longName)
-	if host == "" || strings.ContainsAny(host, " ,;:'\"()") && host != engine.UnknownHost && host != engine.OtherHosts {
+	if host == "" || strings.ContainsAny(host, " ,;:'\"()") && host != connect.UnknownHost && host != engine.OtherHosts {
 		return strconv.Quote(short)
 	}
 	return short

@@ -31,7 +31,6 @@ func PingOf(x Exchange, e *Expect, answers bool) connect.Judged {
 // judge says whether n of all addresses are enough.
 func (x *Exchange) judge(j *judge, name string, n, all int64, what string) {
 	least := j.expect.share(name)
-	ok := float64(n) >= least*float64(all)
 	text := fmt.Sprintf("%s was %s", x.Target, what)
 	switch {
 	case all > 1:
@@ -45,5 +44,5 @@ func (x *Exchange) judge(j *judge, name string, n, all int64, what string) {
 	if n < all {
 		text += ": " + x.Why
 	}
-	j.say(name, ok, "%s", text)
+	j.say(name, j.holds(name, n, all), "%s", text)
 }
