@@ -2,6 +2,7 @@ package verdicts
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,41 +32,46 @@ type connects struct {
 	theirs               string        // whose connections failed, if that is known
 	lost                 *unreached    // to whom SYNs are lost; nil if that is not known
 	times, rtt           stats.Summary // of connects, and of the kernel's handshakes, where it tells them
-	at                   connect.FailedAt
 }
 
 // judge says whether all was begun and established, and with one SYN each where there are any.
 func (c *connects) judge(j *judge, prompt bool) {
-	up := c.timeUp()
-	why := up + ": allow more time, more concurrency or a higher rate"
-	switch silent := c.errors[connect.ClassTimeout] + c.noReply; {
-	case c.resends() && c.retried > silent:
-		why = up + fmt.Sprintf(", since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", c.retried, plural(c.begun, "connect"))
-		if c.lost != nil {
-			why += ": " + c.lost.String()
-		}
-	case c.hasty != "":
-		why = up + ": " + c.hasty + ", so each keeps others waiting: allow more time or more concurrency"
-	case silent > 0 && c.waited.Med > c.timeout/10:
-		why = up + fmt.Sprintf(", since %s that got no answer kept others waiting: see the other verdicts", plural(silent, "connection"))
-	case c.slow != "":
-		why = up + ": " + c.slow
+	c.judgeComplete(j)
+	j.part(Connected, c.begun-c.failed, c.begun, "were established"+c.but, causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
+	if prompt && c.begun > 0 && !j.expect.NoSYN {
+		c.judgePrompt(j)
 	}
+}
+
+func (c *connects) judgeComplete(j *judge) {
 	switch {
 	case c.interrupted:
 		j.say(Complete, false, "the call was ended from outside, with %d of %s begun: it was interrupted (Ctrl-C or a signal), or the iteration or the test ended: await the call, and give it the time that it takes", c.begun, plural(c.asked, "connection"))
 	case c.unsent != "" && j.holds(Complete, c.begun, c.asked):
 		j.say(Complete, false, "%d of %s were begun, but %s", c.begun, plural(c.asked, "connection"), c.unsent)
 	default:
-		j.part(Complete, c.begun, c.asked, "were begun", why)
+		j.part(Complete, c.begun, c.asked, "were begun", c.timeUp()+c.whyTimeUp())
 	}
-	if at := failedAt(&c.at); at != "" {
-		c.theirs = at
+}
+
+// whyTimeUp says what took so long that not all connections were begun in time.
+func (c *connects) whyTimeUp() string {
+	silent := c.errors[connect.ClassTimeout] + c.noReply
+	switch {
+	case c.resends() && c.retried > silent:
+		why := fmt.Sprintf(", since %d of %s took more than one SYN, each of which costs 1 s or more and keeps others waiting", c.retried, plural(c.begun, "connect"))
+		if c.lost != nil {
+			why += ": " + c.lost.String()
+		}
+		return why
+	case c.hasty != "":
+		return ": " + c.hasty + ", so each keeps others waiting: allow more time or more concurrency"
+	case silent > 0 && c.waited.Med > c.timeout/10:
+		return fmt.Sprintf(", since %s that got no answer kept others waiting: see the other verdicts", plural(silent, "connection"))
+	case c.slow != "":
+		return ": " + c.slow
 	}
-	j.part(Connected, c.begun-c.failed, c.begun, "were established"+c.but, causes(c.errors, c.first)+c.theirs+c.someRefused()+c.held())
-	if prompt && c.begun > 0 && !j.expect.NoSYN {
-		c.judgePrompt(j)
-	}
+	return ": allow more time, more concurrency or a higher rate"
 }
 
 // timeUp says which time was up before all connections were begun.
@@ -240,8 +246,8 @@ func slowHosts(byHost map[string]connect.HostTimes, verb string, of func(connect
 		medians = append(medians, of(t))
 	}
 	usual := stats.Summarize(medians).Med
-	if fastest := medians[0]; len(byHost) == 2 {
-		usual = fastest // medians are sorted now
+	if len(byHost) == 2 {
+		usual = slices.Min(medians)
 	}
 	worst, most, slow := "", time.Duration(0), 0
 	for host, t := range byHost {

@@ -1,6 +1,7 @@
 package verdicts
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
@@ -14,7 +15,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, interrupted: r.Interrupted, slow: slowHosts(r.ByHost, "answers", replyMedian), fixed: r.Fixed,
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
-		times: r.ConnectTime, rtt: r.RTT, at: r.FailedAt,
+		times: r.ConnectTime, rtt: r.RTT, theirs: failedAt(&r.FailedAt),
 	}
 	if r.Unread {
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
@@ -25,7 +26,7 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 			want = r.Weights
 		}
 		c.lost = c.findUnreached(duesOf(want, r.Hosts), r.Hosts)
-		c.theirs = theirs(r.Hosts, want, sum(notOwn(r.Errors)))
+		c.theirs = cmp.Or(c.theirs, theirs(r.Hosts, want, sum(notOwn(r.Errors))))
 	}
 	c.hasty = hasty(r)
 	c.judge(j, true)

@@ -23,7 +23,7 @@ func HoldExcused(r *connect.HoldResult, e *Expect) {
 	c := connects{
 		asked: r.Connects, begun: r.Connects - r.States.NotInitiated, failed: r.FailedConnects, retried: r.Retried,
 		errors: r.ConnectErrors, first: r.First, timeout: r.Timeout, duration: r.Planned, interrupted: r.Interrupted, waited: r.ErrorTime, dropped: r.DroppedSYNs,
-		times: r.ConnectTime, rtt: r.RTT, at: r.FailedAt,
+		times: r.ConnectTime, rtt: r.RTT, theirs: failedAt(&r.FailedAt),
 	}
 	c.lost = c.findUnreached(duesOf(j.expect.Hosts, r.Hosts), r.Hosts)
 	c.judge(j, true)

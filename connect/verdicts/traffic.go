@@ -21,7 +21,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 	j := newJudge(e)
 	c := connects{
 		asked: r.Connections, begun: r.Begun, failed: r.FailedFirst, errors: r.FirstErrors, first: r.First,
-		timeout: r.Timeout, duration: r.Planned, interrupted: r.Interrupted, waited: r.ErrorTime, at: r.FailedAt, unsent: unsent(r),
+		timeout: r.Timeout, duration: r.Planned, interrupted: r.Interrupted, waited: r.ErrorTime, theirs: failedAt(&r.FailedAt), unsent: unsent(r),
 	}
 	c.judge(j, false)
 	judgeKept(j, &r.Losses, r.Lost+r.Lasting, "", trafficWhy(r), r.LastingByHost, r.LostByHost)
