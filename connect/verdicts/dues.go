@@ -76,19 +76,17 @@ func (d dues) worst(answered connect.Hosts) (worst float64) {
 // namesake returns the host that has about the share of the missing ones on top of its own, while the others have theirs; "" if there is none.
 // If a balancer does not know of the missing ones, all others have more.
 func (d dues) namesake(missing []string, answered connect.Hosts) string {
-	most, host := 0.0, ""
-	for _, name := range slices.Sorted(maps.Keys(answered)) {
-		if weight := d[name]; weight > 0 && float64(answered[name])/weight > most {
-			most, host = float64(answered[name])/weight, name
-		}
+	if len(missing) == 0 {
+		return ""
 	}
+	host := d.ahead(answered)
 	others, due := 0.0, 0.0
 	for name, weight := range d {
 		if n := answered[name]; n > 0 && name != host {
 			others, due = others+float64(n), due+weight
 		}
 	}
-	if len(missing) == 0 || due == 0 {
+	if due == 0 {
 		return ""
 	}
 	unit := others / due // what a weight of 1 has brought the others
@@ -100,6 +98,17 @@ func (d dues) namesake(missing []string, answered connect.Hosts) string {
 	theirs := d.share(missing...) * d.total()
 	if n := float64(answered[host]); near(n, d[host]*unit) || !near(n, (d[host]+theirs)*unit) {
 		return ""
+	}
+	return host
+}
+
+// ahead is the host with the most answers in relation to what it is due, "" if there is none.
+func (d dues) ahead(answered connect.Hosts) (host string) {
+	most := 0.0
+	for _, name := range slices.Sorted(maps.Keys(answered)) {
+		if weight := d[name]; weight > 0 && float64(answered[name])/weight > most {
+			most, host = float64(answered[name])/weight, name
+		}
 	}
 	return host
 }
