@@ -156,7 +156,7 @@ func (e *Engine) newFlood(plan FloodPlan) (*floodCall, error) {
 	if err := plan.validate(); err != nil {
 		return nil, err
 	}
-	c := &floodCall{plan: plan, job: e.newJob(&plan.Plan, nil)}
+	c := &floodCall{plan: plan, job: e.newJob(&plan.Plan, func(p *engine.Plan) { p.Unread = plan.SkipReply })}
 	c.rules = rules.Flood{Exchange: exchange(&plan.Plan), SkipReply: plan.SkipReply, TellSource: plan.Source, Expected: plan.Weights}
 	c.tally = newFloodTally(&c.plan)
 	return c, nil

@@ -43,6 +43,7 @@ type Plan struct {
 	Header   func(buffer []byte, local, remote netip.AddrPort) []byte
 	Keeps    bool // established connections stay, so their descriptors are not freed by waiting
 	OneCore  bool // the rules decide by what has become of all connections, so one core makes them all
+	Unread   bool // nothing is read, so that the handshake must tell all
 	ReadSize int  // bytes that a read of a stream should take at most
 }
 

@@ -29,6 +29,7 @@ type conn struct {
 	// Under the runner's lock:
 	tcp       net.Conn // or UDP's; nil until it is dialed
 	stream    net.Conn // to talk on: tcp, or TLS above it
+	shaken    int64    // when the TLS handshake ended; 0 is without TLS
 	deadline  int64
 	waits     int64 // the deadline of the read that waits, or 0
 	looks     uint8 // times that the deadline has been put off, for what has arrived in a pause

@@ -141,9 +141,9 @@ func (c *conn) secure(tcp net.Conn, deadline int64) (_, stream net.Conn, err err
 	if plan.Protocol != "tls" {
 		return tcp, tcp, nil
 	}
-	secure := tls.Client(&lastLooker{Conn: tcp, conn: c, late: lateness{deadline: deadline, most: plan.ConnectTimeout}}, c.tlsConfig())
-	if err := secure.Handshake(); err != nil { //nolint:noctx // the deadline bounds it, and can be moved
-		return tcp, nil, engine.HandshakeError{Err: err}
+	secure, err := c.shake(tcp, deadline)
+	if err != nil {
+		return tcp, nil, err
 	}
 	return tcp, secure, nil
 }
@@ -198,6 +198,6 @@ func (c *conn) dialed(tcp, stream net.Conn, err error) bool {
 		c.tcp, c.stream = tcp, stream
 		_ = tcp.SetDeadline(time.Time{})
 	}
-	r.tell(c, &engine.Event{Kind: engine.Connected})
+	r.tell(c, &engine.Event{Kind: engine.Connected, At: c.shaken})
 	return true
 }

@@ -1,7 +1,9 @@
 package gonet
 
 import (
+	"cmp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/class"
@@ -11,8 +13,9 @@ import (
 
 // runner runs a job on package net. It implements engine.Runner and engine.Driver.
 type runner struct {
-	job  *engine.Job
-	size int // of a read
+	job     *engine.Job
+	size    int         // of a read
+	refuses atomic.Bool // some certificate of this side's
 
 	mu      sync.Mutex // for the core and all that follows
 	core    *engine.Core
@@ -144,7 +147,7 @@ func (r *runner) handle(c *conn, e engine.Event) {
 // tell is handle, with the lock, for a connection that is not closed.
 func (r *runner) tell(c *conn, e *engine.Event) {
 	r.current = c
-	e.Key, e.At = c.key, loop.Now()
+	e.Key, e.At = c.key, cmp.Or(e.At, loop.Now())
 	r.core.Handle(e)
 	r.turn()
 	r.current = nil
