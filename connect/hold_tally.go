@@ -12,9 +12,14 @@ import (
 
 // holdTally adds up the outcomes of a hold. It can be read while it grows.
 type holdTally struct {
-	mu       sync.Mutex
-	interval time.Duration // between keepalives
+	mu sync.Mutex
+	holdSums
+}
+
+// holdSums are what the outcomes of a hold add up to.
+type holdSums struct {
 	tally
+	interval  time.Duration // between keepalives
 	lifetime  []time.Duration
 	echo      stats.Times   // more with every interval
 	slowest   time.Duration // of these
@@ -31,9 +36,9 @@ type holdTally struct {
 }
 
 func newHoldTally(plan *Plan) *holdTally {
-	return &holdTally{
+	return &holdTally{holdSums: holdSums{
 		tally: newTally(plan, mostExactTimes), echo: stats.Times{Limit: stats.MaxTimes}, hosts: Hosts{}, losses: Losses{final: true},
-	}
+	}}
 }
 
 func (t *holdTally) add(batch []Outcome) {
@@ -65,7 +70,7 @@ func (t *holdTally) add(batch []Outcome) {
 	}
 }
 
-func (t *holdTally) ended(o *Outcome) {
+func (t *holdSums) ended(o *Outcome) {
 	t.received += o.Received
 	switch {
 	case !o.Connected:
@@ -98,7 +103,7 @@ func (t *holdTally) ended(o *Outcome) {
 }
 
 // spoke takes note of a greeting: what comes first where nothing is asked.
-func (t *holdTally) spoke(o *Outcome) {
+func (t *holdSums) spoke(o *Outcome) {
 	if t.interval == 0 {
 		t.greeted++
 		t.greeting = max(t.greeting, o.Lifetime())
@@ -114,7 +119,7 @@ func isFarLonger(silent, slowest time.Duration) bool {
 
 // loss is that of a connection that failed, or was silent when it was cut short. One that fell silent had answered, or begun, within the interval
 // before the keepalive that has no answer.
-func (t *holdTally) loss(o *Outcome) Loss {
+func (t *holdSums) loss(o *Outcome) Loss {
 	l := Loss{Number: o.Number, At: o.At, Host: o.Host, Class: o.Class}
 	if o.Class == ClassNoReply || o.Reply > 0 {
 		l.Missed = o.At - o.Reply
@@ -124,7 +129,7 @@ func (t *holdTally) loss(o *Outcome) Loss {
 }
 
 // states sorts the connections by what has been collected of them. notInitiated is counted elsewhere, and may be behind or ahead.
-func (t *holdTally) states(notInitiated, connects int64) States {
+func (t *holdSums) states(notInitiated, connects int64) States {
 	dialed := t.dials()
 	s := States{Completed: t.completed, Closed: int64(len(t.lifetime)), Error: t.error.Count()}
 	s.Established = dialed - s.Completed - s.Closed - s.Error
@@ -134,13 +139,13 @@ func (t *holdTally) states(notInitiated, connects int64) States {
 }
 
 // snapshot returns a copy whose values can be sorted.
-func (t *holdTally) snapshot() *holdTally {
+func (t *holdTally) snapshot() *holdSums {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &holdTally{tally: t.tally, lifetime: slices.Clone(t.lifetime), echo: t.echo.Clone(), received: t.received, completed: t.completed, owing: t.owing, owed: t.owed, greeted: t.greeted, greeting: t.greeting, ungreeted: t.ungreeted}
-	s.connect, s.error, s.rtt = t.connect.Clone(), t.error.Clone(), t.rtt.Clone()
-	s.first, s.hosts, s.losses = t.firsts(), maps.Clone(t.hosts), t.losses
+	s := t.holdSums
+	s.connect, s.error, s.rtt, s.echo = t.connect.Clone(), t.error.Clone(), t.rtt.Clone(), t.echo.Clone()
+	s.first, s.hosts, s.lifetime = t.firsts(), maps.Clone(t.hosts), slices.Clone(t.lifetime)
 	s.losses.List, s.losses.beyond = slices.Clone(t.losses.List), maps.Clone(t.losses.beyond)
-	s.series = holdSeries{t.series.width, slices.Clone(t.series.bins)}
-	return s
+	s.series.bins = slices.Clone(t.series.bins)
+	return &s
 }
