@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
@@ -104,12 +103,6 @@ type FloodResult struct {
 	Affinity *disruption.Affinity `json:"affinity,omitempty"`
 }
 
-// SourceSeen counts answers by whether the source that they tell is the one that was used.
-type SourceSeen struct {
-	Same, Other, Untold int64
-	Told, Used          netip.Addr // of the first other one
-}
-
 // HostTimes are the answers of one host.
 type HostTimes struct {
 	Answers     int64         `json:"answers"`
@@ -138,7 +131,7 @@ func (e *Engine) Flood(ctx context.Context, plan FloodPlan) (*FloodResult, error
 	collector := collector{job: c.job, runner: r, observer: c.plan.Observer, monitor: c.plan.Monitor, tally: c.tally, atEnd: ClassAborted}
 	collector.run(ctx)
 	result := c.tally.result(c.job)
-	result.Source = SourceSeen(c.rules.Seen())
+	result.Source = c.rules.Seen()
 	result.Interrupted = ctx.Err() != nil && result.Errors[ClassAborted]+result.States.NotInitiated > 0
 	return result, nil
 }

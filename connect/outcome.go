@@ -22,6 +22,8 @@ type (
 	Echo = rules.Echo
 	// SizeCount is what has become of the packets of one size.
 	SizeCount = rules.SizeCount
+	// SourceSeen counts answers by whether the source that they tell is the one that was used.
+	SourceSeen = rules.SourceSeen
 )
 
 // The events in the life of a connection. A flood reports only the end.
