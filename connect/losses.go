@@ -120,29 +120,23 @@ func (l *Losses) NeedlessBy() map[LossOf]int64 {
 }
 
 // NeedlesslyMoved counts the UDP flows that another host went on to answer, and no change excuses.
-func (l *Losses) NeedlesslyMoved() (n int64) {
-	for i := range l.List {
-		if l.List[i].Needless && l.List[i].Moved {
-			n++
-		}
-	}
-	return n
+func (l *Losses) NeedlesslyMoved() int64 {
+	return l.count(func(loss *Loss) bool { return loss.Moved && loss.Needless })
 }
 
 // Moved counts the UDP flows that another host went on to answer.
-func (l *Losses) Moved() (n int64) {
-	for i := range l.List {
-		if l.List[i].Moved {
-			n++
-		}
-	}
-	return n
+func (l *Losses) Moved() int64 {
+	return l.count(func(loss *Loss) bool { return loss.Moved })
 }
 
 // TakenDown counts the connections that announced changes have ended. A flow that another host took is up. Excuse must have been called.
-func (l *Losses) TakenDown() (n int64) {
+func (l *Losses) TakenDown() int64 {
+	return l.count(func(loss *Loss) bool { return !loss.Needless && !loss.Moved })
+}
+
+func (l *Losses) count(is func(*Loss) bool) (n int64) {
 	for i := range l.List {
-		if loss := &l.List[i]; !loss.Needless && !loss.Moved {
+		if is(&l.List[i]) {
 			n++
 		}
 	}
