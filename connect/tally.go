@@ -29,8 +29,7 @@ type tally struct {
 func newTally(plan *Plan, exact int) tally {
 	t := tally{plan: plan, first: map[Class]Failure{}}
 	if !plan.KernelBypass {
-		drops := limits.DropsUntil()
-		t.drops = &drops
+		t.drops = new(limits.DropsUntil())
 	}
 	t.connect.Limit, t.error.Limit, t.rtt.Limit = exact, exact, exact
 	return t
@@ -98,12 +97,13 @@ func explainDrops(first map[Class]Failure, until *limits.Drops, errors map[Class
 			continue
 		}
 		if since == nil {
-			drops := until.Since()
-			since = &drops
+			since = new(until.Since())
 		}
-		if failure.Dropped = since.Explain(errors[class]); class == ClassRefused || class == ClassReset {
-			failure.Dropped = limits.Drops{Unsent: since.Unsent}.Explain(errors[class])
+		drops := *since
+		if class == ClassRefused || class == ClassReset {
+			drops = limits.Drops{Unsent: since.Unsent}
 		}
+		failure.Dropped = drops.Explain(errors[class])
 		first[class] = failure
 	}
 }
