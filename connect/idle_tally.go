@@ -18,8 +18,9 @@ type idleTally struct {
 }
 
 func newIdleTally(plan *IdlePlan) *idleTally {
-	t := &idleTally{tally: newTally(&plan.Plan, stats.MaxTimes), reply: stats.Times{Limit: stats.MaxTimes}, failed: map[int64]Failure{}, control: plan.Connections}
-	return t
+	return &idleTally{
+		tally: newTally(&plan.Plan, stats.MaxTimes), reply: stats.Times{Limit: stats.MaxTimes}, failed: map[int64]Failure{}, control: plan.Connections,
+	}
 }
 
 func (t *idleTally) add(batch []Outcome) {

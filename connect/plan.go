@@ -165,10 +165,10 @@ func (p *Plan) checkNetwork() error {
 	if proto != "tcp" && proto != "udp" && (proto != "tls" || version != "") {
 		return fmt.Errorf("network %q; want tcp, tcp4, tcp6, udp, udp4, udp6 or tls", p.Network)
 	}
-	return p.validateFamilies(version)
+	return p.checkFamilies(version)
 }
 
-func (p *Plan) validateFamilies(version string) error {
+func (p *Plan) checkFamilies(version string) error {
 	for i := range p.Targets {
 		t := &p.Targets[i]
 		if t.Err != nil {

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"slices"
@@ -154,10 +155,7 @@ func (t *trafficTally) ended(o *Outcome) {
 	if p.Received > 0 {
 		t.up(o.Number, p.Answered)
 	}
-	host := r.Host
-	if host == "" {
-		host = UnknownHost
-	}
+	host := cmp.Or(r.Host, UnknownHost)
 	t.stuck(p, host)
 	if p.Corrupted > 0 {
 		t.corruptedBy.Add(host, p.Corrupted)

@@ -176,16 +176,12 @@ func (f *flood) Expired(key uint32, seen int64) {
 
 // Stop implements engine.Rules.
 func (f *flood) Stop(now int64, class class.Class) {
-	f.failAll(now, engine.Fault{Class: class, Err: engine.ReasonStoppedUnanswered})
+	f.core.Each(func(key uint32) { f.fail(key, now, engine.Fault{Class: class, Err: engine.ReasonStoppedUnanswered}) })
 }
 
 // TimeUp implements engine.Rules.
 func (f *flood) TimeUp(now int64) {
 	f.core.Each(func(key uint32) { f.fail(key, now, f.late(key, engine.ReasonTimeUpUnanswered)) })
-}
-
-func (f *flood) failAll(now int64, fault engine.Fault) {
-	f.core.Each(func(key uint32) { f.fail(key, now, fault) })
 }
 
 func (f *flood) complete(key uint32, now int64, host string) {
