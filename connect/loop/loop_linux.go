@@ -1,10 +1,8 @@
 package loop
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -69,40 +67,6 @@ type Loop struct {
 	done    chan struct{}
 }
 
-// watch is what a descriptor is watched for. Its generation tells events that are still on their way, for a descriptor
-// that has been closed, from those of the next one with the same number. Such events happen not only within a turn:
-// while this process is being forked, its child has a copy of every descriptor, and closing one here does not take it
-// out of the epoll set until the child has closed its own (epoll(7), questions and answers).
-type watch struct {
-	generation, id, key uint32
-}
-
-const watchesPerChunk = 1 << 10
-
-// watches are kept by descriptor, in chunks: growing them copies nothing and leaves no garbage.
-type watches []*[watchesPerChunk]watch
-
-// at returns the watch of a descriptor; makeRoom must have been called for it.
-func (w watches) at(fd int) *watch { return &w[fd/watchesPerChunk][fd%watchesPerChunk] }
-
-func (w watches) has(fd int) bool { return fd/watchesPerChunk < len(w) }
-
-func (w *watches) makeRoom(fd int) {
-	for !w.has(fd) {
-		*w = append(*w, new([watchesPerChunk]watch))
-	}
-}
-
-// Attachment is a handler on a loop.
-type Attachment struct {
-	loop    *Loop
-	handler Handler
-	id      uint32
-	wake    int64
-	index   int // in wakeups
-	ready   bool
-}
-
 // Start makes a loop and runs it on a goroutine of its own, until Stop.
 func Start() (*Loop, error) {
 	l := &Loop{epfd: -1, wakefd: -1, timerfd: -1, armed: Never, done: make(chan struct{}), attached: make([]*Attachment, 1)}
@@ -164,87 +128,6 @@ func (l *Loop) interrupt() {
 	_, _ = unix.Write(l.wakefd, []byte{1, 0, 0, 0, 0, 0, 0, 1})
 }
 
-// Attach puts a handler on the loop and lets it tick once. To be called on the loop's goroutine (see Do).
-func (l *Loop) Attach(h Handler) *Attachment {
-	s := &Attachment{loop: l, handler: h, wake: Never, index: -1}
-	if n := len(l.free); n > 0 {
-		s.id, l.free = l.free[n-1], l.free[:n-1]
-		l.attached[s.id] = s
-	} else {
-		s.id = uint32(len(l.attached)) // #nosec G115 -- far fewer handlers than that
-		l.attached = append(l.attached, s)
-	}
-	l.mark(s)
-	return s
-}
-
-// Detach takes the handler off the loop; its descriptors must be closed.
-func (a *Attachment) Detach() {
-	a.loop.attached[a.id] = nil
-	a.loop.free = append(a.loop.free, a.id)
-	a.setWake(Never)
-	a.Poll(false)
-}
-
-// Add watches a descriptor; its events come to the handler under key.
-func (a *Attachment) Add(fd int, key uint32, events Events) error {
-	return a.loop.add(fd, a.id, key, events)
-}
-
-// Modify changes the events that a descriptor is watched for.
-func (a *Attachment) Modify(fd int, key uint32, events Events) error {
-	a.loop.watched.at(fd).key = key
-	return a.loop.control(unix.EPOLL_CTL_MOD, fd, events)
-}
-
-// Remove stops watching a descriptor that stays open.
-func (a *Attachment) Remove(fd int) error {
-	if !a.loop.watched.has(fd) {
-		return unix.ENOENT // as the kernel says of a descriptor that is not watched
-	}
-	a.loop.watched.at(fd).generation++
-	a.loop.seen.watched--
-	return a.loop.control(unix.EPOLL_CTL_DEL, fd, 0)
-}
-
-// Close stops watching a descriptor and closes it. No event of it reaches the handler any more.
-func (a *Attachment) Close(fd int) {
-	a.loop.watched.at(fd).generation++
-	a.loop.seen.watched--
-	closeDescriptor(fd)
-}
-
-// Now is the loop's time: when the turn's events were fetched.
-func (a *Attachment) Now() int64 { return a.loop.now }
-
-// Seen is the time up to which all events have been handed out. A deadline is to be judged by it, not by Now: after a pause of this
-// process, or with many events waiting, what came in time may be seen late.
-func (a *Attachment) Seen() int64 { return a.loop.seen.upTo }
-
-// bufferSize holds the largest datagram.
-const bufferSize = 64 << 10
-
-// Buffer returns 64 KiB that all handlers of the loop share: what is in it is valid until the handler returns.
-func (a *Attachment) Buffer() []byte {
-	if a.loop.buffer == nil {
-		a.loop.buffer = make([]byte, bufferSize)
-	}
-	return a.loop.buffer
-}
-
-// Poll makes the loop call the handler's Ready in each turn, with key 0 and no events, and never sleep; or ends that. To be called on the
-// loop's goroutine.
-func (a *Attachment) Poll(on bool) {
-	others := slices.DeleteFunc(slices.Clone(a.loop.polling), func(other *Attachment) bool { return other == a })
-	if on {
-		others = append(others, a)
-	}
-	a.loop.polling = others // a new list, as this turn may be about the old one
-}
-
-// Wake makes the handler tick at the end of this turn. To be called on the loop's goroutine.
-func (a *Attachment) Wake() { a.loop.mark(a) }
-
 func (l *Loop) add(fd int, id, key uint32, events Events) error {
 	l.watched.makeRoom(fd)
 	w := l.watched.at(fd)
@@ -289,32 +172,6 @@ func (l *Loop) run() {
 	}
 }
 
-// seen keeps account of the time up to which all events have been fetched.
-type seen struct {
-	upTo    int64
-	asked   int64 // when the kernel was asked last
-	watched int   // descriptors
-
-	mark int64 // the time up to which events are being fetched while more wait than one fetch takes
-	left int   // so many events later all from before that have been fetched, since epoll hands them out in turn; 0 if there is no mark
-}
-
-// fetched notes that n events were there since the kernel was asked; below 0 that it could not say.
-func (s *seen) fetched(n int) {
-	switch {
-	case n < 0:
-		return
-	case n < maxEvents:
-		s.upTo, s.left = s.asked, 0
-		return
-	case s.left <= 0:
-		s.mark, s.left = s.asked, max(s.watched, n)
-	}
-	if s.left -= n; s.left <= 0 {
-		s.upTo = s.mark
-	}
-}
-
 // dispatch hands an event to its handler. It returns true for the loop's own wake-up.
 func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
 	w := *l.watched.at(int(e.Fd))
@@ -324,9 +181,9 @@ func (l *Loop) dispatch(e *unix.EpollEvent) (woken bool) {
 	if w.id == own {
 		return w.key == wakeKey
 	}
-	if s := l.attached[w.id]; s != nil {
-		s.handler.Ready(w.key, Events(e.Events))
-		l.mark(s)
+	if a := l.attached[w.id]; a != nil {
+		a.handler.Ready(w.key, Events(e.Events))
+		l.mark(a)
 	}
 	return false
 }
@@ -380,69 +237,16 @@ func (l *Loop) mark(a *Attachment) {
 
 func (l *Loop) tick() {
 	for l.wakeups.first() <= l.now {
-		s := l.wakeups[0]
-		s.setWake(Never)
-		l.mark(s)
+		a := l.wakeups[0]
+		a.setWake(Never)
+		l.mark(a)
 	}
 	for i := 0; i < len(l.turn); i++ {
-		s := l.turn[i]
-		s.ready = false
-		if l.attached[s.id] == s {
-			s.setWake(s.handler.Tick(l.now))
+		a := l.turn[i]
+		a.ready = false
+		if l.attached[a.id] == a {
+			a.setWake(a.handler.Tick(l.now))
 		}
 	}
 	l.turn = l.turn[:0]
-}
-
-func (a *Attachment) setWake(at int64) {
-	w := &a.loop.wakeups
-	gone := a.loop.attached[a.id] != a
-	switch {
-	case at == Never || gone:
-		if a.index >= 0 {
-			heap.Remove(w, a.index)
-		}
-		a.wake = Never
-	case a.index < 0:
-		a.wake = at
-		heap.Push(w, a)
-	case at != a.wake:
-		a.wake = at
-		heap.Fix(w, a.index)
-	}
-}
-
-// wakeups is a heap of the handlers that wait for a time, soonest first.
-type wakeups []*Attachment
-
-func (w wakeups) first() int64 {
-	if len(w) == 0 {
-		return Never
-	}
-	return w[0].wake
-}
-
-func (w wakeups) Len() int           { return len(w) }
-func (w wakeups) Less(i, j int) bool { return w[i].wake < w[j].wake }
-
-func (w wakeups) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].index, w[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (w *wakeups) Push(x any) {
-	s := x.(*Attachment) //nolint:forcetypeassert // only Attachments are pushed
-	s.index = len(*w)
-	*w = append(*w, s)
-}
-
-// Pop implements heap.Interface.
-func (w *wakeups) Pop() any {
-	last := len(*w) - 1
-	s := (*w)[last]
-	(*w)[last] = nil
-	*w = (*w)[:last]
-	s.index = -1
-	return s
 }
