@@ -141,30 +141,36 @@ func connections(w io.Writer, s *trafficStatistics) error {
 	}
 	fmt.Fprintln(w, "Time Active New Failed Connecting")
 	for last, now := time.Duration(0), time.Second; now < s.Duration; last, now = now, now+time.Second {
-		var active, fresh, failed, connecting int
+		var n connCounts
 		for i := range s.ConnStats {
-			c := &s.ConnStats[i]
-			switch {
-			case c.Ended < last || c.Ended >= now && c.Started > now:
-				continue
-			case c.Ended < now:
-				if c.Err != "" {
-					failed++
-				}
-				continue
-			}
-			if c.Started > last {
-				fresh++
-			}
-			if c.Connect == 0 || c.Connect > now {
-				connecting++
-			} else {
-				active++
-			}
+			n.add(&s.ConnStats[i], last, now)
 		}
-		fmt.Fprintln(w, (last + 500*time.Millisecond).Seconds(), active, fresh, failed, connecting)
+		fmt.Fprintln(w, (last + 500*time.Millisecond).Seconds(), n.active, n.fresh, n.failed, n.connecting)
 	}
 	return nil
+}
+
+// connCounts are the connections of a second: those that failed in it, and those that there are at its end.
+type connCounts struct{ active, fresh, failed, connecting int }
+
+func (n *connCounts) add(c *connStatistics, from, to time.Duration) {
+	switch {
+	case c.Ended < from || c.Ended >= to && c.Started > to:
+		return
+	case c.Ended < to:
+		if c.Err != "" {
+			n.failed++
+		}
+		return
+	}
+	if c.Started > from {
+		n.fresh++
+	}
+	if c.Connect == 0 || c.Connect > to {
+		n.connecting++
+	} else {
+		n.active++
+	}
 }
 
 // hosts tells the lost and the lasting connections of each host.
