@@ -34,29 +34,29 @@ func (f *Fill) Again(a *Again) { f.again.Store(a) }
 
 // New returns the rules of one core.
 func (f *Fill) New(c *engine.Core) engine.Rules {
-	return &fill{Fill: f, kept: newKept(c, &f.Exchange)}
+	return &fill{kept: newKept(c, &f.Exchange), shared: f}
 }
 
 type fill struct {
-	*Fill
 	kept
+	shared  *Fill
 	halting bool
 	again   *Again // once connections are asked again
 }
 
 // Connected implements engine.Rules.
 func (f *fill) Connected(key uint32, now int64) {
-	if f.Linger == 0 {
+	if f.shared.Linger == 0 {
 		f.core.LeaveLane(key)
 	}
-	f.core.Deadline(key, now+int64(min(cmp.Or(f.Linger, f.Patience), f.Patience)))
+	f.core.Deadline(key, now+int64(min(cmp.Or(f.shared.Linger, f.shared.Patience), f.shared.Patience)))
 	f.core.Report(key, now, engine.NewsEstablished)
 }
 
 // Data implements engine.Rules.
 func (f *fill) Data(key uint32, data []byte, now int64) {
 	if f.isFirst(key, data) {
-		if fault := f.greeted(key, data, f.kept.Payload != nil, nil); fault.Class != class.None {
+		if fault := f.greeted(key, data, f.Payload != nil, nil); fault.Class != class.None {
 			f.fail(key, now, fault)
 			return
 		}
@@ -66,7 +66,7 @@ func (f *fill) Data(key uint32, data []byte, now int64) {
 		f.core.LeaveLane(key)
 		f.core.Report(key, now, engine.NewsSpoke)
 	}
-	if f.kept.Payload == nil || f.core.Outgoing(key).Mark == 0 {
+	if f.Payload == nil || f.core.Outgoing(key).Mark == 0 {
 		return
 	}
 	if _, done := f.answered(key, data, now); done {
@@ -83,7 +83,7 @@ func (f *fill) Data(key uint32, data []byte, now int64) {
 func (f *fill) Expired(key uint32, seen int64) {
 	f.core.LeaveLane(key)
 	conn := f.core.Conn(key)
-	switch patience := conn.Since + int64(f.Patience); {
+	switch patience := conn.Since + int64(f.shared.Patience); {
 	case f.again != nil:
 		if due := f.again.heard.Load() + int64(f.again.Patience); seen < due {
 			f.core.Deadline(key, due)
@@ -92,25 +92,25 @@ func (f *fill) Expired(key uint32, seen int64) {
 		f.fail(key, seen, f.late(key, engine.ReasonForgotten))
 	case seen < patience:
 		f.core.Deadline(key, patience)
-	case f.kept.Payload == nil || f.core.Outgoing(key).Mark != 0:
+	case f.Payload == nil || f.core.Outgoing(key).Mark != 0:
 		f.core.Report(key, seen, engine.NewsWaited)
 	default:
-		f.ask(key, seen, int64(f.Patience))
+		f.ask(key, seen, int64(f.shared.Patience))
 	}
 }
 
 // Failed implements engine.Rules. It bounds slow failures, since each has kept others from being dialed.
 func (f *fill) Failed(c engine.Claim, now int64) {
-	if f.halting || f.Enough == 0 || now-c.Planned < int64(f.Slow) {
+	if f.halting || f.shared.Enough == 0 || now-c.Planned < int64(f.shared.Slow) {
 		return
 	}
-	f.failures.Add(1)
+	f.shared.failures.Add(1)
 	f.halt(now)
 }
 
 // halt dials no more once there were enough slow failures. What is established stays.
 func (f *fill) halt(now int64) {
-	if f.Enough == 0 || f.core.Stopped() || f.failures.Load() < f.Enough {
+	if f.shared.Enough == 0 || f.core.Stopped() || f.shared.failures.Load() < f.shared.Enough {
 		return
 	}
 	f.halting = true
@@ -123,7 +123,7 @@ func (f *fill) Stop(now int64, end class.Class) {
 	if f.halting {
 		return
 	}
-	if again := f.Fill.again.Load(); again != nil && f.again == nil && end == class.None {
+	if again := f.shared.again.Load(); again != nil && f.again == nil && end == class.None {
 		f.askAgain(again, now)
 		return
 	}
