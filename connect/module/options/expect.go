@@ -4,23 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
-	"time"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/verdicts"
 )
 
 // expect is the option of that name: an object of what must hold, such as example. names are the verdicts that a call makes, and more are the members
-// that are not only on or off, or that no verdict is named after.
+// that say more than that, or something else.
 func expect(to *verdicts.Expect, example string, names []string, more map[string]setter) setter {
 	known := map[string]setter{}
 	maps.Copy(known, more)
 	for _, name := range names {
-		switch name {
-		case verdicts.Complete, verdicts.Connected, verdicts.Answered, verdicts.Kept:
+		of, has := more[name]
+		switch {
+		case name == verdicts.Complete, name == verdicts.Connected, name == verdicts.Answered, name == verdicts.Kept:
 			known[name] = leastShare(to, name)
+		case has:
+			known[name] = orOff(to, name, of)
 		default:
-			known[name] = orOff(to, name, known[name])
+			known[name] = onOrOff(to, name)
 		}
 	}
 	return object(known, example)
@@ -34,26 +35,28 @@ func off(to *verdicts.Expect, name string) {
 	to.Off[name] = true
 }
 
-// orOff is a setter that also takes false, which leaves the verdict out, and true, which is the default.
+// orOff is a setter that also takes false, which leaves the verdict out.
 func orOff(to *verdicts.Expect, name string, of setter) setter {
 	set := of.set
-	if set == nil {
-		of.kind = KindFlag
-	}
 	of.off = true
 	of.set = func(v any) error {
-		switch on, isFlag := v.(bool); {
-		case isFlag && !on:
+		if v == false {
 			off(to, name)
 			return nil
-		case set == nil && isFlag:
-			return nil
-		case set == nil:
-			return errors.New("want false, which leaves the verdict out, or true")
 		}
 		return set(v)
 	}
 	return of
+}
+
+// onOrOff takes true, which is the default, or false.
+func onOrOff(to *verdicts.Expect, name string) setter {
+	return orOff(to, name, setter{kind: KindFlag, set: func(v any) error {
+		if v != true {
+			return errors.New("want false, which leaves the verdict out, or true")
+		}
+		return nil
+	}})
 }
 
 // leastShare is the share of connections of which a verdict must hold.
@@ -143,31 +146,5 @@ func share(to *float64, given *bool) setter {
 	return setter{kind: KindNumber, set: func(v any) error {
 		*given = true
 		return number(to, 0, 1).set(v)
-	}}
-}
-
-// expectStates is the most sockets that states may have, and how long to wait for that.
-func expectStates(most *map[string]int64, within *time.Duration, states []string) setter {
-	counts := make(map[string]*int64, len(states))
-	known := map[string]setter{"within": duration(within)}
-	for _, state := range states {
-		n := new(int64)
-		counts[state], known[state] = n, whole(n, 0, int64(1e12))
-	}
-	return setter{kind: KindObject, members: known, set: func(v any) error {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return fmt.Errorf("want an object of states and the most sockets in each, such as {close_wait: 0, within: '10s'}; states are %s", strings.Join(states, ", "))
-		}
-		if err := parse(object, known); err != nil {
-			return err
-		}
-		*most = map[string]int64{}
-		for state, n := range counts {
-			if object[state] != nil {
-				(*most)[state] = *n
-			}
-		}
-		return nil
 	}}
 }

@@ -61,13 +61,39 @@ func (s *Sockets) table() map[string]setter {
 		"peer":   {kind: KindText, set: s.peer},
 		"remote": {kind: KindText, set: s.remote},
 		"tags":   tags(&s.Tags),
-		"expect": expectStates(&s.Most, &s.Within, socketStates),
+		"expect": s.expectations(),
 	}
 }
 
 // socketStates are the states that sockets can be expected in.
 var socketStates = []string{
 	"established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait", "last_ack", "listen", "closing", "total",
+}
+
+// expectations are the most sockets that states may have, and how long to wait for that.
+func (s *Sockets) expectations() setter {
+	counts := make(map[string]*int64, len(socketStates))
+	known := map[string]setter{"within": duration(&s.Within)}
+	for _, state := range socketStates {
+		n := new(int64)
+		counts[state], known[state] = n, whole(n, 0, int64(1e12))
+	}
+	return setter{kind: KindObject, members: known, set: func(v any) error {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("want an object of states and the most sockets in each, such as {close_wait: 0, within: '10s'}; states are %s", strings.Join(socketStates, ", "))
+		}
+		if err := parse(object, known); err != nil {
+			return err
+		}
+		s.Most = map[string]int64{}
+		for state, n := range counts {
+			if object[state] != nil {
+				s.Most[state] = *n
+			}
+		}
+		return nil
+	}}
 }
 
 func (s *Sockets) peer(v any) (err error) {
