@@ -85,7 +85,7 @@ func (t *tcpLoop) Ready(key uint32, events loop.Events) {
 		t.accept(acceptBatch)
 		return
 	}
-	open := false
+	var open bool
 	if t.heads.awaits(key) {
 		open = t.heads.ready(key, events)
 	} else {

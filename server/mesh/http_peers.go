@@ -246,7 +246,8 @@ func (m *Mesh) addPeer(w http.ResponseWriter, r *http.Request) {
 		serveHTML(w, http.StatusOK, formPage, m.options.Location)
 		return
 	}
-	status, text := http.StatusOK, ""
+	status := http.StatusOK
+	var text string
 	p, created, err := m.addFromForm(r)
 	switch {
 	case err != nil:
