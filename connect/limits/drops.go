@@ -68,7 +68,7 @@ func bound(first, second counters) Drops {
 
 // Explain says what to look at on this host, if its drops account for so many connections that lacked a packet each, else "".
 func (d Drops) Explain(connections int64) string {
-	if n := d.Out(connections); n > 0 {
+	if n := d.out(connections); n > 0 {
 		return fmt.Sprintf("this host itself has dropped %d of the packets that it had to send meanwhile: look at its firewall (chain output: nft list ruleset, iptables-save), its connection table (conntrack -S) and its queues (tc -s qdisc)", n)
 	}
 	n := d.In(connections)
@@ -93,8 +93,8 @@ func (d Drops) ExplainStrays(datagrams bool, connections int64) string {
 	return fmt.Sprintf("this host has rejected %d %s meanwhile that belong to no connection of its own: most likely the answers come from another address or port than the target's (a backend that answers for itself, past the balancer; a translation of addresses that lacks its way back), or later than the call waits: look at their source (tcpdump)", n, what)
 }
 
-// Out is how many packets were not sent, if these account for so many connections that lacked one each, else 0.
-func (d Drops) Out(connections int64) uint64 {
+// out is how many packets were not sent, if these account for so many connections that lacked one each, else 0.
+func (d Drops) out(connections int64) uint64 {
 	switch {
 	case connections <= 0:
 	case d.Resends >= uint64(connections):

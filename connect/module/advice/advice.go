@@ -22,13 +22,13 @@ import (
 // Add adds to the first failure of each class what a script can do about it.
 func Add(first map[connect.Class]connect.Failure) {
 	for class, f := range first {
-		f.Text = On(f)
+		f.Text = textOf(f)
 		first[class] = f
 	}
 }
 
-// On is what a failure reads like, with what to do about it.
-func On(f connect.Failure) string {
+// textOf is what a failure reads like, with what to do about it.
+func textOf(f connect.Failure) string {
 	text := f.Error()
 	if option, ok := optionOf[causeOf(f.Err)]; ok {
 		text += " (" + option + ")"
@@ -39,10 +39,10 @@ func On(f connect.Failure) string {
 	return text
 }
 
-// OnError is On for an error that may be a failure.
+// OnError adds to an error, if it is a failure, what a script can do about it.
 func OnError(err error) error {
 	if f, ok := errors.AsType[connect.Failure](err); ok {
-		f.Text = On(f)
+		f.Text = textOf(f)
 		return f
 	}
 	return err

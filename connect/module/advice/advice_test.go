@@ -55,10 +55,10 @@ func TestAdvice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Contains(t, On(row.failure), row.says)
+			assert.Contains(t, textOf(row.failure), row.says)
 		})
 	}
-	assert.NotContains(t, On(connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}), "route", "the time was too short, whatever the network does")
+	assert.NotContains(t, textOf(connect.Failure{Class: connect.ClassTimeout, Err: connect.ReasonTimeUp}), "route", "the time was too short, whatever the network does")
 }
 
 // Each class of failure has advice, except an abort, which was asked for, and an unknown error.

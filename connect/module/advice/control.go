@@ -11,13 +11,13 @@ func Control(c *connect.IdleControl) {
 	case c.Failure == nil:
 		c.Message = "no connection was established"
 	case isMisplaced(causeOf(c.Failure.Err)):
-		c.Message = On(*c.Failure)
+		c.Message = textOf(*c.Failure)
 	case c.Error == connect.ClassClosed:
 		c.Message = c.Failure.Error() + "; " + options + ends
 	case c.Error == connect.ClassNoReply || c.Error == connect.ClassBadReply:
 		c.Message = c.Failure.Error() + "; " + options
 	default:
-		c.Message = On(*c.Failure)
+		c.Message = textOf(*c.Failure)
 	}
 }
 
