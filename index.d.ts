@@ -903,7 +903,7 @@ export interface CapacityOptions extends Omit<CallOptions, 'connections'> {
  *   connections to accept is full
  * - `path`: SYNs, or further flows over UDP, are no longer answered, although all connections before them are served: they vanish on the way, where a connection table,
  *   the ports for address translation, or a firewall's limit are used up
- * - `intermittent`: connects fail, or connections are closed or not served, but later ones get through: packets are lost by chance, one 5-tuple in n
+ * - `intermittent`: connects fail, or connections are closed or not served, but later ones get through: new connections a second are limited, packets are lost by chance, one 5-tuple in n
  *   leads nowhere, or one backend of several does not serve
  * - `refused`, `unreachable`: further connects are refused, or fail otherwise; over UDP, nobody answers
  * - `local_fds`, `local_ports`: this process has no descriptors, this host no source ports left

@@ -305,7 +305,7 @@ func (e *evidence) explainIntermittent() string {
 		}
 	}
 	const backend = "one backend of several hangs, has nothing behind it, or a limit of its own that it has reached"
-	note(e.dials.total, "connects failed", "packets are lost by chance on the way, or some 5-tuples lead nowhere, such as one in n to a dead backend behind a hash, the target's accept queue overflows now and then, or a limit on the way is reached for some backends before others (ports for address translation)")
+	note(e.dials.total, "connects failed", "a limit of new connections a second on the way (give a rate below it), packets are lost by chance there, or some 5-tuples lead nowhere, such as one in n to a dead backend behind a hash, the target's accept queue overflows now and then, or a limit on the way is reached for some backends before others (ports for address translation)")
 	note(e.closed, "connections were closed", backend)
 	note(e.unservedOpen(), "connections were not served", backend)
 	note(e.errors[ClassBadReply], "were answered wrongly", backend)

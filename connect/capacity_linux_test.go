@@ -532,7 +532,7 @@ func TestCapacityJudges(t *testing.T) {
 		"later ones get through": {
 			evidence{established: 200, served: 200, hasServed: true, dials: silent, errors: timeouts, tried: 16, passed: 1},
 			LimitIntermittent,
-			[]string{"16 connects failed", "1 of 16 that were begun later got through", "by chance", "behind a hash"},
+			[]string{"16 connects failed", "1 of 16 that were begun later got through", "limit of new connections a second", "by chance", "behind a hash"},
 		},
 		"later ones get through, and the search has stopped some": {
 			evidence{

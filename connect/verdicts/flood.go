@@ -17,8 +17,11 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 		noReply: r.Errors[connect.ClassNoReply], waited: r.ErrorTime, dropped: r.DroppedSYNs,
 		times: r.ConnectTime, rtt: r.RTT, theirs: failedAt(&r.FailedAt),
 	}
-	if r.Unread {
+	switch {
+	case r.Unread:
 		c.but = "; that is, their datagrams were sent: over UDP only an answer shows that somebody is there, and none was read (readReply: false), so nothing is known of the target"
+	case !answers && c.failed == 0:
+		c.but = "; no answer was read (readReply: false), so nothing is known of what is behind a balancer or proxy, which shakes hands whether or not a backend is up"
 	}
 	if answers {
 		want := j.expect.Hosts

@@ -165,7 +165,7 @@ func TestFloodWithoutAnswers(t *testing.T) {
 	r.Connects, r.States.Completed = 10, 10
 	verdicts.Flood(r, &verdicts.Expect{}, false)
 	want{out: true}.check(t, r.Judged, verdicts.Answered)
-	want{text: []string{"10 of 10"}, lacks: "readReply"}.check(t, r.Judged, verdicts.Connected)
+	want{text: []string{"10 of 10", "nothing is known of what is behind a balancer or proxy"}, lacks: "datagrams"}.check(t, r.Judged, verdicts.Connected)
 	assert.True(t, r.OK)
 	r.Unread = true
 	verdicts.Flood(r, &verdicts.Expect{}, false)

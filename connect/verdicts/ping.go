@@ -18,18 +18,18 @@ type Exchange struct {
 // PingOf judges a ping; answers says whether it asks for more than a connection.
 func PingOf(x Exchange, e *Expect, answers bool) connect.Judged {
 	j := newJudge(e)
-	x.judge(j, Connected, x.Connected, x.Addresses, "reached")
+	x.judge(j, Connected, x.Connected, x.Addresses, "reached", answers)
 	switch {
 	case answers && x.Connected == 0:
 		j.say(Answered, true, "%s was not reached, so no answer was due: see the verdict connected", x.Target)
 	case answers:
-		x.judge(j, Answered, x.Answered, x.Connected, "answered as it should")
+		x.judge(j, Answered, x.Answered, x.Connected, "answered as it should", true)
 	}
 	return j.result()
 }
 
-// judge says whether n of all addresses are enough.
-func (x *Exchange) judge(j *judge, name string, n, all int64, what string) {
+// judge says whether n of all addresses are enough; answers, whether they were asked for more than a connection.
+func (x *Exchange) judge(j *judge, name string, n, all int64, what string, answers bool) {
 	least := j.expect.share(name)
 	text := fmt.Sprintf("%s was %s", x.Target, what)
 	switch {
@@ -41,8 +41,11 @@ func (x *Exchange) judge(j *judge, name string, n, all int64, what string) {
 			text += fmt.Sprintf(" (%s expected)", expected(least))
 		}
 	}
-	if n < all {
+	switch {
+	case n < all:
 		text += ": " + x.Why
+	case !answers:
+		text += "; a balancer or proxy shakes hands whether or not a backend is up: ask for an answer, with flood() or ping(), to know what is behind it"
 	}
 	j.say(name, j.holds(name, n, all), "%s", text)
 }

@@ -21,7 +21,8 @@ func TestPing(t *testing.T) {
 		verdict  string
 		want     want
 	}{
-		"reached":                      {one(1, 0, ""), nil, false, verdicts.Connected, want{text: []string{"a:1 was reached"}}},
+		"reached":                      {one(1, 0, ""), nil, false, verdicts.Connected, want{text: []string{"a:1 was reached", "whether or not a backend is up"}}},
+		"reached, and asked":           {one(1, 1, ""), nil, true, verdicts.Connected, want{text: []string{"a:1 was reached"}, lacks: "a backend"}},
 		"not reached":                  {one(0, 0, "refused: nobody listens"), nil, false, verdicts.Connected, want{fails: true, text: []string{"a:1 was not reached: refused"}}},
 		"not reached, which may be":    {one(0, 0, "refused"), least(verdicts.Connected, 0), false, verdicts.Connected, want{text: []string{"a:1 was not reached (0 % expected): refused"}}},
 		"half of it reached":           {one(0, 0, "refused"), least(verdicts.Connected, 0.5), false, verdicts.Connected, want{fails: true}},
