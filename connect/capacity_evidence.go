@@ -321,17 +321,28 @@ func (e *evidence) retries() string {
 	return fmt.Sprintf("; SYNs had to be sent again %d times, which takes a second and more each: packets are lost on the way, or the accept queue overflows", e.synRetries)
 }
 
-// quote is the failure that stands for the most frequent of some classes, the first of several. Those that the search itself has stopped dialing
-// tell nothing.
+// quote is the failure that stands for the most frequent of some classes, the first of several. If it tells only that nothing came in time, the most
+// frequent one that tells more follows: routers report few of the packets that they drop. Those that the search itself has stopped dialing tell nothing.
 func (e *evidence) quote(among ...Class) string {
-	most := ClassNone
+	isSilent := func(c Class) bool { return c == ClassTimeout || c == ClassNoReply }
+	most, telling := ClassNone, ClassNone
 	for _, class := range among {
-		if class != ClassAborted && e.errors[class] > e.errors[most] {
+		if class == ClassAborted {
+			continue
+		}
+		if e.errors[class] > e.errors[most] {
 			most = class
 		}
+		if !isSilent(class) && e.errors[class] > e.errors[telling] {
+			telling = class
+		}
 	}
-	if failure, known := e.first[most]; known {
-		return fmt.Sprintf(" (%s)", failure)
+	failure, known := e.first[most]
+	if !known {
+		return ""
 	}
-	return ""
+	if more, known := e.first[telling]; known && isSilent(most) {
+		return fmt.Sprintf(" (%s; %s)", failure, more)
+	}
+	return fmt.Sprintf(" (%s)", failure)
 }

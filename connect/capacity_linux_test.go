@@ -372,6 +372,8 @@ func TestCapacityQuotesTheCause(t *testing.T) {
 		require.Contains(t, cut.explain(LimitUnreachable), "(no host)")
 	}
 	assert.NotContains(t, cut.explain(LimitRefused), "(")
+	cut.errors[ClassTimeout] = 20
+	assert.Contains(t, cut.explain(LimitUnreachable), "(late; no host)", "silence alone tells little")
 	rejected := evidence{errors: map[Class]int64{ClassRefused: 1}, first: map[Class]Failure{
 		ClassRefused: {Network: "tcp", Err: ICMPError{Err: ReasonStopped, From: netip.MustParseAddr("127.0.0.1"), Kind: "port unreachable"}},
 	}}
