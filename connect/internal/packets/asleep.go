@@ -2,6 +2,7 @@ package packets
 
 import (
 	"math"
+	"slices"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/blocks"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/internal/tcp"
@@ -18,10 +19,8 @@ type windows []tcp.Window
 
 // find returns the index of a window; ok is false if it is one too many.
 func (w *windows) find(one tcp.Window) (at uint8, ok bool) {
-	for i, known := range *w {
-		if known == one {
-			return uint8(i), true // #nosec G115 -- it fits
-		}
+	if i := slices.Index(*w, one); i >= 0 {
+		return uint8(i), true // #nosec G115 -- it fits
 	}
 	if len(*w) > math.MaxUint8 {
 		return 0, false
