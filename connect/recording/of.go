@@ -23,7 +23,7 @@ func newCall(about About, start time.Time, length, making time.Duration, verdict
 	return c
 }
 
-// texts are those of the first failures, with the advice that they carry.
+// failures takes over how many there are, and the texts of the first ones, with the advice that these carry.
 func (c *Call) failures(errors map[connect.Class]int64, first map[connect.Class]connect.Failure) {
 	c.Errors = plusCounts(errors, nil)
 	for class, failure := range first {

@@ -27,7 +27,7 @@ func (p *printer) call(c *recording.Call) {
 	}
 	p.hosts(c)
 	p.times(c)
-	p.outages(c)
+	p.disturbances(c)
 	p.causes(c)
 	p.verdicts(c.Verdicts)
 }
@@ -190,11 +190,21 @@ func ended(how connect.IdleHow) string {
 	}
 }
 
-// mostOutages and mostChanges are how many are told one by one.
-const mostOutages = 10
+// mostTold is how many changes, or outages, are told one by one.
+const mostTold = 10
 
-func (p *printer) outages(c *recording.Call) {
-	for _, change := range c.Changes[:min(len(c.Changes), mostOutages)] {
+// disturbances tells of the changes that were announced, and of what was lost.
+func (p *printer) disturbances(c *recording.Call) {
+	p.changes(c)
+	if c.Call == "hold" {
+		p.lostWhen(c)
+	} else {
+		p.outages(c)
+	}
+}
+
+func (p *printer) changes(c *recording.Call) {
+	for _, change := range c.Changes[:min(len(c.Changes), mostTold)] {
 		text := fmt.Sprintf("at %s, %s: excuses losses for %s", units.Span(max(change.Time, 0)), change.Text, units.Span(change.Within))
 		if len(change.Hosts) > 0 {
 			text += " of " + list(change.Hosts, 5)
@@ -204,11 +214,10 @@ func (p *printer) outages(c *recording.Call) {
 		}
 		p.row("change", text)
 	}
-	if c.Call == "hold" {
-		p.lostWhen(c)
-		return
-	}
-	for i := range c.Outages[:min(len(c.Outages), mostOutages)] {
+}
+
+func (p *printer) outages(c *recording.Call) {
+	for i := range c.Outages[:min(len(c.Outages), mostTold)] {
 		o := &c.Outages[i]
 		text := "from " + units.Span(o.From)
 		if o.To == nil {
@@ -222,7 +231,7 @@ func (p *printer) outages(c *recording.Call) {
 		}
 		p.row("outage", text)
 	}
-	if more := len(c.Outages) - mostOutages; more > 0 {
+	if more := len(c.Outages) - mostTold; more > 0 {
 		p.row("", fmt.Sprintf("… and %s more", counted(int64(more), "outage")))
 	}
 	if len(c.Changes)+len(c.Outages) > 0 {
