@@ -59,7 +59,7 @@ func (d dues) missing(answered connect.Hosts) []string {
 	return missing
 }
 
-// worst is by how much of its due the share is off that is off most.
+// worst is the largest deviation of a host's share from its due, as a part of that due.
 func (d dues) worst(answered connect.Hosts) (worst float64) {
 	all, total := float64(answered.Total()), d.total()
 	if all == 0 || total == 0 {
@@ -73,8 +73,8 @@ func (d dues) worst(answered connect.Hosts) (worst float64) {
 	return worst
 }
 
-// namesake returns the host that has about the share of the missing ones on top of its own, while the others have theirs; "" if there is none.
-// If a balancer does not know of the missing ones, all others have more.
+// namesake returns the host that has about the share of the missing ones on top of its own, while the others have theirs; "" if there is none. That
+// host is most likely several, which tell one name. If a balancer just does not know the missing ones, all others have more.
 func (d dues) namesake(missing []string, answered connect.Hosts) string {
 	if len(missing) == 0 {
 		return ""
@@ -113,7 +113,8 @@ func (d dues) ahead(answered connect.Hosts) (host string) {
 	return host
 }
 
-// lacking says whose answers the failed ones of connections are: those of one host, "" if they are not, or some of all hosts alike.
+// lacking says which host the failed connections were to. one is the only host that lacks answers, "" if there is no such one. alike reports
+// whether all hosts lack answers in proportion to their dues.
 func (d dues) lacking(answered connect.Hosts, failed int64) (one string, alike bool) {
 	all, failures := float64(answered.Total()+failed), float64(failed)
 	short, even, alike := []string{}, true, true

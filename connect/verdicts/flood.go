@@ -45,8 +45,8 @@ func Flood(r *connect.FloodResult, e *Expect, answers bool) {
 	r.Judged = j.result()
 }
 
-// hasty says that the call's time was up before the connections without an answer had waited for as long as answers take, "" if they have waited longer, or
-// anything else has failed.
+// hasty says that the call's time was up too early: the connections without an answer had waited for less than answers take. It is "" if they have
+// waited longer, or if anything else has failed.
 func hasty(r *connect.FloodResult) string {
 	waited, usual := r.ErrorTime.Med, r.ReplyTime.Med
 	if r.Errors[connect.ClassNoReply] == 0 || len(r.Errors) > 1 || r.ReplyTime.Count == 0 || waited >= usual {
@@ -110,8 +110,8 @@ func whyUneven(r *connect.FloodResult, ok, likely bool, lost *unreached) string 
 	return ": hosts that are slow, have just come or are out at times, other weights than are due, a hash table that is too coarse, or a balancer that counts connections; see by_host, and its members and weights"
 }
 
-// namesakes says that several backends tell one name, if the shares look like that; "" if they do not. Where nobody says who is due what, it is two
-// of backends that are due the same.
+// namesakes says that several backends tell one name, if the shares look like that; "" if they do not. If no weights are given, it looks for two
+// backends with the same due.
 func namesakes(r *connect.FloodResult) string {
 	missing, want := r.Missing, dues(r.Weights)
 	if want == nil {

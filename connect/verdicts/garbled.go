@@ -8,8 +8,8 @@ import (
 // mostGarbled is in how many bytes a name may differ from one that it was.
 const mostGarbled = 2
 
-// garbled returns the host whose name another would be if few of its bytes had not been changed, and how many; "" if there is none. Hosts' names
-// differ in places, such as a number at the end: one that differs there is another host's.
+// garbled returns the expected host that a name stands for if a few of its bytes were changed on the way, and how many bytes that are; "" if there
+// is none. places are those in which the names of hosts differ, such as a number at the end. A name that differs there is another host's.
 func garbled(name string, want map[string]float64, places map[int]bool) (like string, changed int) {
 	if len(want) < 2 {
 		return "", 0
@@ -22,7 +22,8 @@ func garbled(name string, want map[string]float64, places map[int]bool) (like st
 	return "", 0
 }
 
-// differences is in how many bytes two names differ; 0, too, if no faulty bytes explain that: one is longer, or they differ in one of the places.
+// differences counts the bytes in which two names differ. It is 0, too, if changed bytes do not explain the difference: the names have different
+// lengths, or differ in one of the places.
 func differences(a, b string, places map[int]bool) (n int) {
 	if len(a) != len(b) {
 		return 0

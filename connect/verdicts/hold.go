@@ -145,8 +145,8 @@ func needlessClasses(l *connect.Losses) map[connect.Class]int64 {
 	return classes
 }
 
-// judgeKept says whether what was established lasted, but for what a change excuses; if enough of it did, also what is not known all the same. hosts are
-// those of the connections.
+// judgeKept judges how many of the established connections lasted. Losses that an announced change excuses do not count. but says what is not known
+// of the connections that lasted, and is told only if they were enough. hosts are those of the connections.
 func judgeKept(j *judge, l *connect.Losses, established int64, but, why string, hosts ...connect.Hosts) {
 	what := "were kept to the end"
 	if l.Excused > 0 {

@@ -127,8 +127,8 @@ func notOwn(errors map[connect.Class]int64) map[connect.Class]int64 {
 	return others
 }
 
-// theirs says whose connections those are that failed, as far as the others' answers tell; "" if they do not. Unless it is known who is expected,
-// they may be those of a backend that has not answered at all.
+// theirs says which hosts the failed connections were to, as far as the others' answers tell; "" if they do not. Unless expected says who must
+// answer, they may be those of a backend that has not answered at all.
 func theirs(answered connect.Hosts, expected map[string]float64, failed int64) string {
 	want := duesOf(expected, answered)
 	if len(want) < 2 || failed == 0 || len(answered) == 0 {

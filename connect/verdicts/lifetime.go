@@ -9,8 +9,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
-// lifetimeWhy says that the peer ends connections at an age, "" if it does not. Those that began at one time only may have ended by one event, such as a
-// restart.
+// lifetimeWhy says that the peer ends connections at a certain age, "" if it does not. Connections that all began at the same time tell nothing:
+// one event, such as a restart, may have ended them.
 func lifetimeWhy(r *connect.TrafficResult) string {
 	const enough, tenth = 8, 10
 	var begun, ages []time.Duration

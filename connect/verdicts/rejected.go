@@ -30,7 +30,8 @@ func rejectionsOf(failed map[connect.Class]int64, first map[connect.Class]connec
 	return r
 }
 
-// share is that of the connections that may have met whoever rejects, 0 if nobody does. One that has failed may have taken a further SYN before.
+// share is the part of the connections that may have been rejected, 0 if none was. A connection that failed may also have taken a second SYN
+// before.
 func (r *rejections) share() float64 {
 	if r.failed == 0 || r.begun == 0 {
 		return 0

@@ -8,15 +8,15 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
-// unreached are the hosts to which SYNs are most likely lost, while the balancer chooses a host anew for each SYN, so that the next one gets through to
-// another: hardly any fails, but all that lack answers are connects that took more than one SYN.
+// unreached are hosts to which SYNs are most likely lost, behind a balancer that chooses a host anew for each SYN. The next SYN then gets through
+// to another host. So hardly any connect fails, but as many connects take more than one SYN as answers are missing from these hosts.
 type unreached struct {
 	hosts          []string
 	retried, begun int64
 }
 
-// findUnreached looks for such hosts, by how many of the connects took more than one SYN; nil if there are none. If most of these have timed out, their
-// SYNs did not get through to others.
+// findUnreached looks for such hosts, by the number of connects that took more than one SYN; nil if there are none. If most of these connects have
+// timed out, their SYNs did not get through to other hosts, so it is something else.
 func (c *connects) findUnreached(want dues, answered connect.Hosts) *unreached {
 	all, retried := float64(c.begun), float64(c.retried)
 	if retried <= DefaultRetransmits*all || 2*c.resent() < c.retried || len(answered) == 0 {
@@ -42,8 +42,8 @@ func (c *connects) findUnreached(want dues, answered connect.Hosts) *unreached {
 	return found
 }
 
-// lose reports whether the answers are as if a share of all SYNs were lost, all of them on the way to the hosts: a SYN that is lost chooses again, so
-// each host has its part of those that are not.
+// lose reports whether the answers are as expected if a share of all SYNs is lost, all of them on the way to these hosts. A lost SYN is sent again
+// and goes to any host, so each host gets its part of the SYNs that are not lost.
 func (d dues) lose(hosts []string, lost float64, answered connect.Hosts) bool {
 	theirs, all := d.share(hosts...), float64(answered.Total())
 	if lost > theirs || lost >= 1 {

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
-// unsent says that most packets could not be sent when they were due, and why, "" if most could: else a call whose rate something throttles to a
-// hundredth would look complete.
+// unsent says that most packets could not be sent when they were due, and why; "" if most could. Without it, a call that something throttles to a
+// hundredth of its rate would look complete.
 func unsent(r *connect.TrafficResult) string {
 	due := r.Sent + r.Dropped
 	datagrams := strings.HasPrefix(r.Network, "udp")
@@ -32,8 +32,8 @@ func unsent(r *connect.TrafficResult) string {
 	return text + "; compare the round trips with those at a lower rate; rate: 0 finds the highest that there is"
 }
 
-// isSlow reports whether echoes came too late for the rate, as opposed to those that never came on connections which were lost, and to a silence that
-// an announced change explains.
+// isSlow reports whether echoes came too late for the rate. Echoes that never came, on lost connections, do not count, nor does a silence that an
+// announced change explains.
 func isSlow(r *connect.TrafficResult) bool {
 	if len(r.Changes) > 0 {
 		return r.RoundTrip.P95 > intervalOf(r)
