@@ -28,8 +28,8 @@ func newExchanges(c *engine.Core, x *Exchange) exchanges {
 	return exchanges{Exchange: x, core: c, datagram: c.Job().Plan.Protocol == "udp", names: engine.Names{}, parts: map[uint32][]byte{}}
 }
 
-// send sends the payload, or what is left of the one before, which may have been answered before it was sent in full. at is the instant when
-// it had been sent, as far as the driver took it.
+// send sends the payload, or what is left of the one before: that may have been answered before it was sent in full. at is the instant when it had
+// been sent, as far as the driver took it.
 func (x *exchanges) send(key uint32, now int64) (at int64, fault engine.Fault) {
 	if out := x.core.Outgoing(key); out.Left == 0 {
 		out.Left = uint32(len(x.Payload)) // #nosec G115 -- payloads are short
@@ -56,7 +56,7 @@ func isFailed(fault engine.Fault) bool {
 	return fault.Class != class.None && fault.Err != engine.ReasonNotSent //nolint:errorlint // a value, not a chain
 }
 
-// isTold reports whether a class is that of a message about a datagram, by ICMP or of this host's own, after which others may get through.
+// isTold reports whether a class is that of a rejected datagram, by ICMP or by this host itself. The next datagram may get through.
 func isTold(of class.Class) bool {
 	switch of {
 	case class.Refused, class.HostUnreachable, class.NetUnreachable, class.Blocked:

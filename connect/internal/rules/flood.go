@@ -52,9 +52,9 @@ func (f *Flood) compare(answer []byte, used netip.Addr) {
 	}
 }
 
-// meet takes note of a host that is new to a core. times is how many times over its name is that of a host. More than once means that the
-// server has also answered something that was sent before our payload, such as a header of the PROXY protocol. If it is spoken to, our server answers
-// twice, so that a long name that comes twice over needs no other evidence.
+// meet takes note of a host that is new to a core. times is how often the host's real name is in the name that it told. More than once means that
+// the server has answered twice: our payload, and something that was sent before it, such as a header of the PROXY protocol. A long name that comes
+// twice needs no other evidence if speaks is set, since our server, when it is spoken to, answers twice.
 func (f *Flood) meet(host string, speaks bool) (times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -133,8 +133,8 @@ func (h *hold) Expired(key uint32, seen int64) {
 	h.fail(key, seen, fault).Reply = time.Duration(seen - asked)
 }
 
-// Stop implements engine.Rules. A connection that owes an answer has the time for it that it would have had, so that a target which has fallen
-// silent just before is not taken for a healthy one.
+// Stop implements engine.Rules. A connection that owes an answer still has its time for that. Otherwise a target that has just fallen silent would
+// be taken for a healthy one.
 func (h *hold) Stop(now int64, end class.Class) {
 	if end != class.None || h.shared.cut.Load() {
 		h.kept.Stop(now, end)

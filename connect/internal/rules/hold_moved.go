@@ -34,8 +34,8 @@ func (h *hold) moved(key uint32, before string, now int64) {
 	o.Host, o.Reply = before, time.Duration(now-h.core.Outgoing(key).Mark)
 }
 
-// mayMove is move where anything is an answer. So a text need not be a name: it is one if it is expected, or comes again after another one, as
-// neither a time nor a counter does, and names another flow's host, too.
+// mayMove is move where any text is an answer, so that the text need not be a name. It is taken for a name if it is expected. It is also taken for
+// one if it comes twice in a row and names the host of another flow: a time or a counter does neither.
 func (h *hold) mayMove(key uint32, answer []byte, now int64) {
 	conn := h.core.Conn(key)
 	name, ok := reply.Parse(answer)

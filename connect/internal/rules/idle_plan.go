@@ -105,8 +105,8 @@ func (f *idle) follow(now int64) {
 	})
 }
 
-// retry makes a connection in place of one that could not be established, or did not work, unless the control connection is yet to show
-// that any can.
+// retry replaces a connection that could not be established, or did not work. Until the control connection has shown that any connection can work,
+// it only counts.
 func (f *idle) retry(now int64) {
 	const unansweredFlows = 2
 	f.failed++

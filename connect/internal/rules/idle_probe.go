@@ -145,7 +145,8 @@ func (f *idle) Data(key uint32, data []byte, now int64) {
 	}
 }
 
-// echoesMore reports whether an echo server has sent back more than its hello, which ends in NULs: something has put data of its own before that.
+// echoesMore reports whether an echo server has sent back more than the hello that it got, which ends in NULs. Then something on the way has put
+// data of its own before the hello.
 func (f *idle) echoesMore(answer []byte) bool {
 	x := f.exchanges
 	return x.Any && len(x.Payload) == HelloSize && len(answer) > HelloSize && len(bytes.Trim(x.Payload, "\x00"))+len(bytes.Trim(answer[HelloSize:], "\x00")) == 0
@@ -208,8 +209,8 @@ func (f *idle) worked(p *probe, host string, data []byte, took time.Duration, no
 	}
 }
 
-// isElsewhere reports whether an answer shows that the flow was forgotten, and made anew: another host gives it, or it tells that the
-// flow comes from another address and port.
+// isElsewhere reports whether an answer shows that the flow was forgotten and made anew: it comes from another host, or tells that the flow comes
+// from another address and port.
 func (p *probe) isElsewhere(host string, data []byte) bool {
 	return host != p.host || sourceIn(data) != p.source
 }

@@ -84,8 +84,8 @@ func (s *search) plan(waiting []*waiter, inUse []int64, now int64) {
 	}
 }
 
-// explore is for as long as no silence seems too long: a few connections wait for the longest one, the others for shorter ones, each of
-// which is a little longer than the one before. Those that have been silent for the longest time come first.
+// explore plans while no silence seems too long. A few connections wait for the longest silence, the others for shorter ones, each a little longer
+// than the one before. Those that have been silent longest come first.
 func (s *search) explore(waiting []*waiter) {
 	reserved := min(s.reserve, len(waiting))
 	for _, w := range waiting[:reserved] {
@@ -158,7 +158,8 @@ func (s *search) narrow(waiting []*waiter, inUse []int64, now int64) {
 	}
 }
 
-// together is how many of the connections must be planned together: the next one can be used before what comes of the first is known.
+// together is how many of the connections must be planned together. The next connection belongs to them if it can be used before it is known what
+// comes of the first.
 func (s *search) together(waiting []*waiter, lowest, now int64) int {
 	until := s.best.upTo - waiting[0].silent(now) // when the first has been used
 	n := 1

@@ -27,7 +27,7 @@ type kept struct {
 	hosts  []string          // the first one is unknown
 	hostOf map[string]uint16 // index in hosts
 
-	// Of UDP flows that outlast what is told about their datagrams, such as by ICMP. Where told is nil, none does.
+	// UDP flows go on when a datagram of theirs is rejected, such as by ICMP. Where told is nil, they do not.
 	told  map[uint32]engine.Fault // what has been told about a flow since it owes an answer
 	again int64                   // ns until such a flow is asked again, as a datagram may get lost
 }
@@ -51,8 +51,8 @@ func (k *kept) isFirst(key uint32, data []byte) bool {
 	return len(data) > 0 && k.core.Received(key) == int64(len(data))
 }
 
-// greeted returns a fault if the first bytes of a peer show that something on the way has put data of its own before ours. They do not if this
-// side has sent something: the peer may have answered that together with its greeting.
+// greeted returns a fault if the first bytes of a peer show that something on the way has put data of its own before ours. speaks says that this
+// side sends something. If it has by then, the bytes show nothing: the peer may have answered together with its greeting.
 func (k *kept) greeted(key uint32, data []byte, speaks bool, expected map[string]float64) engine.Fault {
 	if k.datagram || !k.wantsAny() || speaks && k.core.Outgoing(key).Sent > 0 {
 		return engine.Fault{}
@@ -84,8 +84,8 @@ func (k *kept) ask(key uint32, now, patience int64) {
 	k.core.Deadline(key, due)
 }
 
-// outlasts reports whether a UDP flow goes on: what is told of its datagrams is as good as silence, which ends the flow if no answer comes in
-// time. One on which nothing has ever come has failed.
+// outlasts reports whether a UDP flow goes on although a datagram was rejected. The rejection counts as silence, which ends the flow if no answer
+// comes in time. A flow on which nothing has ever come has failed.
 func (k *kept) outlasts(key uint32, fault engine.Fault) bool {
 	return k.told != nil && isTold(fault.Class) && k.core.Received(key) > 0
 }

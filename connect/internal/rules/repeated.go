@@ -12,9 +12,9 @@ import (
 // longName is from which length on nobody names a host by the same name twice over.
 const longName = 4
 
-// repeats returns how many times over a name is that of a host. A name that is expected is a host's as it is. That a text comes again is no evidence by
-// itself, since many services send words. It is if a host of that name is expected, or has answered on another connection, or if the text looks like the
-// name of a machine.
+// repeats returns how often the real name of a host is in a name: "web-1web-1" is web-1, twice. An expected name is a real one. A text that comes
+// twice is no evidence by itself, since many services send words. It is evidence if a host of that name is expected, if one has answered on another
+// connection, or if the text looks like the name of a machine.
 func repeats(name string, expected map[string]float64, known func(string) bool) (times int) {
 	if _, isName := expected[name]; isName || name == "" {
 		return 1
@@ -29,8 +29,8 @@ func repeats(name string, expected map[string]float64, known func(string) bool) 
 // leastOf is the shortest text that a name consists of, once or several times.
 func leastOf(name string) string { return name[:1+strings.Index((name + name)[1:], name)] }
 
-// looksLikeMachine reports whether a text is more likely the name of a machine, as of one of several, than a word: it is of letters and digits, dots
-// and hyphens between them, and not of letters alone.
+// looksLikeMachine reports whether a text is more likely the name of one of several machines than a word. Such a name has letters, and something
+// else: digits, or dots and hyphens between them.
 func looksLikeMachine(name string) bool {
 	isLetter := func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 	isPart := func(r rune) bool { return isLetter(r) || '0' <= r && r <= '9' }
@@ -48,8 +48,8 @@ func HalfOf(name string) string {
 	return half
 }
 
-// tellings returns how many times over an answer has a host's name and the client's address after it, 0 if that is not what it has. Unlike a name
-// alone, nobody says this twice.
+// tellings returns how often an answer tells a host's name with the client's address behind it, 0 if it does not. Other than a name alone, nobody
+// sends this twice.
 func tellings(answer []byte) (times int) {
 	end := bytes.IndexByte(answer, reply.Separator)
 	if end <= 0 {
@@ -71,8 +71,8 @@ func tellings(answer []byte) (times int) {
 	return times
 }
 
-// misplaced returns a fault if a greeting shows that something on the way has put data of its own before ours, such as a header of the PROXY
-// protocol: the peer has sent it back, or has answered it.
+// misplaced returns a fault if a greeting shows that something on the way sends data of its own before ours, such as a header of the PROXY
+// protocol. The peer has sent that data back, or has answered it.
 func misplaced(greeting []byte, expected map[string]float64, known func(string) bool) engine.Fault {
 	if reply.IsProxyHeader(greeting) {
 		return wrong(engine.ReasonProxyHeader, greeting)

@@ -62,8 +62,9 @@ func (s *session) awaits(sequence uint64) bool {
 // unheardPart is how many packets without an echo in a row lose a UDP session that has no pace.
 const unheardPart = 4
 
-// lacksLast reports whether a UDP session is well though it waits for an echo when the call has ended: datagrams may get lost, and no
-// further ones are sent that would show it. A few may always be, and more where so many got lost before that chance explains these, too.
+// lacksLast reports whether a UDP session is well although it still waits for an echo when the call has ended. Datagrams may get lost, and no
+// further ones are sent that would show whether the flow is alive. A few echoes may always be missing. More may be missing if so many were lost
+// before that chance explains it.
 func (s *session) lacksLast() bool {
 	const hardlyEver = 1e-6
 	sent := s.Sent - s.unheard

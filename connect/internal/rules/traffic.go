@@ -166,8 +166,8 @@ func (t *traffic) Ended(key uint32, fault engine.Fault, now int64) {
 	t.lose(s, now, fault)
 }
 
-// outlasts reports whether a UDP flow goes on: what is told of its datagrams, such as by ICMP, is as good as silence, which ends the flow if no echo
-// comes in time. One that never had an echo has failed.
+// outlasts reports whether a UDP flow goes on although a datagram was rejected, such as by ICMP. The rejection counts as silence, which ends the
+// flow if no echo comes in time. A flow that never had an echo has failed.
 func (t *traffic) outlasts(s *session, fault engine.Fault) bool {
 	return t.datagram && isTold(fault.Class) && s.Received > 0
 }
