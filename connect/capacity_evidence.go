@@ -54,8 +54,8 @@ func (e *evidence) unserved() int64 {
 // unservedOpen is the part of unserved that may still be served.
 func (e *evidence) unservedOpen() int64 { return e.unserved() - e.dials.handshakes }
 
-// connections is how many are held. Where something puts data of its own before ours, that the target has not answered it on some tells
-// nothing of these.
+// connections is how many are held: those that are served, if that can be told, less those that were forgotten for others. If something on the way
+// puts data of its own before ours, none counts: what the target has answered may be that data.
 func (e *evidence) connections() int64 {
 	switch {
 	case e.isMisplaced():

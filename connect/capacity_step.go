@@ -234,9 +234,9 @@ func (m marks) wentWrong(serves bool) bool {
 	return m&hasFailed != 0 || m&wasEstablished != 0 && !m.wentWell(serves)
 }
 
-// later counts the connections that were begun after one that went wrong, and those of them that got through. A connection is later if a
-// whole round trip lies between: what is dialed at once may overtake each other on the way. After the last connection that was closed or not
-// served, it counts none that got through: a target may close old connections for new ones.
+// later counts the connections that were begun after one that went wrong, and those of them that got through. A connection is later if a whole
+// round trip lies between the two, since connections that are dialed at once may overtake each other on the way. After the last connection that was
+// closed or not served, none counts as one that got through: a target may close old connections for new ones.
 func (st *step) later(serves bool) (tried, passed int64) {
 	from, last := int64(-1), int64(-1)
 	dials := false

@@ -130,7 +130,7 @@ func (p *places) failedAt(plan *Plan, connections int64) (at FailedAt) {
 	return at
 }
 
-// isChosen reports whether failures are hardly ever at so few of all places by chance.
+// isChosen reports whether all failures would hardly ever be at so few of all places by chance.
 func (p *places) isChosen(places int, all float64) bool {
 	const hardlyEver = 1e-3
 	chance := math.Pow(float64(places)/all, float64(len(p.numbers)))

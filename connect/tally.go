@@ -85,7 +85,8 @@ func (t *tally) firsts() map[Class]Failure {
 	return first
 }
 
-// explainDrops adds to failures what this host itself has dropped since there were so many drops, where packets were missing, or reset in their place.
+// explainDrops adds to failures what this host itself has dropped. until are its drops up to the start of the call. A failure counts if packets
+// were missing, or if a reset came in their place.
 func explainDrops(first map[Class]Failure, until *limits.Drops, errors map[Class]int64) {
 	if until == nil {
 		return
@@ -108,8 +109,8 @@ func explainDrops(first map[Class]Failure, until *limits.Drops, errors map[Class
 	}
 }
 
-// explainStrays adds to failures for lack of an answer, which no drops explain, that this host has rejected answers. A connection that was established
-// may have ended with a reset of this host's, too.
+// explainStrays adds to failures for lack of an answer that this host has rejected answers. It leaves out failures that drops explain already. A
+// TCP connection that was established may have ended with such a reset of this host's, so these connections count, too.
 func (t *tally) explainStrays(first map[Class]Failure) {
 	datagrams := t.plan.Protocol() == "udp"
 	lacking, others := ClassTimeout, t.connect.Count()
