@@ -114,7 +114,7 @@ export interface FloodExpect extends ConnectExpect {
    * tenth of that due, since no hash table deals out connections like dice. Default: not judged.
    */
   balance?: boolean | number | {
-    /** The share of a host may be off its due by this part of that due. Default: none. */
+    /** The share of a host may be off its due by this part of that due, 0 to 1: 0.1 is 10 %. Default: none. */
     tolerance?: number;
     /** The least p-value. Default 0.001. */
     p?: number;

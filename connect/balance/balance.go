@@ -51,6 +51,28 @@ func Of(answers map[string]int64, weights map[string]float64) Balance {
 	return b
 }
 
+// PValueOfDraws is PValue where connections were dealt out in so many draws of about the same size, such as all those of a source address by a balancer
+// that hashes these. Chance spreads them wider then.
+func PValueOfDraws(draws int64, answers map[string]int64, weights map[string]float64) float64 {
+	b := Of(answers, weights)
+	due, connections := 0, int64(0)
+	for _, n := range answers {
+		connections += n
+	}
+	if weights == nil {
+		due = len(answers)
+	}
+	for _, weight := range weights {
+		if weight > 0 {
+			due++
+		}
+	}
+	if b.Unexpected > 0 || connections == 0 {
+		return b.PValue
+	}
+	return chiSquaredTail(b.Chi2*float64(draws)/float64(connections), due-1)
+}
+
 // shares are those due to each host with a weight above 0, and 0 for others that answered.
 func shares(weights map[string]float64, answers map[string]int64) map[string]float64 {
 	var sum float64

@@ -59,18 +59,20 @@ func (d dues) missing(answered connect.Hosts) []string {
 	return missing
 }
 
-// worst is the largest deviation of a host's share from its due, as a part of that due.
-func (d dues) worst(answered connect.Hosts) (worst float64) {
+// worst is the host whose share deviates most from its due, and by which part of that due.
+func (d dues) worst(answered connect.Hosts) (host string, worst float64) {
 	all, total := float64(answered.Total()), d.total()
 	if all == 0 || total == 0 {
-		return 0
+		return "", 0
 	}
-	for host, weight := range d {
-		if weight > 0 {
-			worst = max(worst, math.Abs(float64(answered[host])/all/(weight/total)-1))
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		if weight := d[name]; weight > 0 {
+			if off := math.Abs(float64(answered[name])/all/(weight/total) - 1); host == "" || off > worst {
+				host, worst = name, off
+			}
 		}
 	}
-	return worst
+	return host, worst
 }
 
 // namesake returns the host that has about the share of the missing ones on top of its own, while the others have theirs; "" if there is none. That

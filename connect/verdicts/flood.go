@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/balance"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/units"
 )
 
@@ -73,23 +74,44 @@ func judgeBalance(j *judge, r *connect.FloodResult, lost *unreached) {
 		return
 	}
 	b := &r.Balance
-	off := duesOf(j.expect.Hosts, r.Hosts).worst(r.Hosts)
-	ok := b.Hosts > 0 && (b.PValue >= level || j.expect.Tolerance > 0 && off <= j.expect.Tolerance)
-	text := fmt.Sprintf("the shares should differ from what is due by chance only (p at least %g", level)
-	if j.expect.Tolerance > 0 {
-		text += fmt.Sprintf(", or no share off its due by more than %s", units.Percent(j.expect.Tolerance))
-	}
-	text += fmt.Sprintf("); p is %.3g, and the worst share is off by %s (answers: %s)", b.PValue, units.Percent(off), shares(r.Hosts))
 	if b.Hosts == 0 {
-		text = "the hosts should share the connections, but none has answered: see the verdicts connected and answered"
-	} else {
-		text += whyUneven(r, ok, b.PValue >= level, lost)
+		j.say(Balance, false, "the hosts should share the connections, but none has answered: see the verdicts connected and answered")
+		return
 	}
-	j.say(Balance, ok, "%s", text)
+	want := j.expect.Hosts
+	if want == nil {
+		want = r.Weights
+	}
+	host, off := duesOf(want, r.Hosts).worst(r.Hosts)
+	p, of := b.PValue, ""
+	if draws := sticking(r); draws > 0 {
+		p, of = balance.PValueOfDraws(draws, r.Hosts, r.Weights), fmt.Sprintf(" of %d sources that each stay with a host", draws)
+	}
+	ok := p >= level || j.expect.Tolerance > 0 && off <= j.expect.Tolerance
+	within := ""
+	if j.expect.Tolerance > 0 {
+		within = ", or no share off by more than " + units.Percent(j.expect.Tolerance)
+	}
+	j.say(Balance, ok, "the worst share, of %s, is off its due by %s, and p%s is %.3g (p at least %g%s expected); answers: %s%s",
+		shown(host), units.Percent(off), of, p, level, within, shares(r.Hosts), whyUneven(j, r, ok, p, lost))
 }
 
-// whyUneven says what shares that differ come from, or what makes them tell little. likely is whether they may differ by chance.
-func whyUneven(r *connect.FloodResult, ok, likely bool, lost *unreached) string {
+// sticking is how many sources there were if each was always answered by the same host, and they are enough to judge the shares by; else 0. It is then the
+// sources that are dealt out, not the connections.
+func sticking(r *connect.FloodResult) int64 {
+	const enough = 5 // for each host
+	if a := r.Affinity; a == nil || a.Sources == 0 || a.Sticky < a.Sources {
+		return 0
+	}
+	draws := max(r.Affinity.Sources, r.SourcesUsed)
+	if draws < enough*int64(r.Balance.Hosts) || draws >= r.Hosts.Total() {
+		return 0
+	}
+	return draws
+}
+
+// whyUneven says what shares that differ come from, or what makes them tell little.
+func whyUneven(j *judge, r *connect.FloodResult, ok bool, p float64, lost *unreached) string {
 	hosts, total := int64(r.Balance.Hosts), r.Hosts.Total()
 	switch {
 	case ok && total < 5*hosts:
@@ -97,17 +119,23 @@ func whyUneven(r *connect.FloodResult, ok, likely bool, lost *unreached) string 
 	case ok:
 		return ""
 	case r.SourcesUsed <= 1 && len(r.Hosts) == 1:
-		return ": the balancer has taken the other hosts out, or hashes source addresses, of which there was one only; use several (option source)"
-	case likely: // only with a tolerance is this not enough
-		return ": the shares differ by chance, but by more than the tolerance; make more connections"
-	}
-	if lost != nil {
-		return ": " + lost.String()
+		return "; the balancer has taken the other hosts out, or hashes source addresses, of which there was one only; use several (option source)"
+	case p >= DefaultBalance:
+		return fmt.Sprintf("; chance alone makes p smaller than expected in %s of all runs: take a p-value of %g (balance: true), or say by how much of its due a share may be off (balance: {tolerance: 0.1})", units.Percent(j.expect.Balance), DefaultBalance)
+	case lost != nil:
+		return "; " + lost.String()
 	}
 	if text := namesakes(r); text != "" {
-		return ": " + text
+		return "; " + text
 	}
-	return ": hosts that are slow, have just come or are out at times, other weights than are due, a hash table that is too coarse, or a balancer that counts connections; see by_host, and its members and weights"
+	if missing := duesOf(j.expect.Hosts, r.Hosts).missing(r.Hosts); len(missing) > 0 {
+		return "; nothing came from " + names(missing) + ": see the verdict hosts"
+	}
+	text := "; hosts that are slow, have just come or are out at times, other weights than are due, a hash table that is too coarse, or a balancer that counts connections; see by_host, and its members and weights"
+	if r.Affinity == nil && 1 < r.SourcesUsed && r.SourcesUsed < total {
+		text += fmt.Sprintf("; if it hashes source addresses, the %d that were used are what it deals out: use more of them, or expect affinity, which counts that in", r.SourcesUsed)
+	}
+	return text
 }
 
 // namesakes says that several backends tell one name, if the shares look like that; "" if they do not. If no weights are given, it looks for two

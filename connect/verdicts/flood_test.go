@@ -290,17 +290,21 @@ func TestBalance(t *testing.T) {
 	}{
 		"even":                            {connect.Hosts{"web-1": 500, "web-2": 500}, verdicts.Expect{Balance: 0.001}, 0, want{text: []string{"p at least 0.001"}}},
 		"as chance has it":                {connect.Hosts{"web-1": 520, "web-2": 480}, verdicts.Expect{Balance: 0.001}, 0, want{}},
-		"uneven":                          {connect.Hosts{"web-1": 600, "web-2": 400}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"off by 20 %", "web-1 600, web-2 400", "weights"}}},
+		"uneven":                          {connect.Hosts{"web-1": 600, "web-2": 400}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"the worst share, of web-1, is off its due by 20 %", "web-1 600, web-2 400", "weights"}}},
 		"uneven, a lower level":           {connect.Hosts{"web-1": 540, "web-2": 460}, verdicts.Expect{Balance: 1e-9}, 0, want{}},
 		"uneven, as weights have it":      {connect.Hosts{"web-1": 750, "web-2": 250}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 3, "web-2": 1}}, 0, want{}},
-		"even, but weights are not":       {connect.Hosts{"web-1": 500, "web-2": 500}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 3, "web-2": 1}}, 0, want{fails: true, text: []string{"off by 100 %"}}},
-		"within the tolerance":            {connect.Hosts{"web-1": 54000, "web-2": 46000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{text: []string{"more than 10 %"}}},
-		"beyond the tolerance":            {connect.Hosts{"web-1": 56000, "web-2": 44000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{fails: true, text: []string{"off by 12 %"}}},
+		"even, but weights are not":       {connect.Hosts{"web-1": 500, "web-2": 500}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 3, "web-2": 1}}, 0, want{fails: true, text: []string{"of web-2, is off its due by 100 %"}}},
+		"within the tolerance":            {connect.Hosts{"web-1": 54000, "web-2": 46000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{text: []string{"or no share off by more than 10 % expected"}}},
+		"beyond the tolerance":            {connect.Hosts{"web-1": 56000, "web-2": 44000}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{fails: true, text: []string{"off its due by 12 %"}}},
 		"beyond it, but by chance":        {connect.Hosts{"web-1": 12, "web-2": 8}, verdicts.Expect{Balance: 0.001, Tolerance: 0.1}, 0, want{}},
 		"none has answered":               {connect.Hosts{}, verdicts.Expect{Balance: 0.001}, 0, want{fails: true, text: []string{"none has answered"}}},
 		"too few to tell":                 {connect.Hosts{"web-1": 3, "web-2": 1}, verdicts.Expect{Balance: 0.001}, 0, want{text: []string{"4 answers are too few to tell for 2 hosts: make at least 10"}}},
 		"one host, from one source":       {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 1, want{fails: true, text: []string{"there was one only", "use several"}}},
 		"one host, from several sources":  {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal}, 100, want{fails: true, text: []string{"web-1 1000"}}},
+		"one is missing":                  {connect.Hosts{"web-1": 1000, "web-2": 1000}, verdicts.Expect{Balance: 0.001, Hosts: map[string]float64{"web-1": 2, "web-2": 2, "web-3": 1}}, 0, want{fails: true, text: []string{"nothing came from web-3: see the verdict hosts"}}},
+		"a strict level":                  {connect.Hosts{"web-1": 530, "web-2": 470}, verdicts.Expect{Balance: 0.1}, 0, want{fails: true, text: []string{"p smaller than expected in 10 % of all runs", "tolerance: 0.1"}}},
+		"few sources":                     {connect.Hosts{"web-1": 530, "web-2": 470}, verdicts.Expect{Balance: 0.001}, 100, want{}},
+		"uneven, from few sources":        {connect.Hosts{"web-1": 600, "web-2": 400}, verdicts.Expect{Balance: 0.001}, 100, want{fails: true, text: []string{"the 100 that were used", "expect affinity"}}},
 		"left out, though a level is set": {connect.Hosts{"web-1": 1000}, verdicts.Expect{Balance: 0.001, Hosts: equal, Off: map[string]bool{verdicts.Balance: true}}, 1, want{out: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -309,6 +313,36 @@ func TestBalance(t *testing.T) {
 			r.SourcesUsed = row.sources
 			verdicts.Flood(r, &row.expect, true)
 			row.want.check(t, r.Judged, verdicts.Balance)
+		})
+	}
+}
+
+// Where each source stays with a host, chance deals out the sources. A tolerance is of what weights say.
+func TestBalanceOfSources(t *testing.T) {
+	t.Parallel()
+	sticking := func(sources, sticky int64) *connect.FloodResult {
+		r := answered(connect.Hosts{"web-1": 5500, "web-2": 4500}, nil)
+		r.SourcesUsed, r.Affinity = sources, &disruption.Affinity{Sources: sources, Sticky: sticky}
+		return r
+	}
+	weighted := answered(connect.Hosts{"web-1": 66000, "web-2": 34000}, map[string]float64{"web-1": 2, "web-2": 1})
+	weighted.Weights = map[string]float64{"web-1": 2, "web-2": 1}
+	for name, row := range map[string]struct {
+		result *connect.FloodResult
+		expect verdicts.Expect
+		want   want
+	}{
+		"few":                     {sticking(100, 100), verdicts.Expect{Balance: 0.001}, want{text: []string{"p of 100 sources that each stay with a host is 0.317"}}},
+		"many":                    {sticking(5000, 5000), verdicts.Expect{Balance: 0.001}, want{fails: true, text: []string{"p of 5000 sources"}}},
+		"not all stay":            {sticking(100, 99), verdicts.Expect{Balance: 0.001}, want{fails: true, text: []string{"and p is"}}},
+		"too few":                 {sticking(9, 9), verdicts.Expect{Balance: 0.001}, want{fails: true, text: []string{"and p is"}}},
+		"as many as connections":  {sticking(10000, 10000), verdicts.Expect{Balance: 0.001}, want{fails: true, text: []string{"and p is"}}},
+		"a tolerance and weights": {weighted, verdicts.Expect{Balance: 0.001, Tolerance: 0.03}, want{text: []string{"of web-2, is off its due by 2 %"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verdicts.Flood(row.result, &row.expect, true)
+			row.want.check(t, row.result.Judged, verdicts.Balance)
 		})
 	}
 }

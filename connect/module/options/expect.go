@@ -123,7 +123,7 @@ func equalShares(names []string) (map[string]float64, error) {
 
 // balanceOf is true, the least p-value, or an object with a tolerance.
 func balanceOf(to *verdicts.Expect) setter {
-	members := map[string]setter{"tolerance": number(&to.Tolerance, 0, 1e6), "p": number(&to.Balance, 1e-300, 1)}
+	members := map[string]setter{"tolerance": tolerance(&to.Tolerance), "p": number(&to.Balance, 1e-300, 1)}
 	return setter{kind: KindShare, members: members, set: func(v any) error {
 		const accepted = "want true, the least p-value (0 to 1), or an object such as {tolerance: 0.1}"
 		switch v := v.(type) {
@@ -136,6 +136,16 @@ func balanceOf(to *verdicts.Expect) setter {
 		}
 		if err := number(&to.Balance, 1e-300, 1).set(v); err != nil {
 			return errors.New(accepted)
+		}
+		return nil
+	}}
+}
+
+// tolerance is by which part of its due a share may be off: 1 is all of it.
+func tolerance(to *float64) setter {
+	return setter{kind: KindNumber, set: func(v any) error {
+		if err := number(to, 0, 1).set(v); err != nil {
+			return fmt.Errorf("%w; 0.1 is 10 %%", err)
 		}
 		return nil
 	}}

@@ -96,6 +96,7 @@ func TestExpectErrors(t *testing.T) {
 		"all weights 0":           {flood, object{"expect": object{"hosts": object{"web-1": int64(0)}}}, []string{"all weights are 0"}},
 		"true hosts":              {flood, object{"expect": object{"hosts": true}}, []string{`"hosts": got true`}},
 		"no level":                {flood, object{"expect": object{"balance": int64(2)}}, []string{`"balance": got 2`, "p-value"}},
+		"a tolerance in per cent": {flood, object{"expect": object{"balance": object{"tolerance": int64(10)}}}, []string{`"tolerance": got 10; want a number from 0 to 1; 0.1 is 10 %`}},
 		"a tolerance in words":    {flood, object{"expect": object{"balance": object{"tolerance": "some"}}}, []string{`"tolerance": got "some"`}},
 		"true prompt of 0.5":      {flood, object{"expect": object{"prompt": 0.5}}, []string{`"prompt": got 0.5`, "false, which leaves the verdict out"}},
 		"no time for answers":     {flood, object{"expect": object{"replyTime": int64(0)}}, []string{`"replyTime": got 0`}},
