@@ -96,7 +96,7 @@ func keptWhy(r *connect.HoldResult) string {
 	delete(late, connect.ClassClosed)
 	delete(late, connect.ClassReset)
 	if fin+rst == 0 {
-		return causes(late, r.First) + movedWhy(&r.Losses)
+		return causes(late, needlessFirst(&r.Losses, r.First)) + movedWhy(&r.Losses)
 	}
 	text := ": the peer closed " + plural(fin, "connection")
 	if rst > 0 {
@@ -107,7 +107,7 @@ func keptWhy(r *connect.HoldResult) string {
 		text += ", or a device that has forgotten connections (a flush of its table)"
 	}
 	if len(late) > 0 {
-		text += "; others failed" + causes(late, r.First)
+		text += "; others failed" + causes(late, needlessFirst(&r.Losses, r.First))
 	}
 	return text
 }
@@ -153,7 +153,7 @@ func judgeKept(j *judge, l *connect.Losses, established int64, but, why string, 
 		what = fmt.Sprintf("were kept to the end, or lost by announced changes (%d)", l.Excused)
 	}
 	if len(l.NeedlessByHost) > 0 {
-		why = "; needless losses by host: " + shares(l.NeedlessByHost) + strings.Replace(why, ": ", "; ", 1)
+		why = "; needless losses by host: " + shares(l.NeedlessByHost) + uncovered(l) + strings.Replace(why, ": ", "; ", 1)
 	}
 	nobody := excusesNobody(l.Changes, hosts)
 	kept := max(established-l.Needless, 0)

@@ -36,7 +36,7 @@ func TrafficExcused(r *connect.TrafficResult, e *Expect, verify bool) {
 
 // trafficWhy says why connections were lost.
 func trafficWhy(r *connect.TrafficResult) string {
-	return causes(lossesOf(r), r.First) + failedAt(&r.FailedAt) + lifetimeWhy(r) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
+	return causes(lossesOf(r), needlessFirst(&r.Losses, r.First)) + failedAt(&r.FailedAt) + lifetimeWhy(r) + movedWhy(&r.Losses) + cmp.Or(foreignWhy(r), sizesWhy(r))
 }
 
 // lossesOf counts the losses that no change excuses, by how the connections ended. Of several calls together, they are not known one by one.

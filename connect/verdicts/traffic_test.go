@@ -1,6 +1,7 @@
 package verdicts_test
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,14 +73,20 @@ func TestTraffic(t *testing.T) {
 		"some lost":                           {lasting(lost(3)), nil, false, nil, verdicts.Kept, want{fails: true, text: []string{"10 of 13 connections were kept", "web-1 3", "3 reset"}}},
 		"some lost, tolerated":                {lasting(lost(3)), least(verdicts.Kept, 0.7), false, nil, verdicts.Kept, want{}},
 		"some lost by a change":               {lasting(lost(3)), nil, false, restart, verdicts.Kept, want{text: []string{"13 of 13", "announced changes (3)"}}},
-		"some lost by a change of others":     {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true}},
+		"some lost by a change of others":     {lasting(lost(3)), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-2"}}}, verdicts.Kept, want{fails: true, text: []string{"web-1 3, the first 2 s after the start (no change is announced of web-1"}}},
 		"a change of a host that is misspelt": {lasting(func(r *connect.TrafficResult) { r.LastingByHost = connect.Hosts{"web-1": 5, "web-2": 5} }), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-1", "web2"}}}, verdicts.Kept, want{text: []string{"kept to the end; a change is announced of web2, to which no connection is known to be: they are to web-1, web-2"}}},
 		"losses, and a host that is misspelt": {lasting(func(r *connect.TrafficResult) {
 			lost(3)(r)
 			r.LastingByHost = connect.Hosts{"web-1": 10}
 		}), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web1"}}}, verdicts.Kept, want{fails: true, text: []string{"no connection is known to be: they are to web-1; needless losses"}}},
 		"a change of hosts that tell no name": {lasting(func(r *connect.TrafficResult) { r.LastingByHost = connect.Hosts{connect.UnknownHost: 10} }), nil, false, []connect.Change{{Within: 5 * second, Hosts: []string{"web-1"}}}, verdicts.Kept, want{lacks: "announced"}},
-		"some lost after a change's time":     {lasting(lost(3)), nil, false, []connect.Change{{Within: second}}, verdicts.Kept, want{fails: true}},
+		"some lost after a change's time":     {lasting(lost(3)), nil, false, []connect.Change{{Text: "restart", Within: second}, {Text: "later", Time: 9 * second}}, verdicts.Kept, want{fails: true, text: []string{`(1 s after the time of the change "restart" was over: if it was that change, allow more than 1 s`}}},
+		"some lost before a change":           {lasting(lost(3)), nil, false, []connect.Change{{Text: "restart", Time: 2500 * time.Millisecond, Within: second}}, verdicts.Kept, want{fails: true, text: []string{`(500 ms before the change "restart" was announced`}}},
+		"some lost of hosts without a name":   {lasting(func(r *connect.TrafficResult) { r.Lost, r.List = 1, resets(1, connect.UnknownHost, 2*second, second) }), nil, false, restart, verdicts.Kept, want{fails: true, text: []string{"only a change without hosts excuses these"}}},
+		"the first one is excused": {lasting(func(r *connect.TrafficResult) {
+			r.Lost, r.List = 2, append(resets(1, "web-1", 2*second, second), resets(1, "web-2", 3*second, second)...)
+			r.First = map[connect.Class]connect.Failure{connect.ClassReset: {Class: connect.ClassReset, Network: "tcp", Target: "excused:1", After: 2 * second, Err: syscall.ECONNRESET}}
+		}), nil, false, restart, verdicts.Kept, want{fails: true, text: []string{"needless losses by host: web-2 1, the first 3 s after the start", "1 reset"}, lacks: "excused:1"}},
 		"UDP flows that moved, one excused": {lasting(func(r *connect.TrafficResult) {
 			r.Network, r.Moved, r.List = "udp", 2, []connect.Loss{{Host: "web-1", Moved: true, At: 2 * second}, {Host: "web-2", Moved: true, At: 2 * second}}
 		}), nil, false, restart, verdicts.Kept, want{fails: true, text: []string{"9 of 10", "1 UDP flow went on with another host"}}},
