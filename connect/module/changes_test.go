@@ -29,6 +29,20 @@ func TestChangesAreCounted(t *testing.T) {
 	v.end(t)
 }
 
+// The last lines of the log tell calls apart: by their target, and by the protocol unless it is TCP.
+func TestFailedVerdictsNameTheirCall(t *testing.T) {
+	t.Parallel()
+	p := newProcess(t)
+	v := p.newVU(t).begin(t, settings{})
+	web := startPeer(t, greeting("web-1"))
+	get[any](t, v, `await flood('%[1]s', {expect: {hosts: 'web-2'}}); await mconnect.tcpPing('127.0.0.1:1'); return await flood('%[1]s', {network: 'udp', connectTimeout: '10ms', timeout: '100ms'})`, web)
+	v.end(t)
+	emit(t, p.global, exit)
+	assert.Len(t, p.logged("verdict hosts failed in flood() to "+web+": 0 of 1"), 1)
+	assert.Len(t, p.logged("verdict connected failed in tcpPing() to tcp://127.0.0.1:1: "), 1)
+	assert.Len(t, p.logged("verdict answered failed in flood() to "+web+" over udp: "), 1)
+}
+
 // What hosts are due adds up to the answers, for those that gave none, too.
 func TestDueAnswers(t *testing.T) {
 	t.Parallel()

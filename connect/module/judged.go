@@ -23,11 +23,7 @@ func (e *emitter) judged(call string, tags *metrics.TagSet, list []connect.Verdi
 		failed := 0.0
 		if !v.OK {
 			failed = 1
-			where := call + "()"
-			if call == anIteration {
-				where = "an iteration"
-			}
-			e.root.failures.add(e, fmt.Sprintf("%s failed in %s: %s", v.Name, where, quote.Printable(quote.Middle(v.Text, maxVerdict))))
+			e.root.failures.add(e, fmt.Sprintf("%s failed in %s: %s", v.Name, where(call, tags), quote.Printable(quote.Middle(v.Text, maxVerdict))))
 		}
 		e.add(e.metrics.verdictFailed, of, at, failed)
 		e.add(e.metrics.verdicts, of, at, 1)
@@ -35,8 +31,30 @@ func (e *emitter) judged(call string, tags *metrics.TagSet, list []connect.Verdi
 	e.push()
 }
 
-// maxVerdict is how many bytes of a verdict's text the log shows.
-const maxVerdict = 2000
+// maxVerdict is how many bytes of a verdict's text the log shows, maxTarget how many of what it is about.
+const (
+	maxVerdict = 2000
+	maxTarget  = 200
+)
+
+// where names a call by its function, and by what the tags of its metrics tell of it: the target, and the protocol if that is not TCP.
+func where(call string, tags *metrics.TagSet) string {
+	if call == anIteration {
+		return "an iteration"
+	}
+	text := call + "()"
+	target, _ := tags.Get("target")
+	if target == "" && (call == "ping" || call == "tcpPing") {
+		target, _ = tags.Get("url")
+	}
+	if target != "" {
+		text += " to " + quote.Printable(quote.Middle(target, maxTarget))
+	}
+	if proto, _ := tags.Get("proto"); proto != "" && proto != "tcp" {
+		text += " over " + proto
+	}
+	return text
+}
 
 // failedToRun emits the verdict on a call that was rejected or threw, so that an exception is never green. In the init context there
 // are no metrics, and k6 itself fails.
