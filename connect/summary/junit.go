@@ -111,7 +111,7 @@ func suiteOf(title, class string, start time.Time, length time.Duration, list []
 		j := &list[i]
 		c := junitCase{Class: "mconnect." + class, Name: printable(j.Name), Time: s.Time}
 		text := printable(verdictText(j))
-		wrong := &junitWrong{Message: firstOf(text), Type: "verdict", Text: text}
+		wrong := &junitWrong{Message: printable(verdictOf(j, firstOf(j))), Type: "verdict", Text: text}
 		switch {
 		case j.OK():
 			c.Output = text
@@ -143,9 +143,13 @@ func suiteOfThresholds(list []Threshold, start time.Time) junitSuite {
 	return s
 }
 
-// firstOf is the part of a verdict's text that says what is wrong, without what to do.
-func firstOf(text string) string {
-	first, _, _ := strings.Cut(text, "; ")
+// firstOf is the part of a verdict's text that says what is wrong, without why and what to do. Of hosts, it says which ones.
+func firstOf(j *recording.Judgement) string {
+	end := "; "
+	if j.Name == verdicts.Hosts {
+		end = ": "
+	}
+	first, _, _ := strings.Cut(j.Text, end)
 	return first
 }
 

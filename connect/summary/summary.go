@@ -95,7 +95,12 @@ func list(names []string, most int) string {
 
 // verdictText is what a verdict says, of one call or of several.
 func verdictText(j *recording.Judgement) string {
-	text := quote.Printable(j.Text)
+	return verdictOf(j, j.Text)
+}
+
+// verdictOf is verdictText with another text of the verdict's, such as a part of it.
+func verdictOf(j *recording.Judgement, text string) string {
+	text = quote.Printable(text)
 	switch calls := j.Held + j.Failed; {
 	case calls <= 1:
 		return text

@@ -236,6 +236,27 @@ func TestJUnit(t *testing.T) {
 	assert.Equal(t, 2*time.Second*time.Duration(len(suites[0].Tests)), suites[0].Totals.Duration)
 }
 
+// What a list of test results shows of a verdict says what is wrong: of hosts, which ones, and of several calls, the first.
+func TestJUnitMessages(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		judgement recording.Judgement
+		want      string
+	}{
+		"a verdict":        {recording.Judgement{Name: "connected", Failed: 1, Text: "6 of 9 connections were established: 3 refused; tcp a:1: refused"}, "6 of 9 connections were established: 3 refused"},
+		"hosts":            {recording.Judgement{Name: "hosts", Failed: 1, Text: "2 of 3 expected hosts answered; no answer came from web-3: the balancer"}, "2 of 3 expected hosts answered; no answer came from web-3"},
+		"of several calls": {recording.Judgement{Name: "answered", Held: 1, Failed: 2, Text: "1 of 2 connections got a right answer; why"}, "2 of 3 calls; the first: 1 of 2 connections got a right answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &recording.Report{ByCall: []*recording.Call{{About: recording.About{Call: "flood"}, StartTime: start, Verdicts: []recording.Judgement{row.judgement}}}}
+			var out strings.Builder
+			require.NoError(t, summary.WriteJUnit(&out, r, nil, "messages"))
+			assert.Contains(t, out.String(), `message="`+row.want+`"`)
+		})
+	}
+}
+
 // The file of a test in which no call began is whole, too: parsers want a number as its time.
 func TestJUnitOfNothing(t *testing.T) {
 	t.Parallel()
