@@ -2,6 +2,7 @@
 package changes
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect"
 	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/module/options"
+	"github.com/seed-aa7fe5b5/xk6-mconnect/connect/quote"
 )
 
 // Log has the changes in the order in which they were announced. The zero value is empty. Its methods may be called by several goroutines.
@@ -61,26 +63,46 @@ func (l *Log) During(start time.Time, length time.Duration) []connect.Change {
 	return felt
 }
 
-// ServeHTTP takes announcements from outside: POST /change?text=…&hosts=web-1,web-2&within=10s. It implements http.Handler.
+// request is what an announcement looks like.
+const request = "want POST /change?text=…&hosts=web-1,web-2&within=10s"
+
+// maxBody is how many bytes of a form are read, maxName how many of a wrong parameter's name are told.
+const (
+	maxBody = 64 << 10
+	maxName = 100
+)
+
+// ServeHTTP takes announcements from outside, whose parameters are in the URL or in a form. A misspelt one is an error: without its hosts, a change would
+// excuse the losses of all. It implements http.Handler.
 func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "want POST /change?text=…&hosts=web-1,web-2&within=10s", http.StatusMethodNotAllowed)
+		http.Error(w, request, http.StatusMethodNotAllowed)
 		return
 	}
-	query := r.URL.Query()
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, fmt.Sprintf("the parameters can't be read: %v; %s", err, request), http.StatusBadRequest)
+		return
+	}
+	for name := range r.Form {
+		if name != "text" && name != "hosts" && name != "within" {
+			http.Error(w, fmt.Sprintf("parameter %s is unknown; %s", quote.Text(name, maxName), request), http.StatusBadRequest)
+			return
+		}
+	}
 	given := map[string]any{}
-	if within := query.Get("within"); within != "" {
+	if within := r.Form.Get("within"); within != "" {
 		given["within"] = within
 	}
-	if hosts := query["hosts"]; len(hosts) > 0 {
+	if hosts := r.Form["hosts"]; len(hosts) > 0 {
 		var list []any
 		for host := range strings.SplitSeq(strings.Join(hosts, ","), ",") {
 			list = append(list, host)
 		}
 		given["hosts"] = list
 	}
-	o, err := options.ParseChange(query.Get("text"), given)
+	o, err := options.ParseChange(r.Form.Get("text"), given)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
