@@ -10,6 +10,8 @@ func Control(c *connect.IdleControl) {
 	case c.Answered:
 	case c.Failure == nil:
 		c.Message = "no connection was established"
+	case causeOf(c.Failure.Err) == connect.ReasonTooMuch:
+		c.Message = textOf(*c.Failure) + "; of a service that is no echo, say what it is sent and answers (options payload and reply)"
 	case isMisplaced(causeOf(c.Failure.Err)):
 		c.Message = textOf(*c.Failure)
 	case c.Error == connect.ClassClosed:
@@ -23,5 +25,5 @@ func Control(c *connect.IdleControl) {
 
 // isMisplaced reports whether something has put data of its own before ours.
 func isMisplaced(reason connect.Reason) bool {
-	return reason == connect.ReasonTwice || reason == connect.ReasonProxyHeader || reason == connect.ReasonTooMuch
+	return reason == connect.ReasonTwice || reason == connect.ReasonProxyHeader
 }
