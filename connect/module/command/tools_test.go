@@ -35,6 +35,7 @@ func TestTools(t *testing.T) {
 		"mconnect, unknown":   {"-nconn 3 -none", 2, `^$`},
 		"tcpgoon":             {"hold HOST PORT -c 10 -s 1 -y", 0, `(?s)^Total: 10, Dialing.*--- 127\.0\.0\.1:\d+ tcp test statistics ---\nTotal: 10, Dialing: 0, Established: 10, Closed: 0, Error: 0, NotInitiated: 0\n.*Total established connections: 10\nMax concurrent established connections: 10\nNumber of established connections on closure: 10\nResponse time stats for 10 successful connections min/avg/max/dev = \S+/\S+/\S+/\S+\n`},
 		"tcpgoon, refused":    {"hold 127.0.0.1 1 -c 2 -s 0 -y", 2, `Error: 2.*(?s).*Time to error stats for 2 failed connections`},
+		"tcpgoon run":         {"hold run 127.0.0.1 1 -c 2 -s 0 -t 900 -d -y", 2, `Error: 2`},
 		"tcpgoon, not asked":  {"hold 127.0.0.1 1 -c 2", 1, `(?s)^\*+ WARNING \*+.*Do you want to continue\? \(y/N\): \n\*\*\* Execution aborted as prompted by the user \*\*\*\n$`},
 		"tcpgoon, one target": {"hold web -y", 1, `^$`},
 		"ctraffic":            {"traffic -address ECHO -nconn 2 -rate 100 -timeout 1s", 0, `^\{"Started":"\S+","Duration":\d+,"Rate":100,"Connections":2,"PacketSize":1024,"FailedConnections":0,"Sent":\d+,"Received":\d+,"Dropped":\d+,"Retransmits":0,"FailedConnects":0\}\n$`},

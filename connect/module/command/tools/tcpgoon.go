@@ -29,27 +29,33 @@ const (
 	exitConnErrors = 2
 )
 
-func (o *tcpgoonFlags) flagSet(p *Process) *pflag.FlagSet {
+// flagSet has the flags of the version with the command run, or of those before.
+func (o *tcpgoonFlags) flagSet(p *Process, run bool) *pflag.FlagSet {
+	usage, dialTimeout, debug, verbose := "tcpgoon", "d", "v", "verbose"
+	if run {
+		usage, dialTimeout, debug, verbose = "tcpgoon run", "t", "d", "debug"
+	}
 	f := pflag.NewFlagSet("tcpgoon", pflag.ContinueOnError)
 	f.BoolVarP(&o.yes, "assume-yes", "y", false, "Force execution without asking for confirmation")
 	f.IntVarP(&o.connections, "connections", "c", 100, "Number of connections you want to open")
-	f.IntVarP(&o.dialTimeout, "dial-timeout", "d", 5000, "Connection dialing timeout, in ms")
+	f.IntVarP(&o.dialTimeout, "dial-timeout", dialTimeout, 5000, "Connection dialing timeout, in ms")
 	f.IntVarP(&o.interval, "interval", "i", 1, "Interval, in seconds, between stats updates")
 	f.IntVarP(&o.sleep, "sleep", "s", 10, "Time you want to sleep between connections, in ms")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "Print debugging information to the standard error")
+	f.BoolVarP(&o.verbose, verbose, debug, false, "Print debugging information to the standard error")
 	f.SetOutput(io.Discard)
 	f.Usage = func() {
-		fmt.Fprintf(p.Stderr, "tcpgoon tests concurrent connections towards a server listening on a TCP port\n\nUsage:\n  tcpgoon [flags] <host> <port>\n\nFlags:\n%s", f.FlagUsages())
+		fmt.Fprintf(p.Stderr, "tcpgoon tests concurrent connections towards a server listening on a TCP port\n\nUsage:\n  %s [flags] <host> <port>\n\nFlags:\n%s", usage, f.FlagUsages())
 	}
 	return f
 }
 
 func tcpgoon(p *Process, args []string) int {
-	if len(args) > 0 && args[0] == "run" { // as later versions have it
+	run := len(args) > 0 && args[0] == "run"
+	if run {
 		args = args[1:]
 	}
 	o := &tcpgoonFlags{}
-	f := o.flagSet(p)
+	f := o.flagSet(p, run)
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
