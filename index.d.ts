@@ -109,7 +109,7 @@ export interface FloodExpect extends ConnectExpect {
    */
   hosts?: ExpectedHosts;
   /**
-   * Judges the shares of the hosts: they must not differ from what is due by more than chance explains. `true`: the p-value must be at least
+   * Judges the shares of the hosts, by `true` or the least p-value: they must not differ from what is due by more than chance explains. `true`: the p-value must be at least
    * 0.001; a number: at least that. `{tolerance: 0.1}` fails only if, besides, the share of a host is off its due by more than a
    * tenth of that due, since no hash table deals out connections like dice. Default: not judged.
    */
