@@ -209,7 +209,7 @@ func (f *simulatedFill) askAgain() {
 // hasAnswered takes note of an answer.
 func (f *simulatedFill) hasAnswered(conn *simulated.Conn) {
 	told := &f.told[conn.Number]
-	if told.again {
+	if told.again && conn.Verdict.Right {
 		f.heard = f.world.Now()
 	}
 	if conn.Answers <= len(told.answers) {
