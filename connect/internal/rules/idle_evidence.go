@@ -192,13 +192,21 @@ func (e *evidence) how() How {
 	return most
 }
 
-// exact returns the first and the last time at which connections ended by themselves, among those that the evidence does not call chance.
+// exact returns the first and the last time at which connections ended by themselves, among those that the evidence does not call chance. It is
+// not ok if more did not, but failed when they were used.
 func (e *evidence) exact() (first, last int64, ok bool) {
 	first = engine.Never
+	bySelf := 0
 	for _, end := range e.ends {
 		if e.likely.above <= end.silence && end.silence <= e.likely.upTo {
-			first, last, ok = min(first, end.silence), max(last, end.silence), true
+			first, last = min(first, end.silence), max(last, end.silence)
+			bySelf++
 		}
 	}
-	return first, last, ok
+	for _, silence := range e.vain {
+		if silence >= e.likely.above {
+			bySelf--
+		}
+	}
+	return first, last, bySelf > 0
 }
