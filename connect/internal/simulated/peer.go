@@ -39,7 +39,7 @@ func (c *Conn) send(p []byte) (int, engine.Fault) {
 		c.owed = len(p)
 	case len(p) != c.toEcho:
 		w.Fail(errNotTheRest)
-	case c.Answered && c.driver.Phase == Expiring: // the rest is sent to ask once more
+	case c.Answered && (c.driver.Phase == Expiring || c.driver.Phase == Stopping): // the rest is sent to ask once more
 		c.LastPacket = w.now
 		c.awaits()
 	}
