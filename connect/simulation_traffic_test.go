@@ -201,8 +201,9 @@ func (t *simulatedTraffic) truth(conn *simulated.Conn) (fate, error) {
 	switch {
 	case conn.SendFault != ClassNone:
 		f.class = conn.SendFault
-	case conn.TooMuch:
+	case conn.TooMuch != 0:
 		f.class, f.why = ClassBadReply, ReasonTooMuch
+		return f, match(conn.Ended == conn.TooMuch, "an end when more came than was sent, at %v", t.job.Since(conn.TooMuch))
 	case conn.PeerEnded && conn.EndFault == ClassNone && conn.HasShut && conn.SentFirst == 0:
 	case conn.PeerEnded && conn.EndFault == ClassNone:
 		if f.class, f.why = ClassClosed, ReasonClosed; conn.HasShut {
@@ -238,7 +239,7 @@ func (t *simulatedTraffic) ended(conn *simulated.Conn, o *Outcome) error {
 		retransmits = int64(conn.Script.Answers.Retrans)
 	}
 	switch {
-	case conn.TooMuch, conn.Script.Answers.Too > 0:
+	case conn.TooMuch != 0, conn.Script.Answers.Too > 0:
 		host = p.Host // what is too much is somewhere in it
 	case !datagrams && conn.Received >= rules.HelloSize:
 		host = conn.Script.Host

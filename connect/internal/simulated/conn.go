@@ -61,8 +61,8 @@ type Conn struct {
 	Echoes    int // whole echoes that the core was told
 	FirstEcho int64
 	LastEcho  int64
-	Corrupted int  // echoes that were spoilt
-	TooMuch   bool // the core was told more than was sent
+	Corrupted int   // echoes that were spoilt
+	TooMuch   int64 // when the core was told more than was sent; 0 is never
 	Sizes     []Size
 
 	driver   *Driver

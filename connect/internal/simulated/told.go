@@ -96,7 +96,9 @@ func (c *Conn) tookAnswer(data []byte) {
 func (c *Conn) tookStream(a *arrival, now int64) {
 	c.owed -= len(a.data)
 	c.spoilt = c.spoilt || a.spoilt
-	c.TooMuch = c.TooMuch || c.owed < c.toEcho
+	if c.owed < c.toEcho && c.TooMuch == 0 {
+		c.TooMuch = now
+	}
 	if c.owed == 0 && c.toEcho == 0 {
 		c.SentFirst = 0
 		c.echoed(c.size, c.spoilt, now, c.LastPacket)
